@@ -1,1 +1,14 @@
-//! Tensors and reverse-mode automatic differentiation.
+//! Tensors and reverse-mode automatic differentiation with PyTorch's names and numbers.
+
+pub mod autograd;
+pub mod dtype;
+pub mod error;
+pub mod kernels;
+pub mod layout;
+pub mod ops;
+pub mod state;
+pub mod storage;
+#[macro_use]
+pub mod table;
+pub mod tensor;
+pub mod value;

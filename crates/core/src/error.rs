@@ -1,0 +1,170 @@
+//! Every sentence that a user can read as an error, and the Python class it is raised as.
+
+use crate::dtype::DType;
+use std::fmt::Write;
+
+/// The result of an op: a tensor unless said otherwise.
+pub type Result<T = crate::tensor::Tensor> = std::result::Result<T, Error>;
+
+/// The Python exception that PyTorch raises.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Kind {
+    /// `RuntimeError`
+    Runtime,
+    /// `IndexError`
+    Index,
+    /// `ValueError`
+    Value,
+    /// `TypeError`
+    Type,
+    /// `NotImplementedError`
+    NotImplemented,
+}
+
+/// An error with PyTorch's sentence first and, once it has passed the door, the call last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Error {
+    /// The class it is raised as.
+    pub kind: Kind,
+    /// What a user reads.
+    pub message: String,
+    /// Whether the line that names the call is already there.
+    pub located: bool,
+}
+
+impl std::fmt::Display for Error {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Error {}
+
+macro_rules! constructors {
+    ($($(#[doc = $doc:literal])* $name:ident: $kind:ident;)*) => { $(
+        $(#[doc = $doc])*
+        pub fn $name(message: impl Into<String>) -> Error {
+            Error { kind: Kind::$kind, message: message.into(), located: false }
+        }
+    )* };
+}
+
+impl Error {
+    constructors! {
+        /// A `RuntimeError`.
+        runtime: Runtime;
+        /// An `IndexError`.
+        index: Index;
+        /// A `ValueError`.
+        value: Value;
+        /// A `TypeError`.
+        type_error: Type;
+        /// A `NotImplementedError`.
+        not_implemented: NotImplemented;
+    }
+
+    /// A block that the machine could not give.
+    pub fn out_of_memory(asked: usize, live: usize) -> Error {
+        Error::runtime(format!(
+            "not enough memory: you tried to allocate {asked} bytes ({live} bytes are live)"
+        ))
+    }
+
+    /// Operands that do not broadcast.
+    pub fn broadcast(a: usize, b: usize, dim: usize) -> Error {
+        Error::runtime(format!(
+            "The size of tensor a ({a}) must match the size of tensor b ({b}) at non-singleton \
+             dimension {dim}"
+        ))
+    }
+
+    /// A dimension outside of `[-ndim, ndim - 1]`.
+    pub fn dim_range(dim: i64, ndim: usize) -> Error {
+        let n = ndim.max(1) as i64;
+        Error::index(format!(
+            "Dimension out of range (expected to be in range of [{}, {}], but got {dim})",
+            -n,
+            n - 1
+        ))
+    }
+
+    /// A kernel that has no body for this dtype.
+    pub fn dtype(kernel: &str, dtype: DType) -> Error {
+        Error::not_implemented(format!("\"{kernel}\" not implemented for '{}'", dtype.scalar_type()))
+    }
+
+    /// A result that cannot be stored in the given type.
+    pub fn cast(from: DType, to: DType) -> Error {
+        Error::runtime(format!(
+            "result type {} can't be cast to the desired output type {}",
+            from.scalar_type(),
+            to.scalar_type()
+        ))
+    }
+
+    /// An in-place write to a leaf that requires a gradient.
+    pub fn leaf_in_place() -> Error {
+        Error::runtime(
+            "a leaf Variable that requires grad is being used in an in-place operation.",
+        )
+    }
+
+    /// A view of such a leaf, written in place.
+    pub fn leaf_view_in_place() -> Error {
+        Error::runtime(
+            "a view of a leaf Variable that requires grad is being used in an in-place operation.",
+        )
+    }
+
+    /// A graph whose saved tensors are gone.
+    pub fn freed_graph() -> Error {
+        Error::runtime(
+            "Trying to backward through the graph a second time (or directly access saved tensors \
+             after they have already been freed). Saved intermediate values of the graph are freed \
+             when you call .backward() or autograd.grad(). Specify retain_graph=True if you need to \
+             backward through the graph a second time or if you need to access saved tensors after \
+             calling backward.",
+        )
+    }
+
+    /// A saved tensor that was written after it was saved.
+    pub fn modified(what: &str, name: Option<(&str, usize)>, now: u32, saved: u32) -> Error {
+        let origin = name.map_or(String::new(), |(n, i)| format!(", which is output {i} of {n},"));
+        Error::runtime(format!(
+            "one of the variables needed for gradient computation has been modified by an inplace \
+             operation: [{what}]{origin} is at version {now}; expected version {saved} instead. \
+             Hint: enable anomaly detection to find the operation that failed to compute its \
+             gradient, with torch.autograd.set_detect_anomaly(True)."
+        ))
+    }
+
+    /// `backward()` on something that is not a scalar.
+    pub fn not_scalar() -> Error {
+        Error::runtime("grad can be implicitly created only for scalar outputs")
+    }
+
+    /// `backward()` from a tensor that has no history.
+    pub fn no_grad_fn(index: usize) -> Error {
+        Error::runtime(format!(
+            "element {index} of tensors does not require grad and does not have a grad_fn"
+        ))
+    }
+
+    /// An input of `autograd.grad` that the outputs do not depend on.
+    pub fn unused_input() -> Error {
+        Error::runtime(
+            "One of the differentiated Tensors appears to not have been used in the graph. Set \
+             allow_unused=True if this is the desired behavior.",
+        )
+    }
+
+    /// Names the call that failed, once.
+    pub fn located(mut self, call: impl FnOnce() -> String) -> Error {
+        if !self.located {
+            let _ = write!(self.message, "\nin {}", call());
+            self.located = true;
+        }
+        self
+    }
+}

@@ -1,0 +1,6 @@
+//! The numeric loops: typed slices and strides in, numbers out.
+
+pub mod copy;
+pub mod elementwise;
+pub mod gemm;
+pub mod reduce;

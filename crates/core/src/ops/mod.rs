@@ -1,0 +1,98 @@
+//! The op table: every entry, and the few helpers that entries share.
+
+pub mod promote;
+#[macro_use]
+pub mod loops;
+
+pub mod activation;
+pub mod arith;
+pub mod compare;
+pub mod join;
+pub mod linear;
+pub mod reduce;
+pub mod unary;
+pub mod views;
+
+use crate::dtype::DType;
+use crate::error::Result;
+use crate::layout::Dims;
+use crate::table::Op;
+use crate::tensor::Tensor;
+
+/// All that a formula is written with: every method of every family.
+pub mod prelude {
+    pub use super::activation::ActivationOps;
+    pub use super::arith::ArithOps;
+    pub use super::compare::CompareOps;
+    pub use super::join::JoinOps;
+    pub use super::linear::LinearOps;
+    pub use super::reduce::ReduceOps;
+    pub use super::unary::UnaryOps;
+    pub use super::views::ViewOps;
+    pub use super::promote::{float_type, result_type};
+    pub use crate::dtype::{Convert, DType, Element};
+    pub use crate::error::{Error, Result};
+    pub use crate::kernels::elementwise::{map, zip, zip3};
+    pub use crate::layout::{broadcast, wrap_dim, Dims, Layout};
+    pub use crate::tensor::{Scalar, Tensor};
+    pub use crate::value::{Receiver, Value};
+    pub use crate::{dispatch, dispatch_compute, ops};
+    pub use num_complex::Complex;
+    pub use smallvec::{smallvec, SmallVec};
+}
+
+/// The table, family by family.
+pub static FAMILIES: &[(&str, &[&Op])] = &[
+    ("arith", arith::TABLE),
+    ("unary", unary::TABLE),
+    ("compare", compare::TABLE),
+    ("reduce", reduce::TABLE),
+    ("views", views::TABLE),
+    ("join", join::TABLE),
+    ("linear", linear::TABLE),
+    ("activation", activation::TABLE),
+];
+
+/// Every entry, in the order of its number at the JS boundary.
+pub fn all() -> impl Iterator<Item = &'static Op> {
+    FAMILIES.iter().flat_map(|(_, ops)| ops.iter().copied())
+}
+
+/// `a + b`, recorded if gradients are on.
+pub fn add(a: &Tensor, b: &Tensor) -> Result {
+    arith::ArithOps::add(a, b, 1i64)
+}
+
+/// Sums broadcast dimensions away, to `sizes`.
+pub fn sum_to_size(t: &Tensor, sizes: &Dims) -> Result {
+    let lead = t.ndim() - sizes.len().min(t.ndim());
+    let dims: Dims = (0..t.ndim())
+        .filter(|&d| d < lead || (sizes[d - lead] == 1 && t.sizes()[d] != 1))
+        .map(|d| d as i64)
+        .collect();
+    let mut out = t.clone();
+    if !dims.is_empty() {
+        out = reduce::ReduceOps::sum_dim(&out, &dims, true, ())?;
+    }
+    if lead > 0 { views::ViewOps::view(&out, sizes) } else { Ok(out) }
+}
+
+/// `t` in another dtype, recorded if gradients are on.
+pub fn cast(t: &Tensor, dtype: DType) -> Result {
+    if t.dtype() == dtype { Ok(t.clone()) } else { views::ViewOps::_to_copy(t, dtype) }
+}
+
+/// `value` in the sizes and dtype of `like`.
+pub fn copy(like: &Tensor, value: &Tensor) -> Result {
+    views::ViewOps::copy(like, value)
+}
+
+/// The entry that stands for a write to a view, seen from its base.
+pub fn copy_slices() -> &'static Op {
+    views::as_strided_scatter_entry()
+}
+
+/// The entry of `as_strided`.
+pub fn as_strided_op() -> &'static Op {
+    views::as_strided_entry()
+}

@@ -1,0 +1,313 @@
+//! The op table: one entry gives name, doc, signature, forward and backward; the rest follows.
+//!
+//! An entry reads
+//!
+//! ```text
+//! /// Natural logarithm of `1 + input`.
+//! fn log1p(input: Tensor) [inplace] eval { map_float(...) }
+//!     d input = |g, input| g.div(input.add(1.0, 1.0));
+//! ```
+//!
+//! `eval` records a node, `view` also makes the result a view of the first input, `compose` is
+//! written in other ops and needs no rule. The words after `g` are what the rule needs: a tensor
+//! named there is saved (only if this input needs a gradient), a parameter comes typed as
+//! declared, `out` is the first result, `sizes` the sizes of the input being differentiated.
+
+use crate::autograd::Kept;
+use crate::error::Result;
+use crate::layout::{Dims, Layout};
+use crate::tensor::Tensor;
+use crate::value::Value;
+use smallvec::SmallVec;
+
+/// One parameter of a signature.
+#[derive(Debug)]
+pub struct Param {
+    /// PyTorch's name.
+    pub name: &'static str,
+    /// The Rust type, from which the TypeScript type follows.
+    pub ty: &'static str,
+    /// The default, as JavaScript; `None` when the argument is required.
+    pub default: Option<&'static str>,
+    /// Only by name.
+    pub keyword: bool,
+}
+
+/// The gradients of a node's inputs.
+pub type Grads = SmallVec<[Option<Tensor>; 2]>;
+
+/// What a formula can name besides the parameters, and the numbers of all of them.
+pub mod saves {
+    /// Numbers below are parameters.
+    pub const FIRST: u8 = 250;
+    /// The first output.
+    pub const OUT: u8 = 250;
+    /// All outputs.
+    pub const OUTS: u8 = 251;
+    /// The layout of the first tensor.
+    pub const LAYOUT: u8 = 252;
+    /// Sizes, list sizes, gradients of all outputs: always at hand.
+    pub const FREE: u8 = 253;
+
+    const fn same(a: &str, b: &str) -> bool {
+        let (a, b) = (a.as_bytes(), b.as_bytes());
+        if a.len() != b.len() {
+            return false;
+        }
+        let mut i = 0;
+        while i < a.len() {
+            if a[i] != b[i] {
+                return false;
+            }
+            i += 1;
+        }
+        true
+    }
+
+    /// The number of a word after the gradient in a formula, found when the table is compiled.
+    pub const fn slot(params: &[&str], word: &str) -> u8 {
+        let mut i = 0;
+        while i < params.len() {
+            if same(params[i], word) {
+                return i as u8;
+            }
+            i += 1;
+        }
+        if same(word, "out") {
+            OUT
+        } else if same(word, "outs") {
+            OUTS
+        } else if same(word, "layout") {
+            LAYOUT
+        } else {
+            FREE
+        }
+    }
+}
+
+/// How an op's body is treated by the door.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum How {
+    /// Recorded as one node.
+    Eval,
+    /// Recorded as one node; the result shares the first input's storage.
+    View,
+    /// Written in other ops, which are recorded instead.
+    Compose,
+}
+
+/// One backward formula.
+pub struct Rule {
+    /// The parameter whose gradient it gives.
+    pub wrt: usize,
+    /// What it needs.
+    pub saves: &'static [u8],
+    /// The formula.
+    pub run: fn(&Tensor, &Kept) -> Result<Grads>,
+}
+
+/// One entry of the table.
+pub struct Op {
+    /// PyTorch's name, with its overload after a dot.
+    pub name: &'static str,
+    /// First line of the docs and what follows.
+    pub doc: &'static str,
+    /// The signature.
+    pub params: &'static [Param],
+    /// Words in brackets: `inplace`, `method`, `function`, `nn`, `hidden`.
+    pub marks: &'static [&'static str],
+    /// How the door treats it.
+    pub how: How,
+    /// The forward.
+    pub eval: fn(&[Value]) -> Result<Value>,
+    /// The backward, one rule for each differentiable input.
+    pub rules: &'static [Rule],
+}
+
+impl Op {
+    /// The name without its overload.
+    pub fn base_name(&self) -> &'static str {
+        self.name.split('.').next().unwrap_or(self.name)
+    }
+
+    /// The class name of its node: a mark that names one, or the op's name in capitals.
+    pub fn node_name(&self) -> String {
+        if let Some(name) = self.marks.iter().find(|m| m.contains("Backward") || **m == "CopySlices") {
+            return (*name).to_string();
+        }
+        let words = self.base_name().trim_start_matches('_').split('_');
+        let camel: String = words
+            .map(|w| {
+                let (first, rest) = w.split_at(w.len().min(1));
+                first.to_uppercase() + rest
+            })
+            .collect();
+        camel + "Backward0"
+    }
+
+    /// Whether the entry carries this mark.
+    pub fn is(&self, mark: &str) -> bool {
+        self.marks.contains(&mark)
+    }
+}
+
+/// What a formula may name besides the parameters.
+pub trait Beside<'a> {
+    /// Where it comes from.
+    fn kept(&self) -> &Kept<'a>;
+    /// The first output.
+    fn out(&self) -> Result {
+        self.kept().out(0)
+    }
+    /// All outputs.
+    fn outs(&self) -> Result<Vec<Tensor>> {
+        self.kept().outs()
+    }
+    /// The sizes of the input differentiated.
+    fn sizes(&self) -> Result<Dims> {
+        Ok(self.kept().sizes.clone())
+    }
+    /// The layout of the first tensor.
+    fn layout(&self) -> Result<Layout> {
+        self.kept().layout()
+    }
+    /// The sizes of the tensors in a list.
+    fn lists(&self) -> Result<Vec<Dims>> {
+        Ok(self.kept().lists().to_vec())
+    }
+    /// The gradients of all outputs.
+    fn grads(&self) -> Result<Vec<Option<Tensor>>> {
+        Ok(self.kept().grads.to_vec())
+    }
+}
+
+/// What a body may return.
+pub trait IntoValue {
+    /// It as a value.
+    fn into_value(self) -> Value;
+}
+impl IntoValue for Tensor {
+    fn into_value(self) -> Value {
+        Value::Tensor(self)
+    }
+}
+impl IntoValue for Vec<Tensor> {
+    fn into_value(self) -> Value {
+        Value::Tensors(self.into_iter().map(Some).collect())
+    }
+}
+impl IntoValue for bool {
+    fn into_value(self) -> Value {
+        Value::Scalar(crate::tensor::Scalar::Bool(self))
+    }
+}
+impl IntoValue for crate::tensor::Scalar {
+    fn into_value(self) -> Value {
+        Value::Scalar(self)
+    }
+}
+
+/// What a backward formula may return.
+pub trait IntoGrads {
+    /// One gradient for each tensor of the parameter.
+    fn into_grads(self) -> Result<Grads>;
+}
+impl IntoGrads for Result {
+    fn into_grads(self) -> Result<Grads> {
+        self.map(|t| Grads::from_elem(Some(t), 1))
+    }
+}
+impl IntoGrads for Result<Option<Tensor>> {
+    fn into_grads(self) -> Result<Grads> {
+        self.map(|t| Grads::from_elem(t, 1))
+    }
+}
+impl IntoGrads for Result<Vec<Tensor>> {
+    fn into_grads(self) -> Result<Grads> {
+        self.map(|list| list.into_iter().map(Some).collect())
+    }
+}
+
+/// Declares entries of the table; see the module.
+#[macro_export]
+macro_rules! ops {
+    ($table:ident, $tr:ident; $(
+        $(#[doc = $doc:literal])*
+        fn $name:ident $($overload:literal)? ($($sig:tt)*) [$($mark:ident),*] $how:ident $body:block
+        $(d $wrt:ident = |$g:ident $(, $keep:ident)*| $rule:expr),*
+    ;)*) => {
+        $(#[allow(non_snake_case)] mod $name {
+            #[allow(unused_imports)] use super::*;
+            $crate::ops!(@args ($($sig)*));
+            pub static OP: $crate::table::Op = $crate::table::Op {
+                name: $crate::ops!(@name $name $($overload)?),
+                doc: concat!($($doc, "\n"),*),
+                params: $crate::ops!(@params ($($sig)*)),
+                marks: &[$(stringify!($mark)),*],
+                how: $crate::ops!(@how $how),
+                eval: |v| { $crate::ops!(@bind v ($($sig)*)); Ok($crate::table::IntoValue::into_value($body?)) },
+                rules: &[$($crate::table::Rule {
+                    wrt: Ix::$wrt as usize,
+                    saves: &[$($crate::table::saves::slot(NAMES, stringify!($keep))),*],
+                    run: |$g, kept| {
+                        #[allow(unused_imports)] use $crate::table::Beside;
+                        let args = Args(kept);
+                        $(let $keep = args.$keep()?;)*
+                        let _ = &args;
+                        $crate::table::IntoGrads::into_grads($rule)
+                    },
+                }),*],
+            };
+        })*
+        /// The entries of this file.
+        pub static $table: &[&$crate::table::Op] = &[$(&$name::OP),*];
+        /// The entries of this file as methods.
+        pub trait $tr: $crate::value::Receiver { $($crate::ops!{@method $name ($($sig)*) [$($doc)*]})* }
+        impl $tr for $crate::tensor::Tensor {}
+        impl $tr for $crate::error::Result {}
+    };
+    (@name $name:ident) => { stringify!($name) };
+    (@name $name:ident $overload:literal) => { $overload };
+    (@how eval) => { $crate::table::How::Eval };
+    (@how view) => { $crate::table::How::View };
+    (@how compose) => { $crate::table::How::Compose };
+    (@args ($($arg:ident: $ty:ty $(= $def:literal)?),* $(; $($kw:ident: $kty:ty = $kdef:literal),*)?)) => {
+        #[allow(non_camel_case_types, dead_code, clippy::upper_case_acronyms)]
+        enum Ix { $($arg,)* $($($kw,)*)? }
+        #[allow(dead_code)]
+        const NAMES: &[&str] = &[$(stringify!($arg),)* $($(stringify!($kw),)*)?];
+        struct Args<'a>(&'a $crate::autograd::Kept<'a>);
+        impl<'a> $crate::table::Beside<'a> for Args<'a> {
+            fn kept(&self) -> &$crate::autograd::Kept<'a> { self.0 }
+        }
+        #[allow(dead_code)]
+        impl Args<'_> {
+            $(fn $arg(&self) -> Result<$ty> {
+                $crate::value::FromValue::from_value(&self.0.values[Ix::$arg as usize]) })*
+            $($(fn $kw(&self) -> Result<$kty> {
+                $crate::value::FromValue::from_value(&self.0.values[Ix::$kw as usize]) })*)?
+        }
+    };
+    (@params ($($arg:ident: $ty:ty $(= $def:literal)?),* $(; $($kw:ident: $kty:ty = $kdef:literal),*)?)) => { &[
+        $($crate::table::Param { name: stringify!($arg), ty: stringify!($ty),
+            default: $crate::ops!(@opt $($def)?), keyword: false },)*
+        $($($crate::table::Param { name: stringify!($kw), ty: stringify!($kty),
+            default: Some($kdef), keyword: true },)*)?
+    ] };
+    (@opt) => { None };
+    (@opt $d:literal) => { Some($d) };
+    (@bind $v:ident ($($arg:ident: $ty:ty $(= $def:literal)?),* $(; $($kw:ident: $kty:ty = $kdef:literal),*)?)) => {
+        $(let $arg: $ty = $crate::value::FromValue::from_value(&$v[Ix::$arg as usize])?;)*
+        $($(let $kw: $kty = $crate::value::FromValue::from_value(&$v[Ix::$kw as usize])?;
+            let _ = &$kw;)*)?
+    };
+    (@method $name:ident ($first:ident: $ft:ty $(, $arg:ident: $ty:ty $(= $def:literal)?)*
+        $(; $($kw:ident: $kty:ty = $kdef:literal),*)?) [$($doc:literal)*]) => {
+        $(#[doc = $doc])*
+        fn $name(&self $(, $arg: impl $crate::value::Arg)* $($(, $kw: impl $crate::value::Arg)*)?)
+            -> Result {
+            $crate::value::first($crate::autograd::call(&$name::OP,
+                &[self.value()? $(, $arg.arg()?)* $($(, $kw.arg()?)*)?])?)
+        }
+    };
+}

@@ -1,0 +1,372 @@
+//! The tensor: a layout over a counted storage, with what autograd remembers about it.
+
+use crate::autograd::{Hooks, Node};
+use crate::dtype::{Convert, DType, Element};
+use crate::error::{Error, Result};
+use crate::layout::{checked_numel, Dims, Layout};
+use crate::storage::Storage;
+use crate::{dispatch, dispatch_compute};
+use num_complex::Complex;
+use std::cell::{Cell, RefCell};
+use std::rc::{Rc, Weak};
+
+/// A number from outside: what a JavaScript number, bigint or boolean becomes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Scalar {
+    /// Python's bool.
+    Bool(bool),
+    /// Python's int.
+    Int(i64),
+    /// Python's float.
+    Float(f64),
+    /// Python's complex.
+    Complex(Complex<f64>),
+}
+
+impl Scalar {
+    /// The dtype that `torch.tensor(scalar)` has.
+    pub fn dtype(self) -> DType {
+        match self {
+            Scalar::Bool(_) => DType::Bool,
+            Scalar::Int(_) => DType::Int64,
+            Scalar::Float(_) => crate::state::default_dtype(),
+            Scalar::Complex(_) => crate::state::default_dtype().to_complex(),
+        }
+    }
+
+    /// Its real part.
+    pub fn to_f64(self) -> f64 {
+        self.to::<f64>()
+    }
+
+    /// Its value in another type, by the rules of `tensor.to`.
+    pub fn to<T>(self) -> T
+    where
+        bool: Convert<T>,
+        i64: Convert<T>,
+        f64: Convert<T>,
+        Complex<f64>: Convert<T>,
+    {
+        match self {
+            Scalar::Bool(b) => b.convert(),
+            Scalar::Int(i) => i.convert(),
+            Scalar::Float(x) => x.convert(),
+            Scalar::Complex(z) => z.convert(),
+        }
+    }
+}
+
+/// What autograd remembers about a tensor.
+#[derive(Default)]
+pub struct Meta {
+    /// Set by the user on leaves; results carry `grad_fn` instead.
+    pub requires_grad: bool,
+    /// The accumulated gradient.
+    pub grad: Option<Tensor>,
+    /// The node that made it, and which of its outputs it is.
+    pub grad_fn: Option<(Rc<Node>, usize)>,
+    /// The leaf's own node, alive as long as a graph refers to it.
+    pub accumulate: Weak<Node>,
+    /// Whether a non-leaf keeps its gradient.
+    pub retains_grad: bool,
+    /// Hooks to call with its gradient.
+    pub hooks: Option<Hooks>,
+    /// The tensor it is a view of, and the storage's version when its `grad_fn` was right.
+    pub base: Option<Tensor>,
+    /// See `base`.
+    pub base_version: u32,
+    /// Made by a view op while gradients were off.
+    pub no_grad_view: bool,
+    /// One of several views that one op made.
+    pub multi_view: bool,
+}
+
+/// The shared part of a tensor.
+pub struct TensorImpl {
+    pub(crate) storage: Rc<Storage>,
+    pub(crate) version: Rc<Cell<u32>>,
+    pub(crate) layout: Layout,
+    pub(crate) dtype: DType,
+    /// A Python number that became a tensor: it never widens the other operand's category.
+    pub(crate) wrapped: bool,
+    pub(crate) meta: RefCell<Meta>,
+}
+
+/// An n-dimensional array; cloning it is cloning a reference.
+#[derive(Clone)]
+pub struct Tensor(pub(crate) Rc<TensorImpl>);
+
+impl std::fmt::Debug for Tensor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}{:?}", self.dtype().name(), self.sizes())
+    }
+}
+
+impl Tensor {
+    fn make(storage: Rc<Storage>, version: Rc<Cell<u32>>, layout: Layout, dtype: DType) -> Tensor {
+        let meta = RefCell::default();
+        Tensor(Rc::new(TensorImpl { storage, version, layout, dtype, wrapped: false, meta }))
+    }
+
+    /// Undefined elements, row-major.
+    pub fn empty(sizes: &[i64], dtype: DType) -> Result {
+        let bytes = checked_numel(sizes)?
+            .checked_mul(dtype.itemsize())
+            .ok_or_else(|| Error::out_of_memory(usize::MAX, 0))?;
+        let storage = Rc::new(Storage::new(bytes)?);
+        Ok(Self::make(storage, Rc::default(), Layout::contiguous(sizes), dtype))
+    }
+
+    /// Every element the same.
+    pub fn full(sizes: &[i64], value: Scalar, dtype: DType) -> Result {
+        let out = Self::empty(sizes, dtype)?;
+        dispatch!(dtype, T => out.data_mut::<T>().fill(value.to()));
+        Ok(out)
+    }
+
+    /// Zeros.
+    pub fn zeros(sizes: &[i64], dtype: DType) -> Result {
+        Self::full(sizes, Scalar::Int(0), dtype)
+    }
+
+    /// A copy of `values`.
+    pub fn from_slice<T: Element>(values: &[T], sizes: &[i64]) -> Result {
+        let out = Self::empty(sizes, T::DTYPE)?;
+        out.data_mut::<T>().copy_from_slice(values);
+        Ok(out)
+    }
+
+    /// A number as a 0-dim tensor of its own dtype, weak in promotion.
+    pub fn wrapped(value: Scalar) -> Result {
+        // Kept in double precision: the op rounds it to its own type.
+        let dtype = match value {
+            Scalar::Float(_) => DType::Float64,
+            Scalar::Complex(_) => DType::Complex128,
+            other => other.dtype(),
+        };
+        let mut out = Self::full(&[], value, dtype)?;
+        if let Some(inner) = Rc::get_mut(&mut out.0) {
+            inner.wrapped = true;
+        }
+        Ok(out)
+    }
+
+    /// Another layout over the same storage and version counter.
+    pub fn alias(&self, layout: Layout) -> Tensor {
+        Self::make(self.0.storage.clone(), self.0.version.clone(), layout, self.0.dtype)
+    }
+
+    /// The same bytes as another dtype of the same or half the size (real parts of complex).
+    pub fn reinterpret(&self, layout: Layout, dtype: DType) -> Tensor {
+        Self::make(self.0.storage.clone(), self.0.version.clone(), layout, dtype)
+    }
+
+    /// The same elements without history.
+    pub fn detached(&self) -> Tensor {
+        self.alias(self.0.layout.clone())
+    }
+
+    /// Sizes.
+    pub fn sizes(&self) -> &[i64] {
+        &self.0.layout.sizes
+    }
+
+    /// Strides in elements.
+    pub fn strides(&self) -> &[i64] {
+        &self.0.layout.strides
+    }
+
+    /// The layout.
+    pub fn layout(&self) -> &Layout {
+        &self.0.layout
+    }
+
+    /// The element type.
+    pub fn dtype(&self) -> DType {
+        self.0.dtype
+    }
+
+    /// The number of dimensions.
+    pub fn ndim(&self) -> usize {
+        self.0.layout.sizes.len()
+    }
+
+    /// The number of elements.
+    pub fn numel(&self) -> usize {
+        self.0.layout.numel()
+    }
+
+    /// Row-major from its offset.
+    pub fn is_contiguous(&self) -> bool {
+        self.0.layout.is_contiguous()
+    }
+
+    /// Whether both are the same object.
+    pub fn is(&self, other: &Tensor) -> bool {
+        Rc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// Whether both share a storage.
+    pub fn shares_storage(&self, other: &Tensor) -> bool {
+        Rc::ptr_eq(&self.0.storage, &other.0.storage)
+    }
+
+    /// How often the storage was written in place.
+    pub fn version(&self) -> u32 {
+        self.0.version.get()
+    }
+
+    /// Records a write.
+    pub fn bump_version(&self) {
+        self.0.version.set(self.0.version.get() + 1);
+    }
+
+    /// How many bytes the storage holds.
+    pub fn storage_bytes(&self) -> usize {
+        self.0.storage.bytes()
+    }
+
+    /// The address of the first element, as any type of the right size.
+    pub(crate) fn first<T>(&self) -> *mut T {
+        debug_assert_eq!(std::mem::size_of::<T>(), self.0.dtype.itemsize());
+        self.0.storage.ptr().cast::<T>().wrapping_offset(self.0.layout.offset as isize)
+    }
+
+    /// The address of the first element.
+    #[inline(always)]
+    pub fn ptr<T: Element>(&self) -> *mut T {
+        debug_assert_eq!(T::DTYPE.itemsize(), self.0.dtype.itemsize());
+        // SAFETY: layouts are checked against the storage when they are made.
+        unsafe { self.0.storage.ptr().cast::<T>().offset(self.0.layout.offset as isize) }
+    }
+
+    /// The elements of a contiguous tensor.
+    pub fn data<T: Element>(&self) -> &[T] {
+        debug_assert!(self.is_contiguous());
+        // SAFETY: contiguous, so `numel` elements follow; no `&mut` outlives a kernel call.
+        unsafe { std::slice::from_raw_parts(self.ptr::<T>(), self.numel()) }
+    }
+
+    /// The elements of a contiguous tensor, to be written by the kernel that made it.
+    #[allow(clippy::mut_from_ref)]
+    pub fn data_mut<T: Element>(&self) -> &mut [T] {
+        debug_assert!(self.is_contiguous());
+        // SAFETY: as in `data`; kernels run one at a time.
+        unsafe { std::slice::from_raw_parts_mut(self.ptr::<T>(), self.numel()) }
+    }
+
+    /// Its values, row-major, converted to the compute type `T`.
+    pub fn to_vec<T: Element>(&self) -> Vec<T> {
+        crate::kernels::copy::to_vec(self)
+    }
+
+    /// The only element as a number.
+    pub fn scalar(&self) -> Result<Scalar> {
+        if self.numel() != 1 {
+            return Err(Error::runtime(format!(
+                "a Tensor with {} elements cannot be converted to Scalar",
+                self.numel()
+            )));
+        }
+        // SAFETY: there is one element, at the offset.
+        dispatch!(self.dtype(), T => {
+            let x = unsafe { *self.ptr::<T>() };
+            Ok(match self.dtype() {
+                DType::Bool => Scalar::Bool(x.convert()),
+                d if d.is_integral() => Scalar::Int(x.convert()),
+                d if d.is_complex() => Scalar::Complex(x.convert()),
+                _ => Scalar::Float(x.convert()),
+            })
+        })
+    }
+
+    /// A row-major copy, or itself.
+    pub fn contiguous_data(&self) -> Result {
+        if self.is_contiguous() { Ok(self.clone()) } else { self.copied(self.dtype()) }
+    }
+
+    /// A fresh row-major copy in another dtype, without history.
+    pub fn copied(&self, dtype: DType) -> Result {
+        let out = Self::empty(self.sizes(), dtype)?;
+        crate::kernels::copy::copy(self, &out);
+        Ok(out)
+    }
+
+    /// Row-major in `dtype`: a copy only where one is needed; without history.
+    pub fn as_contiguous(&self, dtype: DType) -> Result {
+        if self.dtype() == dtype { self.contiguous_data() } else { self.copied(dtype) }
+    }
+
+    /// Whether gradients flow to it.
+    pub fn requires_grad(&self) -> bool {
+        let meta = self.0.meta.borrow();
+        meta.requires_grad || meta.grad_fn.is_some()
+    }
+
+    /// Not the result of a recorded op.
+    pub fn is_leaf(&self) -> bool {
+        self.0.meta.borrow().grad_fn.is_none()
+    }
+
+    /// The accumulated gradient.
+    pub fn grad(&self) -> Option<Tensor> {
+        self.0.meta.borrow().grad.clone()
+    }
+
+    /// Replaces the gradient.
+    pub fn set_grad(&self, grad: Option<Tensor>) {
+        let old = std::mem::replace(&mut self.0.meta.borrow_mut().grad, grad);
+        drop(old);
+    }
+
+    /// Sets whether a leaf requires a gradient.
+    pub fn set_requires_grad(&self, on: bool) -> Result<()> {
+        if !self.is_leaf() {
+            return if on {
+                Ok(())
+            } else {
+                Err(Error::runtime(
+                    "you can only change requires_grad flags of leaf variables. If you want to use \
+                     a computed variable in a subgraph that doesn't require differentiation use \
+                     var_no_grad = var.detach().",
+                ))
+            };
+        }
+        if on && !self.dtype().is_differentiable() {
+            return Err(Error::runtime(
+                "only Tensors of floating point dtype can require gradients",
+            ));
+        }
+        self.0.meta.borrow_mut().requires_grad = on;
+        Ok(())
+    }
+
+    /// A copy of sizes as a list.
+    pub fn dims(&self) -> Dims {
+        self.0.layout.sizes.clone()
+    }
+
+    /// Whether any element is not zero or false, for a tensor of one element.
+    pub fn truth(&self) -> Result<bool> {
+        match self.numel() {
+            1 => Ok(self.scalar()?.to()),
+            0 => Err(Error::runtime("Boolean value of Tensor with no values is ambiguous")),
+            _ => Err(Error::runtime(
+                "Boolean value of Tensor with more than one value is ambiguous",
+            )),
+        }
+    }
+
+    /// Row-major values in the compute type of the dtype, for printing and `tolist`.
+    pub fn for_each_value(&self, mut f: impl FnMut(Scalar)) {
+        let dtype = self.dtype();
+        dispatch_compute!(dtype, T => for x in self.to_vec::<T>() {
+            f(match dtype {
+                DType::Bool => Scalar::Bool(x.convert()),
+                d if d.is_integral() => Scalar::Int(x.convert()),
+                d if d.is_complex() => Scalar::Complex(x.convert()),
+                _ => Scalar::Float(x.convert()),
+            });
+        });
+    }
+}
