@@ -6,6 +6,8 @@ pub mod error;
 pub mod kernels;
 pub mod layout;
 pub mod ops;
+pub mod print;
+pub mod random;
 pub mod state;
 pub mod storage;
 #[macro_use]

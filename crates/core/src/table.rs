@@ -301,7 +301,7 @@ macro_rules! ops {
         $($(let $kw: $kty = $crate::value::FromValue::from_value(&$v[Ix::$kw as usize])?;
             let _ = &$kw;)*)?
     };
-    (@method $name:ident ($first:ident: $ft:ty $(, $arg:ident: $ty:ty $(= $def:literal)?)*
+    (@method $name:ident ($first:ident: Tensor $(, $arg:ident: $ty:ty $(= $def:literal)?)*
         $(; $($kw:ident: $kty:ty = $kdef:literal),*)?) [$($doc:literal)*]) => {
         $(#[doc = $doc])*
         fn $name(&self $(, $arg: impl $crate::value::Arg)* $($(, $kw: impl $crate::value::Arg)*)?)
@@ -310,4 +310,25 @@ macro_rules! ops {
                 &[self.value()? $(, $arg.arg()?)* $($(, $kw.arg()?)*)?])?)
         }
     };
+    // Entries that do not start with a tensor are no methods.
+    (@method $name:ident ($($sig:tt)*) [$($doc:literal)*]) => {};
+}
+
+/// A number that changes when the signatures do (FNV-1a).
+pub fn hash() -> u32 {
+    let mut h: u32 = 0x811c_9dc5;
+    let mut eat = |s: &str| {
+        for b in s.bytes().chain([0]) {
+            h = (h ^ u32::from(b)).wrapping_mul(0x0100_0193);
+        }
+    };
+    for op in crate::ops::all() {
+        eat(op.name);
+        for p in op.params {
+            eat(p.name);
+            eat(p.ty);
+            eat(p.default.unwrap_or("-"));
+        }
+    }
+    h
 }

@@ -232,6 +232,12 @@ impl Tensor {
         self.0.storage.ptr().cast::<T>().wrapping_offset(self.0.layout.offset as isize)
     }
 
+    /// The address of the first element in bytes.
+    pub fn ptr_bytes(&self) -> *mut u8 {
+        let at = self.0.layout.offset * self.dtype().itemsize() as i64;
+        self.0.storage.ptr().wrapping_offset(at as isize)
+    }
+
     /// The address of the first element.
     #[inline(always)]
     pub fn ptr<T: Element>(&self) -> *mut T {

@@ -2,7 +2,7 @@
 
 use super::loops::Arith;
 use super::prelude::*;
-use crate::{arith, real_zip};
+
 
 /// `alpha` times `other`, without work when it is one.
 fn scaled(other: &Tensor, alpha: Scalar) -> Result {

@@ -7,6 +7,7 @@ pub mod loops;
 pub mod activation;
 pub mod arith;
 pub mod compare;
+pub mod create;
 pub mod join;
 pub mod linear;
 pub mod reduce;
@@ -24,6 +25,7 @@ pub mod prelude {
     pub use super::activation::ActivationOps;
     pub use super::arith::ArithOps;
     pub use super::compare::CompareOps;
+    pub use super::create::CreateOps;
     pub use super::join::JoinOps;
     pub use super::linear::LinearOps;
     pub use super::reduce::ReduceOps;
@@ -50,6 +52,7 @@ pub static FAMILIES: &[(&str, &[&Op])] = &[
     ("views", views::TABLE),
     ("join", join::TABLE),
     ("linear", linear::TABLE),
+    ("create", create::TABLE),
     ("activation", activation::TABLE),
 ];
 

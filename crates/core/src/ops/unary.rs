@@ -2,7 +2,6 @@
 
 use super::loops::Arith;
 use super::prelude::*;
-use crate::{float_map, real_map};
 
 /// Integers and floats alike, each in its compute type; complex numbers refused.
 macro_rules! ordered_map {

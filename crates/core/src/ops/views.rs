@@ -649,6 +649,12 @@ fn src_grad(g: &Tensor, l: &Layout, size: &Dims, stride: &Dims, offset: Option<i
 }
 
 impl Tensor {
+    /// Writes one number everywhere.
+    pub(crate) fn write_all(&self, value: Scalar) -> Result<()> {
+        copy_elements(&Tensor::full(self.sizes(), value, self.dtype())?, self);
+        Ok(())
+    }
+
     /// Row-major from the start of a storage of its own.
     pub(crate) fn fresh(&self) -> Result {
         if self.layout().offset == 0 { Ok(self.clone()) } else { self.copied(self.dtype()) }
