@@ -127,6 +127,9 @@ pub struct Op {
 impl Op {
     /// The name without its overload.
     pub fn base_name(&self) -> &'static str {
+        if self.name.starts_with("nn.functional.") {
+            return self.name;
+        }
         self.name.split('.').next().unwrap_or(self.name)
     }
 

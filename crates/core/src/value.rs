@@ -197,6 +197,7 @@ args! {
     bool: |b| Value::Scalar(Scalar::Bool(b));
     DType: |d| Value::DType(d);
     Option<DType>: |d| d.map_or(Value::None, Value::DType);
+    Option<Dims>: |d| d.map_or(Value::None, Value::Ints);
     Option<i64>: |i| i.map_or(Value::None, |i| Value::Scalar(Scalar::Int(i)));
     &[i64]: |d| Value::Ints(d.into());
     &Dims: |d| Value::Ints(d.clone());

@@ -581,6 +581,12 @@ ops! { TABLE, ReduceOps;
     /// The vector norm of order `ord`.
     fn vector_norm "linalg_vector_norm"(x: Tensor, ord: f64 = "2", dim: Option<Dims> = "null", keepdim: bool = "false"; dtype: Option<DType> = "null") [] eval { norm_of(&x, ord, dim.as_ref(), keepdim, dtype) }
         d x = |g, x, out, ord, dim, keepdim| norm_grad(g, &crate::ops::cast(&x, if x.dtype().is_complex() { out.dtype().to_complex() } else { out.dtype() })?, &out, ord, dim.as_ref(), keepdim);
+    /// The vector norm of order `p`, 2 if left out.
+    fn norm(input: Tensor, p: Option<f64> = "null", dim: Option<Dims> = "null", keepdim: bool = "false"; dtype: Option<DType> = "null") [] compose { input.vector_norm(p.unwrap_or(2.0), dim, keepdim, dtype) };
+    /// The Frobenius norm, by its name.
+    fn norm_fro "norm.name"(input: Tensor, p: String, dim: Option<Dims> = "null", keepdim: bool = "false"; dtype: Option<DType> = "null") [] compose {
+        if p != "fro" { return Err(Error::runtime(format!("norm: order '{p}' is not supported"))); }
+        input.vector_norm(2.0, dim, keepdim, dtype) };
     /// `log(sum(exp(input)))` along dimensions, without overflow.
     fn logsumexp(input: Tensor, dim: Dims, keepdim: bool = "false") [] eval { log_sum_exp(&input, &dim, keepdim) }
         d input = |g, input, out, dim, keepdim| { let sizes = input.dims();
