@@ -6,7 +6,7 @@ import { ROOT, run, setup, step } from './setup.mjs';
 const NODE = join(ROOT, 'node_modules/.bin/node');
 
 function generate(check) {
-  const text = run('cargo', ['run', '--quiet', '--release', '-p', 'cresset-gen']).stdout;
+  const text = run('cargo', ['run', '--quiet', '-p', 'cresset-gen']).stdout;
   const path = join(ROOT, 'ts/src/generated.ts');
   if (existsSync(path) && readFileSync(path, 'utf8') === text) return 'unchanged';
   if (check) throw new Error('ts/src/generated.ts is stale: run `npm run generate` and commit it');
@@ -14,10 +14,11 @@ function generate(check) {
   return 'written';
 }
 
-function build() {
+/** The package; `quick` compiles in seconds to slow code, for work on the code itself. */
+function build(quick = false) {
   const env = setup();
   step('wasm module', () => {
-    run('wasm-pack', ['build', join(ROOT, 'crates/wasm'), '--release', '--target', 'web', '--mode', 'no-install', '--no-pack',
+    run('wasm-pack', ['build', join(ROOT, 'crates/wasm'), quick ? '--dev' : '--release', '--target', 'web', '--mode', 'no-install', '--no-pack',
       '--out-dir', join(ROOT, 'ts/pkg/simd'), '--out-name', 'cresset'], { env: { ...env, RUSTFLAGS: '-C target-feature=+simd128', CARGO_TARGET_DIR: join(ROOT, 'target/wasm') } });
   });
   step('TypeScript', () => { run(join(ROOT, 'node_modules/.bin/tsc'), ['-p', 'tsconfig.json']); });
@@ -30,7 +31,7 @@ function test() {
   let [passed, failed] = [0, 0];
   step('op table', () => generate(true));
   build();
-  const rust = run('cargo', ['test', '--release', '-p', 'cresset-core'], { may: true });
+  const rust = run('cargo', ['test', '-p', 'cresset-core'], { may: true });
   process.stdout.write(rust.stdout + (rust.status ? rust.stderr : ''));
   for (const m of rust.stdout.matchAll(/(\d+) passed; (\d+) failed/g)) { passed += +m[1]; failed += +m[2]; }
   if (rust.status && failed === 0) failed += 1;
@@ -46,7 +47,10 @@ function test() {
 const [command, ...args] = process.argv.slice(2);
 switch (command) {
   case 'generate': step('ts/src/generated.ts', () => generate(false)); break;
-  case 'build': build(); break;
+  case 'build':
+    if (args.includes('--quick')) step('ts/src/generated.ts', () => generate(false));
+    build(args.includes('--quick'));
+    break;
   case 'start': build(); example('tutorial'); if (existsSync(join(ROOT, 'examples/mnist.ts'))) example('mnist', '--epochs', '1'); break;
   case 'test': test(); break;
   case 'conformance': run(NODE, [join(ROOT, 'test/conformance/run.ts'), ...args], { show: true }); break;

@@ -2,266 +2,267 @@
 
 import { functionOf, type Entry } from './call.js';
 import type { DType } from './dtype.js';
-import type { Int, Num, Tensor, TensorLike } from './tensor.js';
+import type { Complex, Int, Num, Tensor, TensorLike } from './tensor.js';
 
-export const TABLE_HASH = 543623290;
+export const TABLE_HASH = 305218576;
 
 export const TABLE: readonly Entry[] = [
-  { name: "add", params: [["input", "Tensor", undefined, false], ["other", "Tensor", undefined, false], ["alpha", "Scalar", 1n, true]], marks: ["inplace"] },
-  { name: "sub", params: [["input", "Tensor", undefined, false], ["other", "Tensor", undefined, false], ["alpha", "Scalar", 1n, true]], marks: ["inplace"] },
-  { name: "rsub", params: [["input", "Tensor", undefined, false], ["other", "Tensor", undefined, false], ["alpha", "Scalar", 1n, true]], marks: [] },
-  { name: "mul", params: [["input", "Tensor", undefined, false], ["other", "Tensor", undefined, false]], marks: ["inplace"] },
-  { name: "div", params: [["input", "Tensor", undefined, false], ["other", "Tensor", undefined, false], ["rounding_mode", "Option<String>", null, true]], marks: ["inplace"] },
-  { name: "floor_divide", params: [["input", "Tensor", undefined, false], ["other", "Tensor", undefined, false]], marks: ["inplace"] },
-  { name: "remainder", params: [["input", "Tensor", undefined, false], ["other", "Tensor", undefined, false]], marks: ["inplace"] },
-  { name: "fmod", params: [["input", "Tensor", undefined, false], ["other", "Tensor", undefined, false]], marks: ["inplace"] },
-  { name: "pow.Tensor_Scalar", params: [["input", "Tensor", undefined, false], ["exponent", "Scalar", undefined, false]], marks: ["inplace"] },
-  { name: "pow.Tensor_Tensor", params: [["input", "Tensor", undefined, false], ["exponent", "Tensor", undefined, false]], marks: ["inplace", "PowBackward1"] },
-  { name: "maximum", params: [["input", "Tensor", undefined, false], ["other", "Tensor", undefined, false]], marks: [] },
-  { name: "minimum", params: [["input", "Tensor", undefined, false], ["other", "Tensor", undefined, false]], marks: [] },
-  { name: "fmax", params: [["input", "Tensor", undefined, false], ["other", "Tensor", undefined, false]], marks: [] },
-  { name: "fmin", params: [["input", "Tensor", undefined, false], ["other", "Tensor", undefined, false]], marks: [] },
-  { name: "clamp", params: [["input", "Tensor", undefined, false], ["min", "Option<Tensor>", null, false], ["max", "Option<Tensor>", null, false]], marks: ["inplace"] },
-  { name: "clamp_min", params: [["input", "Tensor", undefined, false], ["min", "Tensor", undefined, false]], marks: ["inplace"] },
-  { name: "clamp_max", params: [["input", "Tensor", undefined, false], ["max", "Tensor", undefined, false]], marks: ["inplace"] },
-  { name: "atan2", params: [["input", "Tensor", undefined, false], ["other", "Tensor", undefined, false]], marks: ["inplace"] },
-  { name: "hypot", params: [["input", "Tensor", undefined, false], ["other", "Tensor", undefined, false]], marks: ["inplace"] },
-  { name: "lerp", params: [["input", "Tensor", undefined, false], ["end", "Tensor", undefined, false], ["weight", "Tensor", undefined, false]], marks: ["inplace"] },
-  { name: "addcmul", params: [["input", "Tensor", undefined, false], ["tensor1", "Tensor", undefined, false], ["tensor2", "Tensor", undefined, false], ["value", "Scalar", 1n, true]], marks: ["inplace"] },
-  { name: "addcdiv", params: [["input", "Tensor", undefined, false], ["tensor1", "Tensor", undefined, false], ["tensor2", "Tensor", undefined, false], ["value", "Scalar", 1n, true]], marks: ["inplace"] },
-  { name: "logaddexp", params: [["input", "Tensor", undefined, false], ["other", "Tensor", undefined, false]], marks: [] },
-  { name: "logaddexp2", params: [["input", "Tensor", undefined, false], ["other", "Tensor", undefined, false]], marks: [] },
-  { name: "xlogy", params: [["input", "Tensor", undefined, false], ["other", "Tensor", undefined, false]], marks: ["inplace"] },
-  { name: "special_xlog1py", params: [["input", "Tensor", undefined, false], ["other", "Tensor", undefined, false]], marks: [] },
-  { name: "where", params: [["condition", "Tensor", undefined, false], ["input", "Tensor", undefined, false], ["other", "Tensor", undefined, false]], marks: [] },
-  { name: "copysign", params: [["input", "Tensor", undefined, false], ["other", "Tensor", undefined, false]], marks: ["inplace"] },
-  { name: "heaviside", params: [["input", "Tensor", undefined, false], ["values", "Tensor", undefined, false]], marks: ["inplace"] },
-  { name: "gcd", params: [["input", "Tensor", undefined, false], ["other", "Tensor", undefined, false]], marks: ["inplace"] },
-  { name: "lcm", params: [["input", "Tensor", undefined, false], ["other", "Tensor", undefined, false]], marks: ["inplace"] },
-  { name: "nextafter", params: [["input", "Tensor", undefined, false], ["other", "Tensor", undefined, false]], marks: ["inplace"] },
-  { name: "ldexp", params: [["input", "Tensor", undefined, false], ["other", "Tensor", undefined, false]], marks: ["inplace", "MulBackward0"] },
-  { name: "neg", params: [["input", "Tensor", undefined, false]], marks: ["inplace"] },
-  { name: "positive", params: [["input", "Tensor", undefined, false]], marks: [] },
-  { name: "abs", params: [["input", "Tensor", undefined, false]], marks: ["inplace"] },
-  { name: "sign", params: [["input", "Tensor", undefined, false]], marks: ["inplace"] },
-  { name: "sgn", params: [["input", "Tensor", undefined, false]], marks: ["inplace"] },
-  { name: "reciprocal", params: [["input", "Tensor", undefined, false]], marks: ["inplace"] },
-  { name: "square", params: [["input", "Tensor", undefined, false]], marks: ["inplace", "PowBackward0"] },
-  { name: "sqrt", params: [["input", "Tensor", undefined, false]], marks: ["inplace"] },
-  { name: "rsqrt", params: [["input", "Tensor", undefined, false]], marks: ["inplace"] },
-  { name: "exp", params: [["input", "Tensor", undefined, false]], marks: ["inplace"] },
-  { name: "exp2", params: [["input", "Tensor", undefined, false]], marks: ["inplace"] },
-  { name: "expm1", params: [["input", "Tensor", undefined, false]], marks: ["inplace"] },
-  { name: "log", params: [["input", "Tensor", undefined, false]], marks: ["inplace"] },
-  { name: "log2", params: [["input", "Tensor", undefined, false]], marks: ["inplace"] },
-  { name: "log10", params: [["input", "Tensor", undefined, false]], marks: ["inplace"] },
-  { name: "log1p", params: [["input", "Tensor", undefined, false]], marks: ["inplace"] },
-  { name: "sin", params: [["input", "Tensor", undefined, false]], marks: ["inplace"] },
-  { name: "cos", params: [["input", "Tensor", undefined, false]], marks: ["inplace"] },
-  { name: "tan", params: [["input", "Tensor", undefined, false]], marks: ["inplace"] },
-  { name: "asin", params: [["input", "Tensor", undefined, false]], marks: ["inplace"] },
-  { name: "acos", params: [["input", "Tensor", undefined, false]], marks: ["inplace"] },
-  { name: "atan", params: [["input", "Tensor", undefined, false]], marks: ["inplace"] },
-  { name: "sinh", params: [["input", "Tensor", undefined, false]], marks: ["inplace"] },
-  { name: "cosh", params: [["input", "Tensor", undefined, false]], marks: ["inplace"] },
-  { name: "tanh", params: [["input", "Tensor", undefined, false]], marks: ["inplace"] },
-  { name: "asinh", params: [["input", "Tensor", undefined, false]], marks: ["inplace"] },
-  { name: "acosh", params: [["input", "Tensor", undefined, false]], marks: ["inplace"] },
-  { name: "atanh", params: [["input", "Tensor", undefined, false]], marks: ["inplace"] },
-  { name: "sigmoid", params: [["input", "Tensor", undefined, false]], marks: ["inplace"] },
-  { name: "logit", params: [["input", "Tensor", undefined, false], ["eps", "Option<f64>", null, false]], marks: ["inplace"] },
-  { name: "erf", params: [["input", "Tensor", undefined, false]], marks: ["inplace"] },
-  { name: "erfc", params: [["input", "Tensor", undefined, false]], marks: ["inplace"] },
-  { name: "erfinv", params: [["input", "Tensor", undefined, false]], marks: ["inplace"] },
-  { name: "lgamma", params: [["input", "Tensor", undefined, false]], marks: ["inplace"] },
-  { name: "digamma", params: [["input", "Tensor", undefined, false]], marks: ["inplace"] },
-  { name: "trigamma", params: [["input", "Tensor", undefined, false]], marks: ["hidden"] },
-  { name: "floor", params: [["input", "Tensor", undefined, false]], marks: ["inplace"] },
-  { name: "ceil", params: [["input", "Tensor", undefined, false]], marks: ["inplace"] },
-  { name: "round", params: [["input", "Tensor", undefined, false], ["decimals", "i64", 0, true]], marks: ["inplace"] },
-  { name: "trunc", params: [["input", "Tensor", undefined, false]], marks: ["inplace"] },
-  { name: "frac", params: [["input", "Tensor", undefined, false]], marks: ["inplace"] },
-  { name: "nan_to_num", params: [["input", "Tensor", undefined, false], ["nan", "Option<f64>", null, false], ["posinf", "Option<f64>", null, false], ["neginf", "Option<f64>", null, false]], marks: ["inplace"] },
-  { name: "deg2rad", params: [["input", "Tensor", undefined, false]], marks: ["inplace", "MulBackward0"] },
-  { name: "rad2deg", params: [["input", "Tensor", undefined, false]], marks: ["inplace", "MulBackward0"] },
-  { name: "sinc", params: [["input", "Tensor", undefined, false]], marks: ["inplace"] },
-  { name: "conj", params: [["input", "Tensor", undefined, false]], marks: [] },
-  { name: "conj_physical", params: [["input", "Tensor", undefined, false]], marks: ["inplace"] },
-  { name: "resolve_conj", params: [["input", "Tensor", undefined, false]], marks: [] },
-  { name: "resolve_neg", params: [["input", "Tensor", undefined, false]], marks: [] },
-  { name: "real", params: [["input", "Tensor", undefined, false]], marks: ["SelectBackward0"] },
-  { name: "imag", params: [["input", "Tensor", undefined, false]], marks: ["SelectBackward0"] },
-  { name: "view_as_real", params: [["input", "Tensor", undefined, false]], marks: [] },
-  { name: "view_as_complex", params: [["input", "Tensor", undefined, false]], marks: [] },
-  { name: "angle", params: [["input", "Tensor", undefined, false]], marks: [] },
-  { name: "bitwise_not", params: [["input", "Tensor", undefined, false]], marks: ["inplace"] },
-  { name: "signbit", params: [["input", "Tensor", undefined, false]], marks: [] },
-  { name: "eq", params: [["input", "Tensor", undefined, false], ["other", "Tensor", undefined, false]], marks: ["inplace"] },
-  { name: "ne", params: [["input", "Tensor", undefined, false], ["other", "Tensor", undefined, false]], marks: ["inplace"] },
-  { name: "lt", params: [["input", "Tensor", undefined, false], ["other", "Tensor", undefined, false]], marks: ["inplace"] },
-  { name: "le", params: [["input", "Tensor", undefined, false], ["other", "Tensor", undefined, false]], marks: ["inplace"] },
-  { name: "gt", params: [["input", "Tensor", undefined, false], ["other", "Tensor", undefined, false]], marks: ["inplace"] },
-  { name: "ge", params: [["input", "Tensor", undefined, false], ["other", "Tensor", undefined, false]], marks: ["inplace"] },
-  { name: "logical_and", params: [["input", "Tensor", undefined, false], ["other", "Tensor", undefined, false]], marks: ["inplace"] },
-  { name: "logical_or", params: [["input", "Tensor", undefined, false], ["other", "Tensor", undefined, false]], marks: ["inplace"] },
-  { name: "logical_xor", params: [["input", "Tensor", undefined, false], ["other", "Tensor", undefined, false]], marks: ["inplace"] },
-  { name: "logical_not", params: [["input", "Tensor", undefined, false]], marks: ["inplace"] },
-  { name: "bitwise_and", params: [["input", "Tensor", undefined, false], ["other", "Tensor", undefined, false]], marks: ["inplace"] },
-  { name: "bitwise_or", params: [["input", "Tensor", undefined, false], ["other", "Tensor", undefined, false]], marks: ["inplace"] },
-  { name: "bitwise_xor", params: [["input", "Tensor", undefined, false], ["other", "Tensor", undefined, false]], marks: ["inplace"] },
-  { name: "bitwise_left_shift", params: [["input", "Tensor", undefined, false], ["other", "Tensor", undefined, false]], marks: ["inplace"] },
-  { name: "bitwise_right_shift", params: [["input", "Tensor", undefined, false], ["other", "Tensor", undefined, false]], marks: ["inplace"] },
-  { name: "isnan", params: [["input", "Tensor", undefined, false]], marks: [] },
-  { name: "isinf", params: [["input", "Tensor", undefined, false]], marks: [] },
-  { name: "isfinite", params: [["input", "Tensor", undefined, false]], marks: [] },
-  { name: "isposinf", params: [["input", "Tensor", undefined, false]], marks: [] },
-  { name: "isneginf", params: [["input", "Tensor", undefined, false]], marks: [] },
-  { name: "isreal", params: [["input", "Tensor", undefined, false]], marks: [] },
-  { name: "isclose", params: [["input", "Tensor", undefined, false], ["other", "Tensor", undefined, false], ["rtol", "f64", 1e-5, false], ["atol", "f64", 1e-8, false], ["equal_nan", "bool", false, false]], marks: [] },
-  { name: "allclose", params: [["input", "Tensor", undefined, false], ["other", "Tensor", undefined, false], ["rtol", "f64", 1e-5, false], ["atol", "f64", 1e-8, false], ["equal_nan", "bool", false, false]], marks: [] },
-  { name: "equal", params: [["input", "Tensor", undefined, false], ["other", "Tensor", undefined, false]], marks: [] },
-  { name: "sum", params: [["input", "Tensor", undefined, false], ["dtype", "Option<DType>", null, true]], marks: [] },
-  { name: "sum.dim_IntList", params: [["input", "Tensor", undefined, false], ["dim", "Option<Dims>", undefined, false], ["keepdim", "bool", false, false], ["dtype", "Option<DType>", null, true]], marks: ["SumBackward1"] },
-  { name: "nansum", params: [["input", "Tensor", undefined, false], ["dim", "Option<Dims>", null, false], ["keepdim", "bool", false, false], ["dtype", "Option<DType>", null, true]], marks: [] },
-  { name: "mean", params: [["input", "Tensor", undefined, false], ["dtype", "Option<DType>", null, true]], marks: [] },
-  { name: "mean.dim", params: [["input", "Tensor", undefined, false], ["dim", "Option<Dims>", undefined, false], ["keepdim", "bool", false, false], ["dtype", "Option<DType>", null, true]], marks: ["MeanBackward1"] },
-  { name: "nanmean", params: [["input", "Tensor", undefined, false], ["dim", "Option<Dims>", null, false], ["keepdim", "bool", false, false], ["dtype", "Option<DType>", null, true]], marks: [] },
-  { name: "prod", params: [["input", "Tensor", undefined, false], ["dtype", "Option<DType>", null, true]], marks: [] },
-  { name: "prod.dim_int", params: [["input", "Tensor", undefined, false], ["dim", "i64", undefined, false], ["keepdim", "bool", false, false], ["dtype", "Option<DType>", null, true]], marks: ["ProdBackward1"] },
-  { name: "max", params: [["input", "Tensor", undefined, false]], marks: ["MaxBackward1"] },
-  { name: "min", params: [["input", "Tensor", undefined, false]], marks: ["MinBackward1"] },
-  { name: "max.dim", params: [["input", "Tensor", undefined, false], ["dim", "i64", undefined, false], ["keepdim", "bool", false, false]], marks: ["values_indices"] },
-  { name: "min.dim", params: [["input", "Tensor", undefined, false], ["dim", "i64", undefined, false], ["keepdim", "bool", false, false]], marks: ["values_indices"] },
-  { name: "max.other", params: [["input", "Tensor", undefined, false], ["other", "Tensor", undefined, false]], marks: [] },
-  { name: "min.other", params: [["input", "Tensor", undefined, false], ["other", "Tensor", undefined, false]], marks: [] },
-  { name: "amax", params: [["input", "Tensor", undefined, false], ["dim", "Dims", [], false], ["keepdim", "bool", false, false]], marks: [] },
-  { name: "amin", params: [["input", "Tensor", undefined, false], ["dim", "Dims", [], false], ["keepdim", "bool", false, false]], marks: [] },
-  { name: "aminmax", params: [["input", "Tensor", undefined, false], ["dim", "Option<i64>", null, true], ["keepdim", "bool", false, true]], marks: ["min_max"] },
-  { name: "argmax", params: [["input", "Tensor", undefined, false], ["dim", "Option<i64>", null, false], ["keepdim", "bool", false, false]], marks: [] },
-  { name: "argmin", params: [["input", "Tensor", undefined, false], ["dim", "Option<i64>", null, false], ["keepdim", "bool", false, false]], marks: [] },
-  { name: "all", params: [["input", "Tensor", undefined, false], ["dim", "Option<Dims>", null, false], ["keepdim", "bool", false, false]], marks: [] },
-  { name: "any", params: [["input", "Tensor", undefined, false], ["dim", "Option<Dims>", null, false], ["keepdim", "bool", false, false]], marks: [] },
-  { name: "count_nonzero", params: [["input", "Tensor", undefined, false], ["dim", "Option<Dims>", null, false]], marks: [] },
-  { name: "var.correction", params: [["input", "Tensor", undefined, false], ["dim", "Option<Dims>", null, false], ["correction", "Option<f64>", null, true], ["keepdim", "bool", false, true]], marks: [] },
-  { name: "std.correction", params: [["input", "Tensor", undefined, false], ["dim", "Option<Dims>", null, false], ["correction", "Option<f64>", null, true], ["keepdim", "bool", false, true]], marks: [] },
-  { name: "linalg_vector_norm", params: [["x", "Tensor", undefined, false], ["ord", "f64", 2, false], ["dim", "Option<Dims>", null, false], ["keepdim", "bool", false, false], ["dtype", "Option<DType>", null, true]], marks: [] },
-  { name: "norm", params: [["input", "Tensor", undefined, false], ["p", "Option<f64>", null, false], ["dim", "Option<Dims>", null, false], ["keepdim", "bool", false, false], ["dtype", "Option<DType>", null, true]], marks: [] },
-  { name: "norm.name", params: [["input", "Tensor", undefined, false], ["p", "String", undefined, false], ["dim", "Option<Dims>", null, false], ["keepdim", "bool", false, false], ["dtype", "Option<DType>", null, true]], marks: [] },
-  { name: "logsumexp", params: [["input", "Tensor", undefined, false], ["dim", "Dims", undefined, false], ["keepdim", "bool", false, false]], marks: [] },
-  { name: "cumsum", params: [["input", "Tensor", undefined, false], ["dim", "i64", undefined, false], ["dtype", "Option<DType>", null, true]], marks: ["inplace"] },
-  { name: "cumprod", params: [["input", "Tensor", undefined, false], ["dim", "i64", undefined, false], ["dtype", "Option<DType>", null, true]], marks: ["inplace"] },
-  { name: "cummax", params: [["input", "Tensor", undefined, false], ["dim", "i64", undefined, false]], marks: ["values_indices"] },
-  { name: "cummin", params: [["input", "Tensor", undefined, false], ["dim", "i64", undefined, false]], marks: ["values_indices"] },
-  { name: "logcumsumexp", params: [["input", "Tensor", undefined, false], ["dim", "i64", undefined, false]], marks: [] },
-  { name: "view", params: [["input", "Tensor", undefined, false], ["size", "Dims", undefined, false]], marks: ["method"] },
-  { name: "reshape", params: [["input", "Tensor", undefined, false], ["shape", "Dims", undefined, false]], marks: [] },
-  { name: "_reshape_alias", params: [["input", "Tensor", undefined, false], ["size", "Dims", undefined, false]], marks: ["hidden", "ViewBackward0"] },
-  { name: "_unsafe_view", params: [["input", "Tensor", undefined, false], ["size", "Dims", undefined, false]], marks: ["hidden", "UnsafeViewBackward0"] },
-  { name: "expand", params: [["input", "Tensor", undefined, false], ["size", "Dims", undefined, false]], marks: ["method"] },
-  { name: "permute", params: [["input", "Tensor", undefined, false], ["dims", "Dims", undefined, false]], marks: [] },
-  { name: "transpose", params: [["input", "Tensor", undefined, false], ["dim0", "i64", undefined, false], ["dim1", "i64", undefined, false]], marks: [] },
-  { name: "t", params: [["input", "Tensor", undefined, false]], marks: [] },
-  { name: "unsqueeze", params: [["input", "Tensor", undefined, false], ["dim", "i64", undefined, false]], marks: [] },
-  { name: "squeeze", params: [["input", "Tensor", undefined, false]], marks: [] },
-  { name: "squeeze.dim", params: [["input", "Tensor", undefined, false], ["dim", "Dims", undefined, false]], marks: ["SqueezeBackward1"] },
-  { name: "flatten", params: [["input", "Tensor", undefined, false], ["start_dim", "i64", 0, false], ["end_dim", "i64", -1, false]], marks: [] },
-  { name: "unflatten", params: [["input", "Tensor", undefined, false], ["dim", "i64", undefined, false], ["sizes", "Dims", undefined, false]], marks: [] },
-  { name: "select", params: [["input", "Tensor", undefined, false], ["dim", "i64", undefined, false], ["index", "i64", undefined, false]], marks: [] },
-  { name: "slice", params: [["input", "Tensor", undefined, false], ["dim", "i64", 0, false], ["start", "Option<i64>", null, false], ["end", "Option<i64>", null, false], ["step", "i64", 1, false]], marks: ["hidden"] },
-  { name: "narrow", params: [["input", "Tensor", undefined, false], ["dim", "i64", undefined, false], ["start", "i64", undefined, false], ["length", "i64", undefined, false]], marks: ["SliceBackward0"] },
-  { name: "diagonal", params: [["input", "Tensor", undefined, false], ["offset", "i64", 0, false], ["dim1", "i64", 0, false], ["dim2", "i64", 1, false]], marks: [] },
-  { name: "unfold", params: [["input", "Tensor", undefined, false], ["dimension", "i64", undefined, false], ["size", "i64", undefined, false], ["step", "i64", undefined, false]], marks: ["method"] },
-  { name: "as_strided", params: [["input", "Tensor", undefined, false], ["size", "Dims", undefined, false], ["stride", "Dims", undefined, false], ["storage_offset", "Option<i64>", null, false]], marks: [] },
-  { name: "as_strided_scatter", params: [["input", "Tensor", undefined, false], ["src", "Tensor", undefined, false], ["size", "Dims", undefined, false], ["stride", "Dims", undefined, false], ["storage_offset", "Option<i64>", null, false]], marks: [] },
-  { name: "copy_slices", params: [["input", "Tensor", undefined, false], ["src", "Tensor", undefined, false], ["size", "Dims", undefined, false], ["stride", "Dims", undefined, false], ["storage_offset", "Option<i64>", null, false]], marks: ["hidden", "CopySlices"] },
-  { name: "_strided_add", params: [["input", "Tensor", undefined, false], ["base", "Dims", undefined, false], ["stride", "Dims", undefined, false], ["offset", "i64", undefined, false]], marks: ["hidden"] },
-  { name: "_strided_take", params: [["input", "Tensor", undefined, false], ["size", "Dims", undefined, false], ["stride", "Dims", undefined, false], ["offset", "i64", undefined, false]], marks: ["hidden"] },
-  { name: "select_scatter", params: [["input", "Tensor", undefined, false], ["src", "Tensor", undefined, false], ["dim", "i64", undefined, false], ["index", "i64", undefined, false]], marks: [] },
-  { name: "slice_scatter", params: [["input", "Tensor", undefined, false], ["src", "Tensor", undefined, false], ["dim", "i64", 0, false], ["start", "Option<i64>", null, false], ["end", "Option<i64>", null, false], ["step", "i64", 1, false]], marks: [] },
-  { name: "diagonal_scatter", params: [["input", "Tensor", undefined, false], ["src", "Tensor", undefined, false], ["offset", "i64", 0, false], ["dim1", "i64", 0, false], ["dim2", "i64", 1, false]], marks: [] },
-  { name: "split", params: [["tensor", "Tensor", undefined, false], ["split_size", "i64", undefined, false], ["dim", "i64", 0, false]], marks: [] },
-  { name: "split_with_sizes", params: [["input", "Tensor", undefined, false], ["split_sizes", "Dims", undefined, false], ["dim", "i64", 0, false]], marks: [] },
-  { name: "chunk", params: [["input", "Tensor", undefined, false], ["chunks", "i64", undefined, false], ["dim", "i64", 0, false]], marks: ["SplitBackward0"] },
-  { name: "unbind", params: [["input", "Tensor", undefined, false], ["dim", "i64", 0, false]], marks: [] },
-  { name: "movedim", params: [["input", "Tensor", undefined, false], ["source", "Dims", undefined, false], ["destination", "Dims", undefined, false]], marks: ["PermuteBackward0"] },
-  { name: "flip", params: [["input", "Tensor", undefined, false], ["dims", "Dims", undefined, false]], marks: [] },
-  { name: "roll", params: [["input", "Tensor", undefined, false], ["shifts", "Dims", undefined, false], ["dims", "Dims", [], false]], marks: [] },
-  { name: "clone", params: [["input", "Tensor", undefined, false], ["memory_format", "Option<String>", null, true]], marks: [] },
-  { name: "contiguous", params: [["input", "Tensor", undefined, false], ["memory_format", "Option<String>", null, true]], marks: ["method", "CloneBackward0"] },
-  { name: "detach", params: [["input", "Tensor", undefined, false]], marks: [] },
-  { name: "alias", params: [["input", "Tensor", undefined, false]], marks: ["hidden", "AliasBackward0"] },
-  { name: "_to_copy", params: [["input", "Tensor", undefined, false], ["dtype", "DType", undefined, false]], marks: ["hidden", "ToCopyBackward0"] },
-  { name: "copy", params: [["input", "Tensor", undefined, false], ["src", "Tensor", undefined, false]], marks: ["inplace", "CopyBackwards", "hidden"] },
-  { name: "fill", params: [["input", "Tensor", undefined, false], ["value", "Tensor", undefined, false]], marks: ["inplace"] },
-  { name: "zero", params: [["input", "Tensor", undefined, false]], marks: ["inplace", "hidden"] },
-  { name: "cat", params: [["tensors", "Vec<Tensor>", undefined, false], ["dim", "i64", 0, false]], marks: [] },
-  { name: "stack", params: [["tensors", "Vec<Tensor>", undefined, false], ["dim", "i64", 0, false]], marks: [] },
-  { name: "gather", params: [["input", "Tensor", undefined, false], ["dim", "i64", undefined, false], ["index", "Tensor", undefined, false], ["sparse_grad", "bool", false, true]], marks: [] },
-  { name: "scatter.src", params: [["input", "Tensor", undefined, false], ["dim", "i64", undefined, false], ["index", "Tensor", undefined, false], ["src", "Tensor", undefined, false]], marks: ["inplace"] },
-  { name: "scatter.value", params: [["input", "Tensor", undefined, false], ["dim", "i64", undefined, false], ["index", "Tensor", undefined, false], ["value", "Scalar", undefined, false]], marks: ["inplace"] },
-  { name: "scatter_add", params: [["input", "Tensor", undefined, false], ["dim", "i64", undefined, false], ["index", "Tensor", undefined, false], ["src", "Tensor", undefined, false]], marks: ["inplace"] },
-  { name: "index_select", params: [["input", "Tensor", undefined, false], ["dim", "i64", undefined, false], ["index", "Tensor", undefined, false]], marks: [] },
-  { name: "index_add", params: [["input", "Tensor", undefined, false], ["dim", "i64", undefined, false], ["index", "Tensor", undefined, false], ["source", "Tensor", undefined, false], ["alpha", "Scalar", 1n, true]], marks: ["inplace"] },
-  { name: "masked_fill", params: [["input", "Tensor", undefined, false], ["mask", "Tensor", undefined, false], ["value", "Tensor", undefined, false]], marks: ["inplace"] },
-  { name: "mm", params: [["input", "Tensor", undefined, false], ["mat2", "Tensor", undefined, false]], marks: [] },
-  { name: "bmm", params: [["input", "Tensor", undefined, false], ["mat2", "Tensor", undefined, false]], marks: [] },
-  { name: "mv", params: [["input", "Tensor", undefined, false], ["vec", "Tensor", undefined, false]], marks: [] },
-  { name: "dot", params: [["input", "Tensor", undefined, false], ["tensor", "Tensor", undefined, false]], marks: [] },
-  { name: "matmul", params: [["input", "Tensor", undefined, false], ["other", "Tensor", undefined, false]], marks: [] },
-  { name: "addmm", params: [["input", "Tensor", undefined, false], ["mat1", "Tensor", undefined, false], ["mat2", "Tensor", undefined, false], ["beta", "Scalar", 1n, true], ["alpha", "Scalar", 1n, true]], marks: [] },
-  { name: "nn.functional.linear", params: [["input", "Tensor", undefined, false], ["weight", "Tensor", undefined, false], ["bias", "Option<Tensor>", null, false]], marks: [] },
-  { name: "full", params: [["size", "Dims", undefined, false], ["fill_value", "Scalar", undefined, false], ["dtype", "Option<DType>", null, true]], marks: ["create"] },
-  { name: "zeros", params: [["size", "Dims", undefined, false], ["dtype", "Option<DType>", null, true]], marks: ["create"] },
-  { name: "ones", params: [["size", "Dims", undefined, false], ["dtype", "Option<DType>", null, true]], marks: ["create"] },
-  { name: "empty", params: [["size", "Dims", undefined, false], ["dtype", "Option<DType>", null, true]], marks: ["create"] },
-  { name: "full_like", params: [["input", "Tensor", undefined, false], ["fill_value", "Scalar", undefined, false], ["dtype", "Option<DType>", null, true]], marks: ["create"] },
-  { name: "zeros_like", params: [["input", "Tensor", undefined, false], ["dtype", "Option<DType>", null, true]], marks: ["create"] },
-  { name: "ones_like", params: [["input", "Tensor", undefined, false], ["dtype", "Option<DType>", null, true]], marks: ["create"] },
-  { name: "arange", params: [["end", "Scalar", undefined, false], ["dtype", "Option<DType>", null, true]], marks: ["create"] },
-  { name: "arange.start", params: [["start", "Scalar", undefined, false], ["end", "Scalar", undefined, false], ["step", "Scalar", 1n, false], ["dtype", "Option<DType>", null, true]], marks: ["create"] },
-  { name: "linspace", params: [["start", "f64", undefined, false], ["end", "f64", undefined, false], ["steps", "i64", undefined, false], ["dtype", "Option<DType>", null, true]], marks: ["create"] },
-  { name: "eye", params: [["n", "i64", undefined, false], ["m", "Option<i64>", null, false], ["dtype", "Option<DType>", null, true]], marks: ["create"] },
-  { name: "tril", params: [["input", "Tensor", undefined, false], ["diagonal", "i64", 0, false]], marks: ["inplace"] },
-  { name: "triu", params: [["input", "Tensor", undefined, false], ["diagonal", "i64", 0, false]], marks: ["inplace"] },
-  { name: "rand", params: [["size", "Dims", undefined, false], ["dtype", "Option<DType>", null, true]], marks: ["create"] },
-  { name: "randn", params: [["size", "Dims", undefined, false], ["dtype", "Option<DType>", null, true]], marks: ["create"] },
-  { name: "randint", params: [["high", "i64", undefined, false], ["size", "Dims", undefined, false], ["dtype", "Option<DType>", null, true]], marks: ["create"] },
-  { name: "randint.low", params: [["low", "i64", undefined, false], ["high", "i64", undefined, false], ["size", "Dims", undefined, false], ["dtype", "Option<DType>", null, true]], marks: ["create"] },
-  { name: "randperm", params: [["n", "i64", undefined, false], ["dtype", "Option<DType>", null, true]], marks: ["create"] },
-  { name: "uniform", params: [["input", "Tensor", undefined, false], ["from", "f64", 0, false], ["to", "f64", 1, false]], marks: ["inplace", "hidden"] },
-  { name: "normal", params: [["input", "Tensor", undefined, false], ["mean", "f64", 0, false], ["std", "f64", 1, false]], marks: ["inplace", "hidden"] },
-  { name: "bernoulli", params: [["input", "Tensor", undefined, false]], marks: [] },
-  { name: "relu", params: [["input", "Tensor", undefined, false]], marks: ["inplace"] },
-  { name: "nn.functional.gelu", params: [["input", "Tensor", undefined, false], ["approximate", "String", 'none', true]], marks: [] },
-  { name: "nn.functional.silu", params: [["input", "Tensor", undefined, false]], marks: [] },
-  { name: "softmax", params: [["input", "Tensor", undefined, false], ["dim", "i64", undefined, false], ["dtype", "Option<DType>", null, true]], marks: [] },
-  { name: "log_softmax", params: [["input", "Tensor", undefined, false], ["dim", "i64", undefined, false], ["dtype", "Option<DType>", null, true]], marks: [] },
-  { name: "nn.functional.mse_loss", params: [["input", "Tensor", undefined, false], ["target", "Tensor", undefined, false], ["reduction", "String", 'mean', true]], marks: [] },
-  { name: "nn.functional.nll_loss", params: [["input", "Tensor", undefined, false], ["target", "Tensor", undefined, false], ["weight", "Option<Tensor>", null, true], ["ignore_index", "i64", -100, true], ["reduction", "String", 'mean', true]], marks: [] },
-  { name: "nn.functional.cross_entropy", params: [["input", "Tensor", undefined, false], ["target", "Tensor", undefined, false], ["weight", "Option<Tensor>", null, true], ["ignore_index", "i64", -100, true], ["reduction", "String", 'mean', true]], marks: [] },
+  { names: ['add'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false], ['alpha', 'Scalar', 1n, true]], returns: [], marks: ['inplace'] },
+  { names: ['sub'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false], ['alpha', 'Scalar', 1n, true]], returns: [], marks: ['inplace'] },
+  { names: ['rsub'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false], ['alpha', 'Scalar', 1n, true]], returns: [], marks: [] },
+  { names: ['mul'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['div'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false], ['rounding_mode', 'Option<String>', null, true]], returns: [], marks: ['inplace'] },
+  { names: ['floor_divide'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['remainder'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['fmod'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['pow'], params: [['input', 'Tensor', undefined, false], ['exponent', 'Scalar', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['pow'], params: [['input', 'Tensor', undefined, false], ['exponent', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['maximum'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: [] },
+  { names: ['minimum'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: [] },
+  { names: ['fmax'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: [] },
+  { names: ['fmin'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: [] },
+  { names: ['clamp'], params: [['input', 'Tensor', undefined, false], ['min', 'Option<Tensor>', null, false], ['max', 'Option<Tensor>', null, false]], returns: [], marks: ['inplace'] },
+  { names: ['clamp_min'], params: [['input', 'Tensor', undefined, false], ['min', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['clamp_max'], params: [['input', 'Tensor', undefined, false], ['max', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['atan2'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['hypot'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['lerp'], params: [['input', 'Tensor', undefined, false], ['end', 'Tensor', undefined, false], ['weight', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['addcmul'], params: [['input', 'Tensor', undefined, false], ['tensor1', 'Tensor', undefined, false], ['tensor2', 'Tensor', undefined, false], ['value', 'Scalar', 1n, true]], returns: [], marks: ['inplace'] },
+  { names: ['addcdiv'], params: [['input', 'Tensor', undefined, false], ['tensor1', 'Tensor', undefined, false], ['tensor2', 'Tensor', undefined, false], ['value', 'Scalar', 1n, true]], returns: [], marks: ['inplace'] },
+  { names: ['logaddexp'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: [] },
+  { names: ['logaddexp2'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: [] },
+  { names: ['xlogy'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['special.xlog1py'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: [] },
+  { names: ['where'], params: [['condition', 'Tensor', undefined, false], ['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: [] },
+  { names: ['copysign'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['heaviside'], params: [['input', 'Tensor', undefined, false], ['values', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['gcd'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['lcm'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['nextafter'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['ldexp'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['neg'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['positive'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
+  { names: ['abs'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['sign'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['sgn'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['reciprocal'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['square'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['sqrt'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['rsqrt'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['exp'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['exp2'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['expm1'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['log'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['log2'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['log10'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['log1p'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['sin'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['cos'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['tan'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['asin'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['acos'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['atan'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['sinh'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['cosh'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['tanh'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['asinh'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['acosh'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['atanh'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['sigmoid'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['logit'], params: [['input', 'Tensor', undefined, false], ['eps', 'Option<f64>', null, false]], returns: [], marks: ['inplace'] },
+  { names: ['erf'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['erfc'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['erfinv'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['lgamma'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['digamma'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['trigamma'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['hidden'] },
+  { names: ['floor'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['ceil'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['round'], params: [['input', 'Tensor', undefined, false], ['decimals', 'i64', 0, true]], returns: [], marks: ['inplace'] },
+  { names: ['trunc'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['frac'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['nan_to_num'], params: [['input', 'Tensor', undefined, false], ['nan', 'Option<f64>', null, false], ['posinf', 'Option<f64>', null, false], ['neginf', 'Option<f64>', null, false]], returns: [], marks: ['inplace'] },
+  { names: ['deg2rad'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['rad2deg'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['sinc'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['conj'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
+  { names: ['conj_physical'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['resolve_conj'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
+  { names: ['resolve_neg'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
+  { names: ['real'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
+  { names: ['imag'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
+  { names: ['view_as_real'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
+  { names: ['view_as_complex'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
+  { names: ['angle'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
+  { names: ['bitwise_not'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['signbit'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
+  { names: ['eq'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['ne'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['lt'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['le'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['gt'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['ge'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['logical_and'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['logical_or'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['logical_xor'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['logical_not'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['bitwise_and'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['bitwise_or'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['bitwise_xor'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['bitwise_left_shift'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['bitwise_right_shift'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['isnan'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
+  { names: ['isinf'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
+  { names: ['isfinite'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
+  { names: ['isposinf'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
+  { names: ['isneginf'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
+  { names: ['isreal'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
+  { names: ['isclose'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false], ['rtol', 'f64', 1e-5, false], ['atol', 'f64', 1e-8, false], ['equal_nan', 'bool', false, false]], returns: ['bool'], marks: [] },
+  { names: ['allclose'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false], ['rtol', 'f64', 1e-5, false], ['atol', 'f64', 1e-8, false], ['equal_nan', 'bool', false, false]], returns: ['bool'], marks: [] },
+  { names: ['equal'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: ['bool'], marks: [] },
+  { names: ['sum'], params: [['input', 'Tensor', undefined, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: [] },
+  { names: ['sum'], params: [['input', 'Tensor', undefined, false], ['dim', 'Option<Dims>', undefined, false], ['keepdim', 'bool', false, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: [] },
+  { names: ['nansum'], params: [['input', 'Tensor', undefined, false], ['dim', 'Option<Dims>', null, false], ['keepdim', 'bool', false, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: [] },
+  { names: ['mean'], params: [['input', 'Tensor', undefined, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: [] },
+  { names: ['mean'], params: [['input', 'Tensor', undefined, false], ['dim', 'Option<Dims>', undefined, false], ['keepdim', 'bool', false, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: [] },
+  { names: ['nanmean'], params: [['input', 'Tensor', undefined, false], ['dim', 'Option<Dims>', null, false], ['keepdim', 'bool', false, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: [] },
+  { names: ['prod'], params: [['input', 'Tensor', undefined, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: [] },
+  { names: ['prod'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false], ['keepdim', 'bool', false, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: [] },
+  { names: ['max'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
+  { names: ['min'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
+  { names: ['max'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false], ['keepdim', 'bool', false, false]], returns: ['values', 'indices'], marks: [] },
+  { names: ['min'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false], ['keepdim', 'bool', false, false]], returns: ['values', 'indices'], marks: [] },
+  { names: ['max'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: [] },
+  { names: ['min'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: [] },
+  { names: ['amax'], params: [['input', 'Tensor', undefined, false], ['dim', 'Dims', [], false], ['keepdim', 'bool', false, false]], returns: [], marks: [] },
+  { names: ['amin'], params: [['input', 'Tensor', undefined, false], ['dim', 'Dims', [], false], ['keepdim', 'bool', false, false]], returns: [], marks: [] },
+  { names: ['aminmax'], params: [['input', 'Tensor', undefined, false], ['dim', 'Option<i64>', null, true], ['keepdim', 'bool', false, true]], returns: ['min', 'max'], marks: [] },
+  { names: ['argmax'], params: [['input', 'Tensor', undefined, false], ['dim', 'Option<i64>', null, false], ['keepdim', 'bool', false, false]], returns: [], marks: [] },
+  { names: ['argmin'], params: [['input', 'Tensor', undefined, false], ['dim', 'Option<i64>', null, false], ['keepdim', 'bool', false, false]], returns: [], marks: [] },
+  { names: ['all'], params: [['input', 'Tensor', undefined, false], ['dim', 'Option<Dims>', null, false], ['keepdim', 'bool', false, false]], returns: [], marks: [] },
+  { names: ['any'], params: [['input', 'Tensor', undefined, false], ['dim', 'Option<Dims>', null, false], ['keepdim', 'bool', false, false]], returns: [], marks: [] },
+  { names: ['count_nonzero'], params: [['input', 'Tensor', undefined, false], ['dim', 'Option<Dims>', null, false]], returns: [], marks: [] },
+  { names: ['var'], params: [['input', 'Tensor', undefined, false], ['dim', 'Option<Dims>', null, false], ['correction', 'Option<f64>', null, true], ['keepdim', 'bool', false, true]], returns: [], marks: [] },
+  { names: ['std'], params: [['input', 'Tensor', undefined, false], ['dim', 'Option<Dims>', null, false], ['correction', 'Option<f64>', null, true], ['keepdim', 'bool', false, true]], returns: [], marks: [] },
+  { names: ['linalg.vector_norm'], params: [['x', 'Tensor', undefined, false], ['ord', 'f64', 2, false], ['dim', 'Option<Dims>', null, false], ['keepdim', 'bool', false, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: [] },
+  { names: ['norm'], params: [['input', 'Tensor', undefined, false], ['p', 'Option<f64>', null, false], ['dim', 'Option<Dims>', null, false], ['keepdim', 'bool', false, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: [] },
+  { names: ['norm'], params: [['input', 'Tensor', undefined, false], ['p', 'String', undefined, false], ['dim', 'Option<Dims>', null, false], ['keepdim', 'bool', false, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: [] },
+  { names: ['logsumexp'], params: [['input', 'Tensor', undefined, false], ['dim', 'Dims', undefined, false], ['keepdim', 'bool', false, false]], returns: [], marks: [] },
+  { names: ['cumsum'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['inplace'] },
+  { names: ['cumprod'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['inplace'] },
+  { names: ['cummax'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false]], returns: ['values', 'indices'], marks: [] },
+  { names: ['cummin'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false]], returns: ['values', 'indices'], marks: [] },
+  { names: ['logcumsumexp'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false]], returns: [], marks: [] },
+  { names: ['view'], params: [['input', 'Tensor', undefined, false], ['size', 'Dims', undefined, false]], returns: [], marks: ['method'] },
+  { names: ['reshape'], params: [['input', 'Tensor', undefined, false], ['shape', 'Dims', undefined, false]], returns: [], marks: [] },
+  { names: ['_reshape_alias'], params: [['input', 'Tensor', undefined, false], ['size', 'Dims', undefined, false]], returns: [], marks: ['hidden'] },
+  { names: ['_unsafe_view'], params: [['input', 'Tensor', undefined, false], ['size', 'Dims', undefined, false]], returns: [], marks: ['hidden'] },
+  { names: ['expand'], params: [['input', 'Tensor', undefined, false], ['size', 'Dims', undefined, false]], returns: [], marks: ['method'] },
+  { names: ['permute'], params: [['input', 'Tensor', undefined, false], ['dims', 'Dims', undefined, false]], returns: [], marks: [] },
+  { names: ['transpose'], params: [['input', 'Tensor', undefined, false], ['dim0', 'i64', undefined, false], ['dim1', 'i64', undefined, false]], returns: [], marks: [] },
+  { names: ['t'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
+  { names: ['unsqueeze'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false]], returns: [], marks: [] },
+  { names: ['squeeze'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
+  { names: ['squeeze'], params: [['input', 'Tensor', undefined, false], ['dim', 'Dims', undefined, false]], returns: [], marks: [] },
+  { names: ['flatten'], params: [['input', 'Tensor', undefined, false], ['start_dim', 'i64', 0, false], ['end_dim', 'i64', -1, false]], returns: [], marks: [] },
+  { names: ['unflatten'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false], ['sizes', 'Dims', undefined, false]], returns: [], marks: [] },
+  { names: ['select'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false], ['index', 'i64', undefined, false]], returns: [], marks: [] },
+  { names: ['slice'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', 0, false], ['start', 'Option<i64>', null, false], ['end', 'Option<i64>', null, false], ['step', 'i64', 1, false]], returns: [], marks: ['hidden'] },
+  { names: ['narrow'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false], ['start', 'i64', undefined, false], ['length', 'i64', undefined, false]], returns: [], marks: [] },
+  { names: ['diagonal'], params: [['input', 'Tensor', undefined, false], ['offset', 'i64', 0, false], ['dim1', 'i64', 0, false], ['dim2', 'i64', 1, false]], returns: [], marks: [] },
+  { names: ['unfold'], params: [['input', 'Tensor', undefined, false], ['dimension', 'i64', undefined, false], ['size', 'i64', undefined, false], ['step', 'i64', undefined, false]], returns: [], marks: ['method'] },
+  { names: ['as_strided'], params: [['input', 'Tensor', undefined, false], ['size', 'Dims', undefined, false], ['stride', 'Dims', undefined, false], ['storage_offset', 'Option<i64>', null, false]], returns: [], marks: [] },
+  { names: ['as_strided_scatter'], params: [['input', 'Tensor', undefined, false], ['src', 'Tensor', undefined, false], ['size', 'Dims', undefined, false], ['stride', 'Dims', undefined, false], ['storage_offset', 'Option<i64>', null, false]], returns: [], marks: [] },
+  { names: ['copy_slices'], params: [['input', 'Tensor', undefined, false], ['src', 'Tensor', undefined, false], ['size', 'Dims', undefined, false], ['stride', 'Dims', undefined, false], ['storage_offset', 'Option<i64>', null, false]], returns: [], marks: ['hidden', 'CopySlices'] },
+  { names: ['_strided_add'], params: [['input', 'Tensor', undefined, false], ['base', 'Dims', undefined, false], ['stride', 'Dims', undefined, false], ['offset', 'i64', undefined, false]], returns: [], marks: ['hidden'] },
+  { names: ['_strided_take'], params: [['input', 'Tensor', undefined, false], ['size', 'Dims', undefined, false], ['stride', 'Dims', undefined, false], ['offset', 'i64', undefined, false]], returns: [], marks: ['hidden'] },
+  { names: ['select_scatter'], params: [['input', 'Tensor', undefined, false], ['src', 'Tensor', undefined, false], ['dim', 'i64', undefined, false], ['index', 'i64', undefined, false]], returns: [], marks: [] },
+  { names: ['slice_scatter'], params: [['input', 'Tensor', undefined, false], ['src', 'Tensor', undefined, false], ['dim', 'i64', 0, false], ['start', 'Option<i64>', null, false], ['end', 'Option<i64>', null, false], ['step', 'i64', 1, false]], returns: [], marks: [] },
+  { names: ['diagonal_scatter'], params: [['input', 'Tensor', undefined, false], ['src', 'Tensor', undefined, false], ['offset', 'i64', 0, false], ['dim1', 'i64', 0, false], ['dim2', 'i64', 1, false]], returns: [], marks: [] },
+  { names: ['split'], params: [['tensor', 'Tensor', undefined, false], ['split_size', 'i64', undefined, false], ['dim', 'i64', 0, false]], returns: ['list'], marks: [] },
+  { names: ['split_with_sizes'], params: [['input', 'Tensor', undefined, false], ['split_sizes', 'Dims', undefined, false], ['dim', 'i64', 0, false]], returns: ['list'], marks: [] },
+  { names: ['chunk'], params: [['input', 'Tensor', undefined, false], ['chunks', 'i64', undefined, false], ['dim', 'i64', 0, false]], returns: ['list'], marks: [] },
+  { names: ['unbind'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', 0, false]], returns: ['list'], marks: [] },
+  { names: ['movedim'], params: [['input', 'Tensor', undefined, false], ['source', 'Dims', undefined, false], ['destination', 'Dims', undefined, false]], returns: [], marks: [] },
+  { names: ['flip'], params: [['input', 'Tensor', undefined, false], ['dims', 'Dims', undefined, false]], returns: [], marks: [] },
+  { names: ['roll'], params: [['input', 'Tensor', undefined, false], ['shifts', 'Dims', undefined, false], ['dims', 'Dims', [], false]], returns: [], marks: [] },
+  { names: ['clone'], params: [['input', 'Tensor', undefined, false], ['memory_format', 'Option<String>', null, true]], returns: [], marks: [] },
+  { names: ['contiguous'], params: [['input', 'Tensor', undefined, false], ['memory_format', 'Option<String>', null, true]], returns: [], marks: ['method'] },
+  { names: ['detach'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
+  { names: ['alias'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['hidden'] },
+  { names: ['_to_copy'], params: [['input', 'Tensor', undefined, false], ['dtype', 'DType', undefined, false]], returns: [], marks: ['hidden'] },
+  { names: ['copy'], params: [['input', 'Tensor', undefined, false], ['src', 'Tensor', undefined, false]], returns: [], marks: ['inplace', 'hidden'] },
+  { names: ['fill'], params: [['input', 'Tensor', undefined, false], ['value', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['zero'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace', 'hidden'] },
+  { names: ['cat'], params: [['tensors', 'Vec<Tensor>', undefined, false], ['dim', 'i64', 0, false]], returns: [], marks: [] },
+  { names: ['stack'], params: [['tensors', 'Vec<Tensor>', undefined, false], ['dim', 'i64', 0, false]], returns: [], marks: [] },
+  { names: ['gather'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false], ['index', 'Tensor', undefined, false], ['sparse_grad', 'bool', false, true]], returns: [], marks: [] },
+  { names: ['scatter'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false], ['index', 'Tensor', undefined, false], ['src', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['scatter'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false], ['index', 'Tensor', undefined, false], ['value', 'Scalar', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['scatter_add'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false], ['index', 'Tensor', undefined, false], ['src', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['index_select'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false], ['index', 'Tensor', undefined, false]], returns: [], marks: [] },
+  { names: ['index_add'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false], ['index', 'Tensor', undefined, false], ['source', 'Tensor', undefined, false], ['alpha', 'Scalar', 1n, true]], returns: [], marks: ['inplace'] },
+  { names: ['masked_fill'], params: [['input', 'Tensor', undefined, false], ['mask', 'Tensor', undefined, false], ['value', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['mm'], params: [['input', 'Tensor', undefined, false], ['mat2', 'Tensor', undefined, false]], returns: [], marks: [] },
+  { names: ['bmm'], params: [['input', 'Tensor', undefined, false], ['mat2', 'Tensor', undefined, false]], returns: [], marks: [] },
+  { names: ['mv'], params: [['input', 'Tensor', undefined, false], ['vec', 'Tensor', undefined, false]], returns: [], marks: [] },
+  { names: ['dot'], params: [['input', 'Tensor', undefined, false], ['tensor', 'Tensor', undefined, false]], returns: [], marks: [] },
+  { names: ['matmul'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: [] },
+  { names: ['addmm'], params: [['input', 'Tensor', undefined, false], ['mat1', 'Tensor', undefined, false], ['mat2', 'Tensor', undefined, false], ['beta', 'Scalar', 1n, true], ['alpha', 'Scalar', 1n, true]], returns: [], marks: [] },
+  { names: ['nn.functional.linear'], params: [['input', 'Tensor', undefined, false], ['weight', 'Tensor', undefined, false], ['bias', 'Option<Tensor>', null, false]], returns: [], marks: [] },
+  { names: ['full'], params: [['size', 'Dims', undefined, false], ['fill_value', 'Scalar', undefined, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['create'] },
+  { names: ['zeros'], params: [['size', 'Dims', undefined, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['create'] },
+  { names: ['ones'], params: [['size', 'Dims', undefined, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['create'] },
+  { names: ['empty'], params: [['size', 'Dims', undefined, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['create'] },
+  { names: ['full_like'], params: [['input', 'Tensor', undefined, false], ['fill_value', 'Scalar', undefined, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['create'] },
+  { names: ['zeros_like'], params: [['input', 'Tensor', undefined, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['create'] },
+  { names: ['ones_like'], params: [['input', 'Tensor', undefined, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['create'] },
+  { names: ['arange'], params: [['end', 'Scalar', undefined, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['create'] },
+  { names: ['arange'], params: [['start', 'Scalar', undefined, false], ['end', 'Scalar', undefined, false], ['step', 'Scalar', 1n, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['create'] },
+  { names: ['linspace'], params: [['start', 'f64', undefined, false], ['end', 'f64', undefined, false], ['steps', 'i64', undefined, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['create'] },
+  { names: ['eye'], params: [['n', 'i64', undefined, false], ['m', 'Option<i64>', null, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['create'] },
+  { names: ['tril'], params: [['input', 'Tensor', undefined, false], ['diagonal', 'i64', 0, false]], returns: [], marks: ['inplace'] },
+  { names: ['triu'], params: [['input', 'Tensor', undefined, false], ['diagonal', 'i64', 0, false]], returns: [], marks: ['inplace'] },
+  { names: ['rand'], params: [['size', 'Dims', undefined, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['create'] },
+  { names: ['randn'], params: [['size', 'Dims', undefined, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['create'] },
+  { names: ['randint'], params: [['high', 'i64', undefined, false], ['size', 'Dims', undefined, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['create'] },
+  { names: ['randint'], params: [['low', 'i64', undefined, false], ['high', 'i64', undefined, false], ['size', 'Dims', undefined, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['create'] },
+  { names: ['randperm'], params: [['n', 'i64', undefined, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['create'] },
+  { names: ['uniform'], params: [['input', 'Tensor', undefined, false], ['from', 'f64', 0, false], ['to', 'f64', 1, false]], returns: [], marks: ['inplace', 'hidden'] },
+  { names: ['normal'], params: [['input', 'Tensor', undefined, false], ['mean', 'f64', 0, false], ['std', 'f64', 1, false]], returns: [], marks: ['inplace', 'hidden'] },
+  { names: ['bernoulli'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
+  { names: ['relu'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['nn.functional.gelu'], params: [['input', 'Tensor', undefined, false], ['approximate', 'String', 'none', true]], returns: [], marks: [] },
+  { names: ['nn.functional.silu'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
+  { names: ['softmax'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: [] },
+  { names: ['log_softmax'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: [] },
+  { names: ['nn.functional.mse_loss'], params: [['input', 'Tensor', undefined, false], ['target', 'Tensor', undefined, false], ['reduction', 'String', 'mean', true]], returns: [], marks: [] },
+  { names: ['nn.functional.nll_loss'], params: [['input', 'Tensor', undefined, false], ['target', 'Tensor', undefined, false], ['weight', 'Option<Tensor>', null, true], ['ignore_index', 'i64', -100, true], ['reduction', 'String', 'mean', true]], returns: [], marks: [] },
+  { names: ['nn.functional.cross_entropy'], params: [['input', 'Tensor', undefined, false], ['target', 'Tensor', undefined, false], ['weight', 'Option<Tensor>', null, true], ['ignore_index', 'i64', -100, true], ['reduction', 'String', 'mean', true]], returns: [], marks: [] },
 ];
 
+/** The methods of a tensor that are ops of the table. */
 export interface Methods {
   /** Sum of `input` and `alpha` times `other`, with broadcasting. */
-  add(other: TensorLike, kwargs?: { alpha?: Num }): Tensor;
+  add(other: TensorLike, kwargs?: { alpha?: Num | Complex }): Tensor;
   /** `add` in place. */
-  add_(other: TensorLike, kwargs?: { alpha?: Num }): Tensor;
+  add_(other: TensorLike, kwargs?: { alpha?: Num | Complex }): Tensor;
   /** Sum of `input` and `alpha` times `other`, with broadcasting. */
-  add(kwargs: { other?: TensorLike; alpha?: Num }): Tensor;
+  add(kwargs: { other?: TensorLike; alpha?: Num | Complex }): Tensor;
   /** `add` in place. */
-  add_(kwargs: { other?: TensorLike; alpha?: Num }): Tensor;
+  add_(kwargs: { other?: TensorLike; alpha?: Num | Complex }): Tensor;
   /** Difference of `input` and `alpha` times `other`, with broadcasting. */
-  sub(other: TensorLike, kwargs?: { alpha?: Num }): Tensor;
+  sub(other: TensorLike, kwargs?: { alpha?: Num | Complex }): Tensor;
   /** `sub` in place. */
-  sub_(other: TensorLike, kwargs?: { alpha?: Num }): Tensor;
+  sub_(other: TensorLike, kwargs?: { alpha?: Num | Complex }): Tensor;
   /** Difference of `input` and `alpha` times `other`, with broadcasting. */
-  sub(kwargs: { other?: TensorLike; alpha?: Num }): Tensor;
+  sub(kwargs: { other?: TensorLike; alpha?: Num | Complex }): Tensor;
   /** `sub` in place. */
-  sub_(kwargs: { other?: TensorLike; alpha?: Num }): Tensor;
+  sub_(kwargs: { other?: TensorLike; alpha?: Num | Complex }): Tensor;
   /** `other - alpha * input`. */
-  rsub(other: TensorLike, kwargs?: { alpha?: Num }): Tensor;
+  rsub(other: TensorLike, kwargs?: { alpha?: Num | Complex }): Tensor;
   /** `other - alpha * input`. */
-  rsub(kwargs: { other?: TensorLike; alpha?: Num }): Tensor;
+  rsub(kwargs: { other?: TensorLike; alpha?: Num | Complex }): Tensor;
   /** Product of `input` and `other`, with broadcasting. */
   mul(other: TensorLike, kwargs?: object): Tensor;
   /** `mul` in place. */
@@ -303,13 +304,13 @@ export interface Methods {
   /** `fmod` in place. */
   fmod_(kwargs: { other?: TensorLike }): Tensor;
   /** `input` to the power `exponent`. */
-  pow(exponent: Num, kwargs?: object): Tensor;
+  pow(exponent: Num | Complex, kwargs?: object): Tensor;
   /** `pow` in place. */
-  pow_(exponent: Num, kwargs?: object): Tensor;
+  pow_(exponent: Num | Complex, kwargs?: object): Tensor;
   /** `input` to the power `exponent`. */
-  pow(kwargs: { exponent?: Num }): Tensor;
+  pow(kwargs: { exponent?: Num | Complex }): Tensor;
   /** `pow` in place. */
-  pow_(kwargs: { exponent?: Num }): Tensor;
+  pow_(kwargs: { exponent?: Num | Complex }): Tensor;
   /** `input` to the power `exponent`. */
   pow(exponent: TensorLike, kwargs?: object): Tensor;
   /** `pow` in place. */
@@ -338,10 +339,6 @@ export interface Methods {
   clamp(min?: TensorLike | null, max?: TensorLike | null, kwargs?: { min?: TensorLike | null; max?: TensorLike | null }): Tensor;
   /** `clamp` in place. */
   clamp_(min?: TensorLike | null, max?: TensorLike | null, kwargs?: { min?: TensorLike | null; max?: TensorLike | null }): Tensor;
-  /** Elements limited to `[min, max]`; NaN stays. */
-  clamp(kwargs: { min?: TensorLike | null; max?: TensorLike | null }): Tensor;
-  /** `clamp` in place. */
-  clamp_(kwargs: { min?: TensorLike | null; max?: TensorLike | null }): Tensor;
   /** Elements not below `min`. */
   clamp_min(min: TensorLike, kwargs?: object): Tensor;
   /** `clamp_min` in place. */
@@ -383,21 +380,21 @@ export interface Methods {
   /** `lerp` in place. */
   lerp_(kwargs: { end?: TensorLike; weight?: TensorLike }): Tensor;
   /** `input + value * tensor1 * tensor2`. */
-  addcmul(tensor1: TensorLike, tensor2: TensorLike, kwargs?: { value?: Num }): Tensor;
+  addcmul(tensor1: TensorLike, tensor2: TensorLike, kwargs?: { value?: Num | Complex }): Tensor;
   /** `addcmul` in place. */
-  addcmul_(tensor1: TensorLike, tensor2: TensorLike, kwargs?: { value?: Num }): Tensor;
+  addcmul_(tensor1: TensorLike, tensor2: TensorLike, kwargs?: { value?: Num | Complex }): Tensor;
   /** `input + value * tensor1 * tensor2`. */
-  addcmul(kwargs: { tensor1?: TensorLike; tensor2?: TensorLike; value?: Num }): Tensor;
+  addcmul(kwargs: { tensor1?: TensorLike; tensor2?: TensorLike; value?: Num | Complex }): Tensor;
   /** `addcmul` in place. */
-  addcmul_(kwargs: { tensor1?: TensorLike; tensor2?: TensorLike; value?: Num }): Tensor;
+  addcmul_(kwargs: { tensor1?: TensorLike; tensor2?: TensorLike; value?: Num | Complex }): Tensor;
   /** `input + value * tensor1 / tensor2`. */
-  addcdiv(tensor1: TensorLike, tensor2: TensorLike, kwargs?: { value?: Num }): Tensor;
+  addcdiv(tensor1: TensorLike, tensor2: TensorLike, kwargs?: { value?: Num | Complex }): Tensor;
   /** `addcdiv` in place. */
-  addcdiv_(tensor1: TensorLike, tensor2: TensorLike, kwargs?: { value?: Num }): Tensor;
+  addcdiv_(tensor1: TensorLike, tensor2: TensorLike, kwargs?: { value?: Num | Complex }): Tensor;
   /** `input + value * tensor1 / tensor2`. */
-  addcdiv(kwargs: { tensor1?: TensorLike; tensor2?: TensorLike; value?: Num }): Tensor;
+  addcdiv(kwargs: { tensor1?: TensorLike; tensor2?: TensorLike; value?: Num | Complex }): Tensor;
   /** `addcdiv` in place. */
-  addcdiv_(kwargs: { tensor1?: TensorLike; tensor2?: TensorLike; value?: Num }): Tensor;
+  addcdiv_(kwargs: { tensor1?: TensorLike; tensor2?: TensorLike; value?: Num | Complex }): Tensor;
   /** `log(exp(input) + exp(other))`. */
   logaddexp(other: TensorLike, kwargs?: object): Tensor;
   /** `log(exp(input) + exp(other))`. */
@@ -414,10 +411,6 @@ export interface Methods {
   xlogy(kwargs: { other?: TensorLike }): Tensor;
   /** `xlogy` in place. */
   xlogy_(kwargs: { other?: TensorLike }): Tensor;
-  /** `input * log1p(other)`, zero where `input` is. */
-  special_xlog1py(other: TensorLike, kwargs?: object): Tensor;
-  /** `input * log1p(other)`, zero where `input` is. */
-  special_xlog1py(kwargs: { other?: TensorLike }): Tensor;
   /** `input` where `condition`, else `other`. */
   where(input: TensorLike, other: TensorLike, kwargs?: object): Tensor;
   /** `input` where `condition`, else `other`. */
@@ -471,213 +464,205 @@ export interface Methods {
   /** `ldexp` in place. */
   ldexp_(kwargs: { other?: TensorLike }): Tensor;
   /** The negative of each element. */
-  neg(): Tensor;
+  neg(kwargs?: object): Tensor;
   /** `neg` in place. */
-  neg_(): Tensor;
+  neg_(kwargs?: object): Tensor;
   /** The elements themselves. */
-  positive(): Tensor;
+  positive(kwargs?: object): Tensor;
   /** The absolute value; of complex numbers the modulus. */
-  abs(): Tensor;
+  abs(kwargs?: object): Tensor;
   /** `abs` in place. */
-  abs_(): Tensor;
+  abs_(kwargs?: object): Tensor;
   /** -1, 0 or 1. */
-  sign(): Tensor;
+  sign(kwargs?: object): Tensor;
   /** `sign` in place. */
-  sign_(): Tensor;
+  sign_(kwargs?: object): Tensor;
   /** The sign; of complex numbers the direction. */
-  sgn(): Tensor;
+  sgn(kwargs?: object): Tensor;
   /** `sgn` in place. */
-  sgn_(): Tensor;
+  sgn_(kwargs?: object): Tensor;
   /** `1 / input`. */
-  reciprocal(): Tensor;
+  reciprocal(kwargs?: object): Tensor;
   /** `reciprocal` in place. */
-  reciprocal_(): Tensor;
+  reciprocal_(kwargs?: object): Tensor;
   /** `input * input`. */
-  square(): Tensor;
+  square(kwargs?: object): Tensor;
   /** `square` in place. */
-  square_(): Tensor;
+  square_(kwargs?: object): Tensor;
   /** Square root. */
-  sqrt(): Tensor;
+  sqrt(kwargs?: object): Tensor;
   /** `sqrt` in place. */
-  sqrt_(): Tensor;
+  sqrt_(kwargs?: object): Tensor;
   /** `1 / sqrt(input)`. */
-  rsqrt(): Tensor;
+  rsqrt(kwargs?: object): Tensor;
   /** `rsqrt` in place. */
-  rsqrt_(): Tensor;
+  rsqrt_(kwargs?: object): Tensor;
   /** `e^input`. */
-  exp(): Tensor;
+  exp(kwargs?: object): Tensor;
   /** `exp` in place. */
-  exp_(): Tensor;
+  exp_(kwargs?: object): Tensor;
   /** `2^input`. */
-  exp2(): Tensor;
+  exp2(kwargs?: object): Tensor;
   /** `exp2` in place. */
-  exp2_(): Tensor;
+  exp2_(kwargs?: object): Tensor;
   /** `e^input - 1`, accurate when `input` is small. */
-  expm1(): Tensor;
+  expm1(kwargs?: object): Tensor;
   /** `expm1` in place. */
-  expm1_(): Tensor;
+  expm1_(kwargs?: object): Tensor;
   /** Natural logarithm. */
-  log(): Tensor;
+  log(kwargs?: object): Tensor;
   /** `log` in place. */
-  log_(): Tensor;
+  log_(kwargs?: object): Tensor;
   /** Logarithm to base 2. */
-  log2(): Tensor;
+  log2(kwargs?: object): Tensor;
   /** `log2` in place. */
-  log2_(): Tensor;
+  log2_(kwargs?: object): Tensor;
   /** Logarithm to base 10. */
-  log10(): Tensor;
+  log10(kwargs?: object): Tensor;
   /** `log10` in place. */
-  log10_(): Tensor;
+  log10_(kwargs?: object): Tensor;
   /** `log(1 + input)`, accurate when `input` is small. */
-  log1p(): Tensor;
+  log1p(kwargs?: object): Tensor;
   /** `log1p` in place. */
-  log1p_(): Tensor;
+  log1p_(kwargs?: object): Tensor;
   /** Sine. */
-  sin(): Tensor;
+  sin(kwargs?: object): Tensor;
   /** `sin` in place. */
-  sin_(): Tensor;
+  sin_(kwargs?: object): Tensor;
   /** Cosine. */
-  cos(): Tensor;
+  cos(kwargs?: object): Tensor;
   /** `cos` in place. */
-  cos_(): Tensor;
+  cos_(kwargs?: object): Tensor;
   /** Tangent. */
-  tan(): Tensor;
+  tan(kwargs?: object): Tensor;
   /** `tan` in place. */
-  tan_(): Tensor;
+  tan_(kwargs?: object): Tensor;
   /** Inverse sine. */
-  asin(): Tensor;
+  asin(kwargs?: object): Tensor;
   /** `asin` in place. */
-  asin_(): Tensor;
+  asin_(kwargs?: object): Tensor;
   /** Inverse cosine. */
-  acos(): Tensor;
+  acos(kwargs?: object): Tensor;
   /** `acos` in place. */
-  acos_(): Tensor;
+  acos_(kwargs?: object): Tensor;
   /** Inverse tangent. */
-  atan(): Tensor;
+  atan(kwargs?: object): Tensor;
   /** `atan` in place. */
-  atan_(): Tensor;
+  atan_(kwargs?: object): Tensor;
   /** Hyperbolic sine. */
-  sinh(): Tensor;
+  sinh(kwargs?: object): Tensor;
   /** `sinh` in place. */
-  sinh_(): Tensor;
+  sinh_(kwargs?: object): Tensor;
   /** Hyperbolic cosine. */
-  cosh(): Tensor;
+  cosh(kwargs?: object): Tensor;
   /** `cosh` in place. */
-  cosh_(): Tensor;
+  cosh_(kwargs?: object): Tensor;
   /** Hyperbolic tangent. */
-  tanh(): Tensor;
+  tanh(kwargs?: object): Tensor;
   /** `tanh` in place. */
-  tanh_(): Tensor;
+  tanh_(kwargs?: object): Tensor;
   /** Inverse hyperbolic sine. */
-  asinh(): Tensor;
+  asinh(kwargs?: object): Tensor;
   /** `asinh` in place. */
-  asinh_(): Tensor;
+  asinh_(kwargs?: object): Tensor;
   /** Inverse hyperbolic cosine. */
-  acosh(): Tensor;
+  acosh(kwargs?: object): Tensor;
   /** `acosh` in place. */
-  acosh_(): Tensor;
+  acosh_(kwargs?: object): Tensor;
   /** Inverse hyperbolic tangent. */
-  atanh(): Tensor;
+  atanh(kwargs?: object): Tensor;
   /** `atanh` in place. */
-  atanh_(): Tensor;
+  atanh_(kwargs?: object): Tensor;
   /** The logistic function `1 / (1 + exp(-input))`. */
-  sigmoid(): Tensor;
+  sigmoid(kwargs?: object): Tensor;
   /** `sigmoid` in place. */
-  sigmoid_(): Tensor;
+  sigmoid_(kwargs?: object): Tensor;
   /** `log(input / (1 - input))`, with `input` limited to `[eps, 1 - eps]` if given. */
   logit(eps?: Num | null, kwargs?: { eps?: Num | null }): Tensor;
   /** `logit` in place. */
   logit_(eps?: Num | null, kwargs?: { eps?: Num | null }): Tensor;
-  /** `log(input / (1 - input))`, with `input` limited to `[eps, 1 - eps]` if given. */
-  logit(kwargs: { eps?: Num | null }): Tensor;
-  /** `logit` in place. */
-  logit_(kwargs: { eps?: Num | null }): Tensor;
   /** The error function. */
-  erf(): Tensor;
+  erf(kwargs?: object): Tensor;
   /** `erf` in place. */
-  erf_(): Tensor;
+  erf_(kwargs?: object): Tensor;
   /** `1 - erf(input)`. */
-  erfc(): Tensor;
+  erfc(kwargs?: object): Tensor;
   /** `erfc` in place. */
-  erfc_(): Tensor;
+  erfc_(kwargs?: object): Tensor;
   /** The inverse of the error function. */
-  erfinv(): Tensor;
+  erfinv(kwargs?: object): Tensor;
   /** `erfinv` in place. */
-  erfinv_(): Tensor;
+  erfinv_(kwargs?: object): Tensor;
   /** `log |gamma(input)|`. */
-  lgamma(): Tensor;
+  lgamma(kwargs?: object): Tensor;
   /** `lgamma` in place. */
-  lgamma_(): Tensor;
+  lgamma_(kwargs?: object): Tensor;
   /** The logarithmic derivative of the gamma function. */
-  digamma(): Tensor;
+  digamma(kwargs?: object): Tensor;
   /** `digamma` in place. */
-  digamma_(): Tensor;
+  digamma_(kwargs?: object): Tensor;
   /** The largest integer not above. */
-  floor(): Tensor;
+  floor(kwargs?: object): Tensor;
   /** `floor` in place. */
-  floor_(): Tensor;
+  floor_(kwargs?: object): Tensor;
   /** The smallest integer not below. */
-  ceil(): Tensor;
+  ceil(kwargs?: object): Tensor;
   /** `ceil` in place. */
-  ceil_(): Tensor;
+  ceil_(kwargs?: object): Tensor;
   /** The nearest integer, half to even; or the nearest with so many decimals. */
   round(kwargs?: { decimals?: Int }): Tensor;
   /** `round` in place. */
   round_(kwargs?: { decimals?: Int }): Tensor;
   /** The integer part. */
-  trunc(): Tensor;
+  trunc(kwargs?: object): Tensor;
   /** `trunc` in place. */
-  trunc_(): Tensor;
+  trunc_(kwargs?: object): Tensor;
   /** The fractional part. */
-  frac(): Tensor;
+  frac(kwargs?: object): Tensor;
   /** `frac` in place. */
-  frac_(): Tensor;
+  frac_(kwargs?: object): Tensor;
   /** NaN and infinities replaced by numbers. */
   nan_to_num(nan?: Num | null, posinf?: Num | null, neginf?: Num | null, kwargs?: { nan?: Num | null; posinf?: Num | null; neginf?: Num | null }): Tensor;
   /** `nan_to_num` in place. */
   nan_to_num_(nan?: Num | null, posinf?: Num | null, neginf?: Num | null, kwargs?: { nan?: Num | null; posinf?: Num | null; neginf?: Num | null }): Tensor;
-  /** NaN and infinities replaced by numbers. */
-  nan_to_num(kwargs: { nan?: Num | null; posinf?: Num | null; neginf?: Num | null }): Tensor;
-  /** `nan_to_num` in place. */
-  nan_to_num_(kwargs: { nan?: Num | null; posinf?: Num | null; neginf?: Num | null }): Tensor;
   /** Degrees to radians. */
-  deg2rad(): Tensor;
+  deg2rad(kwargs?: object): Tensor;
   /** `deg2rad` in place. */
-  deg2rad_(): Tensor;
+  deg2rad_(kwargs?: object): Tensor;
   /** Radians to degrees. */
-  rad2deg(): Tensor;
+  rad2deg(kwargs?: object): Tensor;
   /** `rad2deg` in place. */
-  rad2deg_(): Tensor;
+  rad2deg_(kwargs?: object): Tensor;
   /** `sin(pi x) / (pi x)`, one at zero. */
-  sinc(): Tensor;
+  sinc(kwargs?: object): Tensor;
   /** `sinc` in place. */
-  sinc_(): Tensor;
+  sinc_(kwargs?: object): Tensor;
   /** The complex conjugate; real tensors are returned as they are. */
-  conj(): Tensor;
+  conj(kwargs?: object): Tensor;
   /** The complex conjugate in memory of its own. */
-  conj_physical(): Tensor;
+  conj_physical(kwargs?: object): Tensor;
   /** `conj_physical` in place. */
-  conj_physical_(): Tensor;
+  conj_physical_(kwargs?: object): Tensor;
   /** The input: conjugation is never lazy here. */
-  resolve_conj(): Tensor;
+  resolve_conj(kwargs?: object): Tensor;
   /** The input: negation is never lazy here. */
-  resolve_neg(): Tensor;
+  resolve_neg(kwargs?: object): Tensor;
   /** The real parts, as a view. */
-  real(): Tensor;
+  real(kwargs?: object): Tensor;
   /** The imaginary parts, as a view. */
-  imag(): Tensor;
+  imag(kwargs?: object): Tensor;
   /** A complex tensor as a real one with a last dimension of 2. */
-  view_as_real(): Tensor;
+  view_as_real(kwargs?: object): Tensor;
   /** A real tensor whose last dimension is 2 as a complex one. */
-  view_as_complex(): Tensor;
+  view_as_complex(kwargs?: object): Tensor;
   /** The angle of complex numbers; of real ones 0 or pi. */
-  angle(): Tensor;
+  angle(kwargs?: object): Tensor;
   /** The bitwise or logical complement. */
-  bitwise_not(): Tensor;
+  bitwise_not(kwargs?: object): Tensor;
   /** `bitwise_not` in place. */
-  bitwise_not_(): Tensor;
+  bitwise_not_(kwargs?: object): Tensor;
   /** Whether the sign bit is set. */
-  signbit(): Tensor;
+  signbit(kwargs?: object): Tensor;
   /** Whether elements are equal. */
   eq(other: TensorLike, kwargs?: object): Tensor;
   /** `eq` in place. */
@@ -751,9 +736,9 @@ export interface Methods {
   /** `logical_xor` in place. */
   logical_xor_(kwargs: { other?: TensorLike }): Tensor;
   /** Whether the element is false or zero. */
-  logical_not(): Tensor;
+  logical_not(kwargs?: object): Tensor;
   /** `logical_not` in place. */
-  logical_not_(): Tensor;
+  logical_not_(kwargs?: object): Tensor;
   /** Bitwise and. */
   bitwise_and(other: TensorLike, kwargs?: object): Tensor;
   /** `bitwise_and` in place. */
@@ -795,21 +780,21 @@ export interface Methods {
   /** `bitwise_right_shift` in place. */
   bitwise_right_shift_(kwargs: { other?: TensorLike }): Tensor;
   /** Whether the element is NaN. */
-  isnan(): Tensor;
+  isnan(kwargs?: object): Tensor;
   /** Whether the element is infinite. */
-  isinf(): Tensor;
+  isinf(kwargs?: object): Tensor;
   /** Whether the element is a number and not infinite. */
-  isfinite(): Tensor;
+  isfinite(kwargs?: object): Tensor;
   /** Whether the element is positive infinity. */
-  isposinf(): Tensor;
+  isposinf(kwargs?: object): Tensor;
   /** Whether the element is negative infinity. */
-  isneginf(): Tensor;
+  isneginf(kwargs?: object): Tensor;
   /** Whether the imaginary part is zero. */
-  isreal(): Tensor;
+  isreal(kwargs?: object): Tensor;
   /** Whether `|input - other| <= atol + rtol * |other|`. */
-  isclose(other: TensorLike, rtol?: Num, atol?: Num, equal_nan?: boolean, kwargs?: object): Tensor;
+  isclose(other: TensorLike, rtol?: Num, atol?: Num, equal_nan?: boolean, kwargs?: object): boolean;
   /** Whether `|input - other| <= atol + rtol * |other|`. */
-  isclose(kwargs: { other?: TensorLike; rtol?: Num; atol?: Num; equal_nan?: boolean }): Tensor;
+  isclose(kwargs: { other?: TensorLike; rtol?: Num; atol?: Num; equal_nan?: boolean }): boolean;
   /** Whether all elements are close, as `isclose` judges. */
   allclose(other: TensorLike, rtol?: Num, atol?: Num, equal_nan?: boolean, kwargs?: object): boolean;
   /** Whether all elements are close, as `isclose` judges. */
@@ -826,8 +811,6 @@ export interface Methods {
   sum(kwargs: { dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null }): Tensor;
   /** The sum of all elements that are numbers. */
   nansum(dim?: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: { dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null }): Tensor;
-  /** The sum of all elements that are numbers. */
-  nansum(kwargs: { dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null }): Tensor;
   /** The mean of all elements. */
   mean(kwargs?: { dtype?: DType | null }): Tensor;
   /** The mean along dimensions. */
@@ -836,8 +819,6 @@ export interface Methods {
   mean(kwargs: { dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null }): Tensor;
   /** The mean of the elements that are numbers. */
   nanmean(dim?: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: { dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null }): Tensor;
-  /** The mean of the elements that are numbers. */
-  nanmean(kwargs: { dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null }): Tensor;
   /** The product of all elements. */
   prod(kwargs?: { dtype?: DType | null }): Tensor;
   /** The product along a dimension. */
@@ -845,9 +826,9 @@ export interface Methods {
   /** The product along a dimension. */
   prod(kwargs: { dim?: Int; keepdim?: boolean; dtype?: DType | null }): Tensor;
   /** The greatest element. */
-  max(): Tensor;
+  max(kwargs?: object): Tensor;
   /** The least element. */
-  min(): Tensor;
+  min(kwargs?: object): Tensor;
   /** The greatest elements along a dimension, and where they are. */
   max(dim: Int, keepdim?: boolean, kwargs?: object): { values: Tensor; indices: Tensor } & [Tensor, Tensor];
   /** The greatest elements along a dimension, and where they are. */
@@ -866,50 +847,26 @@ export interface Methods {
   min(kwargs: { other?: TensorLike }): Tensor;
   /** The greatest elements along dimensions; ties share the gradient. */
   amax(dim?: Int | readonly Int[], keepdim?: boolean, kwargs?: { dim?: Int | readonly Int[]; keepdim?: boolean }): Tensor;
-  /** The greatest elements along dimensions; ties share the gradient. */
-  amax(kwargs: { dim?: Int | readonly Int[]; keepdim?: boolean }): Tensor;
   /** The least elements along dimensions; ties share the gradient. */
   amin(dim?: Int | readonly Int[], keepdim?: boolean, kwargs?: { dim?: Int | readonly Int[]; keepdim?: boolean }): Tensor;
-  /** The least elements along dimensions; ties share the gradient. */
-  amin(kwargs: { dim?: Int | readonly Int[]; keepdim?: boolean }): Tensor;
   /** The least and the greatest elements. */
   aminmax(kwargs?: { dim?: Int | null; keepdim?: boolean }): { min: Tensor; max: Tensor } & [Tensor, Tensor];
   /** Where the greatest element is. */
   argmax(dim?: Int | null, keepdim?: boolean, kwargs?: { dim?: Int | null; keepdim?: boolean }): Tensor;
-  /** Where the greatest element is. */
-  argmax(kwargs: { dim?: Int | null; keepdim?: boolean }): Tensor;
   /** Where the least element is. */
   argmin(dim?: Int | null, keepdim?: boolean, kwargs?: { dim?: Int | null; keepdim?: boolean }): Tensor;
-  /** Where the least element is. */
-  argmin(kwargs: { dim?: Int | null; keepdim?: boolean }): Tensor;
   /** Whether all elements are true. */
   all(dim?: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: { dim?: Int | readonly Int[] | null; keepdim?: boolean }): Tensor;
-  /** Whether all elements are true. */
-  all(kwargs: { dim?: Int | readonly Int[] | null; keepdim?: boolean }): Tensor;
   /** Whether any element is true. */
   any(dim?: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: { dim?: Int | readonly Int[] | null; keepdim?: boolean }): Tensor;
-  /** Whether any element is true. */
-  any(kwargs: { dim?: Int | readonly Int[] | null; keepdim?: boolean }): Tensor;
   /** How many elements are not zero. */
   count_nonzero(dim?: Int | readonly Int[] | null, kwargs?: { dim?: Int | readonly Int[] | null }): Tensor;
-  /** How many elements are not zero. */
-  count_nonzero(kwargs: { dim?: Int | readonly Int[] | null }): Tensor;
   /** The variance; `correction` is taken off the number of elements. */
   var(dim?: Int | readonly Int[] | null, kwargs?: { dim?: Int | readonly Int[] | null; correction?: Num | null; keepdim?: boolean }): Tensor;
-  /** The variance; `correction` is taken off the number of elements. */
-  var(kwargs: { dim?: Int | readonly Int[] | null; correction?: Num | null; keepdim?: boolean }): Tensor;
   /** The standard deviation; `correction` is taken off the number of elements. */
   std(dim?: Int | readonly Int[] | null, kwargs?: { dim?: Int | readonly Int[] | null; correction?: Num | null; keepdim?: boolean }): Tensor;
-  /** The standard deviation; `correction` is taken off the number of elements. */
-  std(kwargs: { dim?: Int | readonly Int[] | null; correction?: Num | null; keepdim?: boolean }): Tensor;
-  /** The vector norm of order `ord`. */
-  linalg_vector_norm(ord?: Num, dim?: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: { ord?: Num; dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null }): Tensor;
-  /** The vector norm of order `ord`. */
-  linalg_vector_norm(kwargs: { ord?: Num; dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null }): Tensor;
   /** The vector norm of order `p`, 2 if left out. */
   norm(p?: Num | null, dim?: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: { p?: Num | null; dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null }): Tensor;
-  /** The vector norm of order `p`, 2 if left out. */
-  norm(kwargs: { p?: Num | null; dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null }): Tensor;
   /** The Frobenius norm, by its name. */
   norm(p: string, dim?: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: { dtype?: DType | null }): Tensor;
   /** The Frobenius norm, by its name. */
@@ -975,13 +932,13 @@ export interface Methods {
   /** Two dimensions exchanged. */
   transpose(kwargs: { dim0?: Int; dim1?: Int }): Tensor;
   /** The transpose of a matrix. */
-  t(): Tensor;
+  t(kwargs?: object): Tensor;
   /** A dimension of size one inserted. */
   unsqueeze(dim: Int, kwargs?: object): Tensor;
   /** A dimension of size one inserted. */
   unsqueeze(kwargs: { dim?: Int }): Tensor;
   /** All dimensions of size one removed. */
-  squeeze(): Tensor;
+  squeeze(kwargs?: object): Tensor;
   /** Dimensions removed where they are of size one. */
   squeeze(dim: Int | readonly Int[], kwargs?: object): Tensor;
   /** Dimensions removed where they are of size one. */
@@ -990,12 +947,8 @@ export interface Methods {
   squeeze(kwargs: { dim?: Int | readonly Int[] }): Tensor;
   /** A range of dimensions made one. */
   flatten(start_dim?: Int, end_dim?: Int, kwargs?: { start_dim?: Int; end_dim?: Int }): Tensor;
-  /** A range of dimensions made one. */
-  flatten(kwargs: { start_dim?: Int; end_dim?: Int }): Tensor;
   /** One dimension as several. */
   unflatten(dim: Int, sizes: Int | readonly Int[], kwargs?: object): Tensor;
-  /** One dimension as several. */
-  unflatten(...sizes: Int[]): Tensor;
   /** One dimension as several. */
   unflatten(kwargs: { dim?: Int; sizes?: Int | readonly Int[] }): Tensor;
   /** One index of a dimension. */
@@ -1008,8 +961,6 @@ export interface Methods {
   narrow(kwargs: { dim?: Int; start?: Int; length?: Int }): Tensor;
   /** The diagonal of two dimensions, as the last one. */
   diagonal(offset?: Int, dim1?: Int, dim2?: Int, kwargs?: { offset?: Int; dim1?: Int; dim2?: Int }): Tensor;
-  /** The diagonal of two dimensions, as the last one. */
-  diagonal(kwargs: { offset?: Int; dim1?: Int; dim2?: Int }): Tensor;
   /** Windows of `size` along a dimension, `step` apart, as the last one. */
   unfold(dimension: Int, size: Int, step: Int, kwargs?: object): Tensor;
   /** Windows of `size` along a dimension, `step` apart, as the last one. */
@@ -1048,12 +999,8 @@ export interface Methods {
   chunk(kwargs: { chunks?: Int; dim?: Int }): Tensor[];
   /** Every index of a dimension. */
   unbind(dim?: Int, kwargs?: { dim?: Int }): Tensor[];
-  /** Every index of a dimension. */
-  unbind(kwargs: { dim?: Int }): Tensor[];
   /** Dimensions moved to other places. */
   movedim(source: Int | readonly Int[], destination: Int | readonly Int[], kwargs?: object): Tensor;
-  /** Dimensions moved to other places. */
-  movedim(...destination: Int[]): Tensor;
   /** Dimensions moved to other places. */
   movedim(kwargs: { source?: Int | readonly Int[]; destination?: Int | readonly Int[] }): Tensor;
   /** The elements in reverse order along dimensions, as a copy. */
@@ -1065,15 +1012,13 @@ export interface Methods {
   /** The elements moved on along dimensions, those that fall out coming in again. */
   roll(shifts: Int | readonly Int[], dims?: Int | readonly Int[], kwargs?: object): Tensor;
   /** The elements moved on along dimensions, those that fall out coming in again. */
-  roll(...dims: Int[]): Tensor;
-  /** The elements moved on along dimensions, those that fall out coming in again. */
   roll(kwargs: { shifts?: Int | readonly Int[]; dims?: Int | readonly Int[] }): Tensor;
   /** A copy with memory of its own. */
   clone(kwargs?: { memory_format?: string | null }): Tensor;
   /** The tensor itself if it is row-major, else a row-major copy. */
   contiguous(kwargs?: { memory_format?: string | null }): Tensor;
   /** The tensor without its history; it shares memory. */
-  detach(): Tensor;
+  detach(kwargs?: object): Tensor;
   /** `copy` in place. */
   copy_(src: TensorLike, kwargs?: object): Tensor;
   /** `copy` in place. */
@@ -1087,7 +1032,7 @@ export interface Methods {
   /** `fill` in place. */
   fill_(kwargs: { value?: TensorLike }): Tensor;
   /** `zero` in place. */
-  zero_(): Tensor;
+  zero_(kwargs?: object): Tensor;
   /** The elements that `index` names along a dimension. */
   gather(dim: Int, index: TensorLike, kwargs?: { sparse_grad?: boolean }): Tensor;
   /** The elements that `index` names along a dimension. */
@@ -1101,13 +1046,13 @@ export interface Methods {
   /** `scatter` in place. */
   scatter_(kwargs: { dim?: Int; index?: TensorLike; src?: TensorLike }): Tensor;
   /** A number written to the places that `index` names along a dimension. */
-  scatter(dim: Int, index: TensorLike, value: Num, kwargs?: object): Tensor;
+  scatter(dim: Int, index: TensorLike, value: Num | Complex, kwargs?: object): Tensor;
   /** `scatter` in place. */
-  scatter_(dim: Int, index: TensorLike, value: Num, kwargs?: object): Tensor;
+  scatter_(dim: Int, index: TensorLike, value: Num | Complex, kwargs?: object): Tensor;
   /** A number written to the places that `index` names along a dimension. */
-  scatter(kwargs: { dim?: Int; index?: TensorLike; value?: Num }): Tensor;
+  scatter(kwargs: { dim?: Int; index?: TensorLike; value?: Num | Complex }): Tensor;
   /** `scatter` in place. */
-  scatter_(kwargs: { dim?: Int; index?: TensorLike; value?: Num }): Tensor;
+  scatter_(kwargs: { dim?: Int; index?: TensorLike; value?: Num | Complex }): Tensor;
   /** `src` added at the places that `index` names along a dimension. */
   scatter_add(dim: Int, index: TensorLike, src: TensorLike, kwargs?: object): Tensor;
   /** `scatter_add` in place. */
@@ -1121,13 +1066,13 @@ export interface Methods {
   /** Whole slices of a dimension, in the order of `index`. */
   index_select(kwargs: { dim?: Int; index?: TensorLike }): Tensor;
   /** Slices of `source` added to those that `index` names. */
-  index_add(dim: Int, index: TensorLike, source: TensorLike, kwargs?: { alpha?: Num }): Tensor;
+  index_add(dim: Int, index: TensorLike, source: TensorLike, kwargs?: { alpha?: Num | Complex }): Tensor;
   /** `index_add` in place. */
-  index_add_(dim: Int, index: TensorLike, source: TensorLike, kwargs?: { alpha?: Num }): Tensor;
+  index_add_(dim: Int, index: TensorLike, source: TensorLike, kwargs?: { alpha?: Num | Complex }): Tensor;
   /** Slices of `source` added to those that `index` names. */
-  index_add(kwargs: { dim?: Int; index?: TensorLike; source?: TensorLike; alpha?: Num }): Tensor;
+  index_add(kwargs: { dim?: Int; index?: TensorLike; source?: TensorLike; alpha?: Num | Complex }): Tensor;
   /** `index_add` in place. */
-  index_add_(kwargs: { dim?: Int; index?: TensorLike; source?: TensorLike; alpha?: Num }): Tensor;
+  index_add_(kwargs: { dim?: Int; index?: TensorLike; source?: TensorLike; alpha?: Num | Complex }): Tensor;
   /** `value` where `mask` is true. */
   masked_fill(mask: TensorLike, value: TensorLike, kwargs?: object): Tensor;
   /** `masked_fill` in place. */
@@ -1157,39 +1102,27 @@ export interface Methods {
   /** The product of vectors, matrices and batches of matrices, with broadcasting. */
   matmul(kwargs: { other?: TensorLike }): Tensor;
   /** `beta * input + alpha * mat1 @ mat2`. */
-  addmm(mat1: TensorLike, mat2: TensorLike, kwargs?: { beta?: Num; alpha?: Num }): Tensor;
+  addmm(mat1: TensorLike, mat2: TensorLike, kwargs?: { beta?: Num | Complex; alpha?: Num | Complex }): Tensor;
   /** `beta * input + alpha * mat1 @ mat2`. */
-  addmm(kwargs: { mat1?: TensorLike; mat2?: TensorLike; beta?: Num; alpha?: Num }): Tensor;
+  addmm(kwargs: { mat1?: TensorLike; mat2?: TensorLike; beta?: Num | Complex; alpha?: Num | Complex }): Tensor;
   /** The lower triangle, zeros above. */
   tril(diagonal?: Int, kwargs?: { diagonal?: Int }): Tensor;
   /** `tril` in place. */
   tril_(diagonal?: Int, kwargs?: { diagonal?: Int }): Tensor;
-  /** The lower triangle, zeros above. */
-  tril(kwargs: { diagonal?: Int }): Tensor;
-  /** `tril` in place. */
-  tril_(kwargs: { diagonal?: Int }): Tensor;
   /** The upper triangle, zeros below. */
   triu(diagonal?: Int, kwargs?: { diagonal?: Int }): Tensor;
   /** `triu` in place. */
   triu_(diagonal?: Int, kwargs?: { diagonal?: Int }): Tensor;
-  /** The upper triangle, zeros below. */
-  triu(kwargs: { diagonal?: Int }): Tensor;
-  /** `triu` in place. */
-  triu_(kwargs: { diagonal?: Int }): Tensor;
   /** `uniform` in place. */
   uniform_(from?: Num, to?: Num, kwargs?: { from?: Num; to?: Num }): Tensor;
-  /** `uniform` in place. */
-  uniform_(kwargs: { from?: Num; to?: Num }): Tensor;
   /** `normal` in place. */
   normal_(mean?: Num, std?: Num, kwargs?: { mean?: Num; std?: Num }): Tensor;
-  /** `normal` in place. */
-  normal_(kwargs: { mean?: Num; std?: Num }): Tensor;
   /** One with the probability that `input` gives. */
-  bernoulli(): Tensor;
+  bernoulli(kwargs?: object): Tensor;
   /** `max(input, 0)`. */
-  relu(): Tensor;
+  relu(kwargs?: object): Tensor;
   /** `relu` in place. */
-  relu_(): Tensor;
+  relu_(kwargs?: object): Tensor;
   /** Exponentials that add up to one along a dimension. */
   softmax(dim: Int, kwargs?: { dtype?: DType | null }): Tensor;
   /** Exponentials that add up to one along a dimension. */
@@ -1201,949 +1134,422 @@ export interface Methods {
 }
 
 /** Sum of `input` and `alpha` times `other`, with broadcasting. */
-export const add: {
-  (input: TensorLike, other: TensorLike, kwargs?: { alpha?: Num }): Tensor;
-  (input: TensorLike, kwargs: { input?: TensorLike; other?: TensorLike; alpha?: Num }): Tensor;
-} = functionOf("add") as never;
+export const add: { (input: TensorLike, other: TensorLike, kwargs?: { alpha?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; alpha?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('add') as never;
 /** Difference of `input` and `alpha` times `other`, with broadcasting. */
-export const sub: {
-  (input: TensorLike, other: TensorLike, kwargs?: { alpha?: Num }): Tensor;
-  (input: TensorLike, kwargs: { input?: TensorLike; other?: TensorLike; alpha?: Num }): Tensor;
-} = functionOf("sub") as never;
+export const sub: { (input: TensorLike, other: TensorLike, kwargs?: { alpha?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; alpha?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('sub') as never;
 /** `other - alpha * input`. */
-export const rsub: {
-  (input: TensorLike, other: TensorLike, kwargs?: { alpha?: Num }): Tensor;
-  (input: TensorLike, kwargs: { input?: TensorLike; other?: TensorLike; alpha?: Num }): Tensor;
-} = functionOf("rsub") as never;
+export const rsub: { (input: TensorLike, other: TensorLike, kwargs?: { alpha?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; alpha?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('rsub') as never;
 /** Product of `input` and `other`, with broadcasting. */
-export const mul: {
-  (input: TensorLike, other: TensorLike, kwargs?: object): Tensor;
-  (input: TensorLike, kwargs: { input?: TensorLike; other?: TensorLike }): Tensor;
-} = functionOf("mul") as never;
+export const mul: { (input: TensorLike, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('mul') as never;
 /** Quotient of `input` and `other`; `rounding_mode` may be `'trunc'` or `'floor'`. */
-export const div: {
-  (input: TensorLike, other: TensorLike, kwargs?: { rounding_mode?: string | null }): Tensor;
-  (input: TensorLike, kwargs: { input?: TensorLike; other?: TensorLike; rounding_mode?: string | null }): Tensor;
-} = functionOf("div") as never;
+export const div: { (input: TensorLike, other: TensorLike, kwargs?: { rounding_mode?: string | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; rounding_mode?: string | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('div') as never;
 /** `floor(input / other)`. */
-export const floor_divide: {
-  (input: TensorLike, other: TensorLike, kwargs?: object): Tensor;
-  (input: TensorLike, kwargs: { input?: TensorLike; other?: TensorLike }): Tensor;
-} = functionOf("floor_divide") as never;
+export const floor_divide: { (input: TensorLike, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('floor_divide') as never;
 /** Python's remainder: it has the sign of the divisor. */
-export const remainder: {
-  (input: TensorLike, other: TensorLike, kwargs?: object): Tensor;
-  (input: TensorLike, kwargs: { input?: TensorLike; other?: TensorLike }): Tensor;
-} = functionOf("remainder") as never;
+export const remainder: { (input: TensorLike, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('remainder') as never;
 /** C's remainder: it has the sign of the dividend. */
-export const fmod: {
-  (input: TensorLike, other: TensorLike, kwargs?: object): Tensor;
-  (input: TensorLike, kwargs: { input?: TensorLike; other?: TensorLike }): Tensor;
-} = functionOf("fmod") as never;
+export const fmod: { (input: TensorLike, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('fmod') as never;
 /** `input` to the power `exponent`. */
-export const pow: {
-  (input: TensorLike, exponent: Num, kwargs?: object): Tensor;
-  (input: TensorLike, kwargs: { input?: TensorLike; exponent?: Num }): Tensor;
-  (input: TensorLike, exponent: TensorLike, kwargs?: object): Tensor;
-  (input: TensorLike, kwargs: { input?: TensorLike; exponent?: TensorLike }): Tensor;
-} = functionOf("pow") as never;
+export const pow: { (input: TensorLike, exponent: Num | Complex, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { exponent?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, exponent: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { exponent?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('pow') as never;
 /** The larger of two elements; NaN if one is. */
-export const maximum: {
-  (input: TensorLike, other: TensorLike, kwargs?: object): Tensor;
-  (input: TensorLike, kwargs: { input?: TensorLike; other?: TensorLike }): Tensor;
-} = functionOf("maximum") as never;
+export const maximum: { (input: TensorLike, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('maximum') as never;
 /** The smaller of two elements; NaN if one is. */
-export const minimum: {
-  (input: TensorLike, other: TensorLike, kwargs?: object): Tensor;
-  (input: TensorLike, kwargs: { input?: TensorLike; other?: TensorLike }): Tensor;
-} = functionOf("minimum") as never;
+export const minimum: { (input: TensorLike, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('minimum') as never;
 /** The larger of two elements; a NaN gives way to a number. */
-export const fmax: {
-  (input: TensorLike, other: TensorLike, kwargs?: object): Tensor;
-  (input: TensorLike, kwargs: { input?: TensorLike; other?: TensorLike }): Tensor;
-} = functionOf("fmax") as never;
+export const fmax: { (input: TensorLike, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('fmax') as never;
 /** The smaller of two elements; a NaN gives way to a number. */
-export const fmin: {
-  (input: TensorLike, other: TensorLike, kwargs?: object): Tensor;
-  (input: TensorLike, kwargs: { input?: TensorLike; other?: TensorLike }): Tensor;
-} = functionOf("fmin") as never;
+export const fmin: { (input: TensorLike, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('fmin') as never;
 /** Elements limited to `[min, max]`; NaN stays. */
-export const clamp: {
-  (input: TensorLike, min?: TensorLike | null, max?: TensorLike | null, kwargs?: object): Tensor;
-  (input: TensorLike, kwargs: { input?: TensorLike; min?: TensorLike | null; max?: TensorLike | null }): Tensor;
-} = functionOf("clamp") as never;
+export const clamp: { (input: TensorLike, min?: TensorLike | null, max?: TensorLike | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { min?: TensorLike | null; max?: TensorLike | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('clamp') as never;
 /** Elements not below `min`. */
-export const clamp_min: {
-  (input: TensorLike, min: TensorLike, kwargs?: object): Tensor;
-  (input: TensorLike, kwargs: { input?: TensorLike; min?: TensorLike }): Tensor;
-} = functionOf("clamp_min") as never;
+export const clamp_min: { (input: TensorLike, min: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { min?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('clamp_min') as never;
 /** Elements not above `max`. */
-export const clamp_max: {
-  (input: TensorLike, max: TensorLike, kwargs?: object): Tensor;
-  (input: TensorLike, kwargs: { input?: TensorLike; max?: TensorLike }): Tensor;
-} = functionOf("clamp_max") as never;
+export const clamp_max: { (input: TensorLike, max: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { max?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('clamp_max') as never;
 /** The angle of the point `(other, input)`. */
-export const atan2: {
-  (input: TensorLike, other: TensorLike, kwargs?: object): Tensor;
-  (input: TensorLike, kwargs: { input?: TensorLike; other?: TensorLike }): Tensor;
-} = functionOf("atan2") as never;
+export const atan2: { (input: TensorLike, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('atan2') as never;
 /** `sqrt(input^2 + other^2)` without overflow. */
-export const hypot: {
-  (input: TensorLike, other: TensorLike, kwargs?: object): Tensor;
-  (input: TensorLike, kwargs: { input?: TensorLike; other?: TensorLike }): Tensor;
-} = functionOf("hypot") as never;
+export const hypot: { (input: TensorLike, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('hypot') as never;
 /** `input + weight * (end - input)`. */
-export const lerp: {
-  (input: TensorLike, end: TensorLike, weight: TensorLike, kwargs?: object): Tensor;
-  (input: TensorLike, kwargs: { input?: TensorLike; end?: TensorLike; weight?: TensorLike }): Tensor;
-} = functionOf("lerp") as never;
+export const lerp: { (input: TensorLike, end: TensorLike, weight: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { end?: TensorLike; weight?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('lerp') as never;
 /** `input + value * tensor1 * tensor2`. */
-export const addcmul: {
-  (input: TensorLike, tensor1: TensorLike, tensor2: TensorLike, kwargs?: { value?: Num }): Tensor;
-  (input: TensorLike, kwargs: { input?: TensorLike; tensor1?: TensorLike; tensor2?: TensorLike; value?: Num }): Tensor;
-} = functionOf("addcmul") as never;
+export const addcmul: { (input: TensorLike, tensor1: TensorLike, tensor2: TensorLike, kwargs?: { value?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { tensor1?: TensorLike; tensor2?: TensorLike; value?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('addcmul') as never;
 /** `input + value * tensor1 / tensor2`. */
-export const addcdiv: {
-  (input: TensorLike, tensor1: TensorLike, tensor2: TensorLike, kwargs?: { value?: Num }): Tensor;
-  (input: TensorLike, kwargs: { input?: TensorLike; tensor1?: TensorLike; tensor2?: TensorLike; value?: Num }): Tensor;
-} = functionOf("addcdiv") as never;
+export const addcdiv: { (input: TensorLike, tensor1: TensorLike, tensor2: TensorLike, kwargs?: { value?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { tensor1?: TensorLike; tensor2?: TensorLike; value?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('addcdiv') as never;
 /** `log(exp(input) + exp(other))`. */
-export const logaddexp: {
-  (input: TensorLike, other: TensorLike, kwargs?: object): Tensor;
-  (input: TensorLike, kwargs: { input?: TensorLike; other?: TensorLike }): Tensor;
-} = functionOf("logaddexp") as never;
+export const logaddexp: { (input: TensorLike, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('logaddexp') as never;
 /** `log2(2^input + 2^other)`. */
-export const logaddexp2: {
-  (input: TensorLike, other: TensorLike, kwargs?: object): Tensor;
-  (input: TensorLike, kwargs: { input?: TensorLike; other?: TensorLike }): Tensor;
-} = functionOf("logaddexp2") as never;
+export const logaddexp2: { (input: TensorLike, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('logaddexp2') as never;
 /** `input * log(other)`, zero where `input` is. */
-export const xlogy: {
-  (input: TensorLike, other: TensorLike, kwargs?: object): Tensor;
-  (input: TensorLike, kwargs: { input?: TensorLike; other?: TensorLike }): Tensor;
-} = functionOf("xlogy") as never;
-/** `input * log1p(other)`, zero where `input` is. */
-export const special_xlog1py: {
-  (input: TensorLike, other: TensorLike, kwargs?: object): Tensor;
-  (input: TensorLike, kwargs: { input?: TensorLike; other?: TensorLike }): Tensor;
-} = functionOf("special_xlog1py") as never;
+export const xlogy: { (input: TensorLike, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('xlogy') as never;
 /** `input` where `condition`, else `other`. */
-export const where: {
-  (condition: TensorLike, input: TensorLike, other: TensorLike, kwargs?: object): Tensor;
-  (condition: TensorLike, kwargs: { condition?: TensorLike; input?: TensorLike; other?: TensorLike }): Tensor;
-} = functionOf("where") as never;
+export const where: { (condition: TensorLike, input: TensorLike, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (condition: TensorLike, kwargs: { input?: TensorLike; other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('where') as never;
 /** The sign of `other` with the size of `input`. */
-export const copysign: {
-  (input: TensorLike, other: TensorLike, kwargs?: object): Tensor;
-  (input: TensorLike, kwargs: { input?: TensorLike; other?: TensorLike }): Tensor;
-} = functionOf("copysign") as never;
+export const copysign: { (input: TensorLike, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('copysign') as never;
 /** The step function: `values` at zero. */
-export const heaviside: {
-  (input: TensorLike, values: TensorLike, kwargs?: object): Tensor;
-  (input: TensorLike, kwargs: { input?: TensorLike; values?: TensorLike }): Tensor;
-} = functionOf("heaviside") as never;
+export const heaviside: { (input: TensorLike, values: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { values?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('heaviside') as never;
 /** Greatest common divisor. */
-export const gcd: {
-  (input: TensorLike, other: TensorLike, kwargs?: object): Tensor;
-  (input: TensorLike, kwargs: { input?: TensorLike; other?: TensorLike }): Tensor;
-} = functionOf("gcd") as never;
+export const gcd: { (input: TensorLike, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('gcd') as never;
 /** Least common multiple. */
-export const lcm: {
-  (input: TensorLike, other: TensorLike, kwargs?: object): Tensor;
-  (input: TensorLike, kwargs: { input?: TensorLike; other?: TensorLike }): Tensor;
-} = functionOf("lcm") as never;
+export const lcm: { (input: TensorLike, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('lcm') as never;
 /** The representable number next to `input`, towards `other`. */
-export const nextafter: {
-  (input: TensorLike, other: TensorLike, kwargs?: object): Tensor;
-  (input: TensorLike, kwargs: { input?: TensorLike; other?: TensorLike }): Tensor;
-} = functionOf("nextafter") as never;
+export const nextafter: { (input: TensorLike, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('nextafter') as never;
 /** `x * 2^other`. */
-export const ldexp: {
-  (input: TensorLike, other: TensorLike, kwargs?: object): Tensor;
-  (input: TensorLike, kwargs: { input?: TensorLike; other?: TensorLike }): Tensor;
-} = functionOf("ldexp") as never;
+export const ldexp: { (input: TensorLike, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('ldexp') as never;
 /** The negative of each element. */
-export const neg: {
-  (input: TensorLike, kwargs?: object): Tensor;
-} = functionOf("neg") as never;
+export const neg: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('neg') as never;
 /** The elements themselves. */
-export const positive: {
-  (input: TensorLike, kwargs?: object): Tensor;
-} = functionOf("positive") as never;
+export const positive: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('positive') as never;
 /** The absolute value; of complex numbers the modulus. */
-export const abs: {
-  (input: TensorLike, kwargs?: object): Tensor;
-} = functionOf("abs") as never;
+export const abs: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('abs') as never;
 /** -1, 0 or 1. */
-export const sign: {
-  (input: TensorLike, kwargs?: object): Tensor;
-} = functionOf("sign") as never;
+export const sign: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('sign') as never;
 /** The sign; of complex numbers the direction. */
-export const sgn: {
-  (input: TensorLike, kwargs?: object): Tensor;
-} = functionOf("sgn") as never;
+export const sgn: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('sgn') as never;
 /** `1 / input`. */
-export const reciprocal: {
-  (input: TensorLike, kwargs?: object): Tensor;
-} = functionOf("reciprocal") as never;
+export const reciprocal: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('reciprocal') as never;
 /** `input * input`. */
-export const square: {
-  (input: TensorLike, kwargs?: object): Tensor;
-} = functionOf("square") as never;
+export const square: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('square') as never;
 /** Square root. */
-export const sqrt: {
-  (input: TensorLike, kwargs?: object): Tensor;
-} = functionOf("sqrt") as never;
+export const sqrt: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('sqrt') as never;
 /** `1 / sqrt(input)`. */
-export const rsqrt: {
-  (input: TensorLike, kwargs?: object): Tensor;
-} = functionOf("rsqrt") as never;
+export const rsqrt: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('rsqrt') as never;
 /** `e^input`. */
-export const exp: {
-  (input: TensorLike, kwargs?: object): Tensor;
-} = functionOf("exp") as never;
+export const exp: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('exp') as never;
 /** `2^input`. */
-export const exp2: {
-  (input: TensorLike, kwargs?: object): Tensor;
-} = functionOf("exp2") as never;
+export const exp2: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('exp2') as never;
 /** `e^input - 1`, accurate when `input` is small. */
-export const expm1: {
-  (input: TensorLike, kwargs?: object): Tensor;
-} = functionOf("expm1") as never;
+export const expm1: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('expm1') as never;
 /** Natural logarithm. */
-export const log: {
-  (input: TensorLike, kwargs?: object): Tensor;
-} = functionOf("log") as never;
+export const log: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('log') as never;
 /** Logarithm to base 2. */
-export const log2: {
-  (input: TensorLike, kwargs?: object): Tensor;
-} = functionOf("log2") as never;
+export const log2: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('log2') as never;
 /** Logarithm to base 10. */
-export const log10: {
-  (input: TensorLike, kwargs?: object): Tensor;
-} = functionOf("log10") as never;
+export const log10: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('log10') as never;
 /** `log(1 + input)`, accurate when `input` is small. */
-export const log1p: {
-  (input: TensorLike, kwargs?: object): Tensor;
-} = functionOf("log1p") as never;
+export const log1p: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('log1p') as never;
 /** Sine. */
-export const sin: {
-  (input: TensorLike, kwargs?: object): Tensor;
-} = functionOf("sin") as never;
+export const sin: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('sin') as never;
 /** Cosine. */
-export const cos: {
-  (input: TensorLike, kwargs?: object): Tensor;
-} = functionOf("cos") as never;
+export const cos: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('cos') as never;
 /** Tangent. */
-export const tan: {
-  (input: TensorLike, kwargs?: object): Tensor;
-} = functionOf("tan") as never;
+export const tan: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('tan') as never;
 /** Inverse sine. */
-export const asin: {
-  (input: TensorLike, kwargs?: object): Tensor;
-} = functionOf("asin") as never;
+export const asin: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('asin') as never;
 /** Inverse cosine. */
-export const acos: {
-  (input: TensorLike, kwargs?: object): Tensor;
-} = functionOf("acos") as never;
+export const acos: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('acos') as never;
 /** Inverse tangent. */
-export const atan: {
-  (input: TensorLike, kwargs?: object): Tensor;
-} = functionOf("atan") as never;
+export const atan: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('atan') as never;
 /** Hyperbolic sine. */
-export const sinh: {
-  (input: TensorLike, kwargs?: object): Tensor;
-} = functionOf("sinh") as never;
+export const sinh: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('sinh') as never;
 /** Hyperbolic cosine. */
-export const cosh: {
-  (input: TensorLike, kwargs?: object): Tensor;
-} = functionOf("cosh") as never;
+export const cosh: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('cosh') as never;
 /** Hyperbolic tangent. */
-export const tanh: {
-  (input: TensorLike, kwargs?: object): Tensor;
-} = functionOf("tanh") as never;
+export const tanh: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('tanh') as never;
 /** Inverse hyperbolic sine. */
-export const asinh: {
-  (input: TensorLike, kwargs?: object): Tensor;
-} = functionOf("asinh") as never;
+export const asinh: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('asinh') as never;
 /** Inverse hyperbolic cosine. */
-export const acosh: {
-  (input: TensorLike, kwargs?: object): Tensor;
-} = functionOf("acosh") as never;
+export const acosh: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('acosh') as never;
 /** Inverse hyperbolic tangent. */
-export const atanh: {
-  (input: TensorLike, kwargs?: object): Tensor;
-} = functionOf("atanh") as never;
+export const atanh: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('atanh') as never;
 /** The logistic function `1 / (1 + exp(-input))`. */
-export const sigmoid: {
-  (input: TensorLike, kwargs?: object): Tensor;
-} = functionOf("sigmoid") as never;
+export const sigmoid: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('sigmoid') as never;
 /** `log(input / (1 - input))`, with `input` limited to `[eps, 1 - eps]` if given. */
-export const logit: {
-  (input: TensorLike, eps?: Num | null, kwargs?: object): Tensor;
-  (input: TensorLike, kwargs: { input?: TensorLike; eps?: Num | null }): Tensor;
-} = functionOf("logit") as never;
+export const logit: { (input: TensorLike, eps?: Num | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { eps?: Num | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('logit') as never;
 /** The error function. */
-export const erf: {
-  (input: TensorLike, kwargs?: object): Tensor;
-} = functionOf("erf") as never;
+export const erf: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('erf') as never;
 /** `1 - erf(input)`. */
-export const erfc: {
-  (input: TensorLike, kwargs?: object): Tensor;
-} = functionOf("erfc") as never;
+export const erfc: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('erfc') as never;
 /** The inverse of the error function. */
-export const erfinv: {
-  (input: TensorLike, kwargs?: object): Tensor;
-} = functionOf("erfinv") as never;
+export const erfinv: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('erfinv') as never;
 /** `log |gamma(input)|`. */
-export const lgamma: {
-  (input: TensorLike, kwargs?: object): Tensor;
-} = functionOf("lgamma") as never;
+export const lgamma: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('lgamma') as never;
 /** The logarithmic derivative of the gamma function. */
-export const digamma: {
-  (input: TensorLike, kwargs?: object): Tensor;
-} = functionOf("digamma") as never;
+export const digamma: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('digamma') as never;
 /** The largest integer not above. */
-export const floor: {
-  (input: TensorLike, kwargs?: object): Tensor;
-} = functionOf("floor") as never;
+export const floor: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('floor') as never;
 /** The smallest integer not below. */
-export const ceil: {
-  (input: TensorLike, kwargs?: object): Tensor;
-} = functionOf("ceil") as never;
+export const ceil: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('ceil') as never;
 /** The nearest integer, half to even; or the nearest with so many decimals. */
-export const round: {
-  (input: TensorLike, kwargs?: { decimals?: Int }): Tensor;
-} = functionOf("round") as never;
+export const round: { (input: TensorLike, kwargs?: { decimals?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('round') as never;
 /** The integer part. */
-export const trunc: {
-  (input: TensorLike, kwargs?: object): Tensor;
-} = functionOf("trunc") as never;
+export const trunc: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('trunc') as never;
 /** The fractional part. */
-export const frac: {
-  (input: TensorLike, kwargs?: object): Tensor;
-} = functionOf("frac") as never;
+export const frac: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('frac') as never;
 /** NaN and infinities replaced by numbers. */
-export const nan_to_num: {
-  (input: TensorLike, nan?: Num | null, posinf?: Num | null, neginf?: Num | null, kwargs?: object): Tensor;
-  (input: TensorLike, kwargs: { input?: TensorLike; nan?: Num | null; posinf?: Num | null; neginf?: Num | null }): Tensor;
-} = functionOf("nan_to_num") as never;
+export const nan_to_num: { (input: TensorLike, nan?: Num | null, posinf?: Num | null, neginf?: Num | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { nan?: Num | null; posinf?: Num | null; neginf?: Num | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('nan_to_num') as never;
 /** Degrees to radians. */
-export const deg2rad: {
-  (input: TensorLike, kwargs?: object): Tensor;
-} = functionOf("deg2rad") as never;
+export const deg2rad: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('deg2rad') as never;
 /** Radians to degrees. */
-export const rad2deg: {
-  (input: TensorLike, kwargs?: object): Tensor;
-} = functionOf("rad2deg") as never;
+export const rad2deg: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('rad2deg') as never;
 /** `sin(pi x) / (pi x)`, one at zero. */
-export const sinc: {
-  (input: TensorLike, kwargs?: object): Tensor;
-} = functionOf("sinc") as never;
+export const sinc: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('sinc') as never;
 /** The complex conjugate; real tensors are returned as they are. */
-export const conj: {
-  (input: TensorLike, kwargs?: object): Tensor;
-} = functionOf("conj") as never;
+export const conj: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('conj') as never;
 /** The complex conjugate in memory of its own. */
-export const conj_physical: {
-  (input: TensorLike, kwargs?: object): Tensor;
-} = functionOf("conj_physical") as never;
+export const conj_physical: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('conj_physical') as never;
 /** The input: conjugation is never lazy here. */
-export const resolve_conj: {
-  (input: TensorLike, kwargs?: object): Tensor;
-} = functionOf("resolve_conj") as never;
+export const resolve_conj: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('resolve_conj') as never;
 /** The input: negation is never lazy here. */
-export const resolve_neg: {
-  (input: TensorLike, kwargs?: object): Tensor;
-} = functionOf("resolve_neg") as never;
+export const resolve_neg: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('resolve_neg') as never;
 /** The real parts, as a view. */
-export const real: {
-  (input: TensorLike, kwargs?: object): Tensor;
-} = functionOf("real") as never;
+export const real: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('real') as never;
 /** The imaginary parts, as a view. */
-export const imag: {
-  (input: TensorLike, kwargs?: object): Tensor;
-} = functionOf("imag") as never;
+export const imag: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('imag') as never;
 /** A complex tensor as a real one with a last dimension of 2. */
-export const view_as_real: {
-  (input: TensorLike, kwargs?: object): Tensor;
-} = functionOf("view_as_real") as never;
+export const view_as_real: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('view_as_real') as never;
 /** A real tensor whose last dimension is 2 as a complex one. */
-export const view_as_complex: {
-  (input: TensorLike, kwargs?: object): Tensor;
-} = functionOf("view_as_complex") as never;
+export const view_as_complex: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('view_as_complex') as never;
 /** The angle of complex numbers; of real ones 0 or pi. */
-export const angle: {
-  (input: TensorLike, kwargs?: object): Tensor;
-} = functionOf("angle") as never;
+export const angle: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('angle') as never;
 /** The bitwise or logical complement. */
-export const bitwise_not: {
-  (input: TensorLike, kwargs?: object): Tensor;
-} = functionOf("bitwise_not") as never;
+export const bitwise_not: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('bitwise_not') as never;
 /** Whether the sign bit is set. */
-export const signbit: {
-  (input: TensorLike, kwargs?: object): Tensor;
-} = functionOf("signbit") as never;
+export const signbit: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('signbit') as never;
 /** Whether elements are equal. */
-export const eq: {
-  (input: TensorLike, other: TensorLike, kwargs?: object): Tensor;
-  (input: TensorLike, kwargs: { input?: TensorLike; other?: TensorLike }): Tensor;
-} = functionOf("eq") as never;
+export const eq: { (input: TensorLike, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('eq') as never;
 /** Whether elements differ. */
-export const ne: {
-  (input: TensorLike, other: TensorLike, kwargs?: object): Tensor;
-  (input: TensorLike, kwargs: { input?: TensorLike; other?: TensorLike }): Tensor;
-} = functionOf("ne") as never;
+export const ne: { (input: TensorLike, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('ne') as never;
 /** `input < other`. */
-export const lt: {
-  (input: TensorLike, other: TensorLike, kwargs?: object): Tensor;
-  (input: TensorLike, kwargs: { input?: TensorLike; other?: TensorLike }): Tensor;
-} = functionOf("lt") as never;
+export const lt: { (input: TensorLike, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('lt') as never;
 /** `input <= other`. */
-export const le: {
-  (input: TensorLike, other: TensorLike, kwargs?: object): Tensor;
-  (input: TensorLike, kwargs: { input?: TensorLike; other?: TensorLike }): Tensor;
-} = functionOf("le") as never;
+export const le: { (input: TensorLike, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('le') as never;
 /** `input > other`. */
-export const gt: {
-  (input: TensorLike, other: TensorLike, kwargs?: object): Tensor;
-  (input: TensorLike, kwargs: { input?: TensorLike; other?: TensorLike }): Tensor;
-} = functionOf("gt") as never;
+export const gt: { (input: TensorLike, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('gt') as never;
 /** `input >= other`. */
-export const ge: {
-  (input: TensorLike, other: TensorLike, kwargs?: object): Tensor;
-  (input: TensorLike, kwargs: { input?: TensorLike; other?: TensorLike }): Tensor;
-} = functionOf("ge") as never;
+export const ge: { (input: TensorLike, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('ge') as never;
 /** Whether both are true. */
-export const logical_and: {
-  (input: TensorLike, other: TensorLike, kwargs?: object): Tensor;
-  (input: TensorLike, kwargs: { input?: TensorLike; other?: TensorLike }): Tensor;
-} = functionOf("logical_and") as never;
+export const logical_and: { (input: TensorLike, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('logical_and') as never;
 /** Whether one is true. */
-export const logical_or: {
-  (input: TensorLike, other: TensorLike, kwargs?: object): Tensor;
-  (input: TensorLike, kwargs: { input?: TensorLike; other?: TensorLike }): Tensor;
-} = functionOf("logical_or") as never;
+export const logical_or: { (input: TensorLike, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('logical_or') as never;
 /** Whether exactly one is true. */
-export const logical_xor: {
-  (input: TensorLike, other: TensorLike, kwargs?: object): Tensor;
-  (input: TensorLike, kwargs: { input?: TensorLike; other?: TensorLike }): Tensor;
-} = functionOf("logical_xor") as never;
+export const logical_xor: { (input: TensorLike, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('logical_xor') as never;
 /** Whether the element is false or zero. */
-export const logical_not: {
-  (input: TensorLike, kwargs?: object): Tensor;
-} = functionOf("logical_not") as never;
+export const logical_not: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('logical_not') as never;
 /** Bitwise and. */
-export const bitwise_and: {
-  (input: TensorLike, other: TensorLike, kwargs?: object): Tensor;
-  (input: TensorLike, kwargs: { input?: TensorLike; other?: TensorLike }): Tensor;
-} = functionOf("bitwise_and") as never;
+export const bitwise_and: { (input: TensorLike, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('bitwise_and') as never;
 /** Bitwise or. */
-export const bitwise_or: {
-  (input: TensorLike, other: TensorLike, kwargs?: object): Tensor;
-  (input: TensorLike, kwargs: { input?: TensorLike; other?: TensorLike }): Tensor;
-} = functionOf("bitwise_or") as never;
+export const bitwise_or: { (input: TensorLike, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('bitwise_or') as never;
 /** Bitwise exclusive or. */
-export const bitwise_xor: {
-  (input: TensorLike, other: TensorLike, kwargs?: object): Tensor;
-  (input: TensorLike, kwargs: { input?: TensorLike; other?: TensorLike }): Tensor;
-} = functionOf("bitwise_xor") as never;
+export const bitwise_xor: { (input: TensorLike, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('bitwise_xor') as never;
 /** `input << other`. */
-export const bitwise_left_shift: {
-  (input: TensorLike, other: TensorLike, kwargs?: object): Tensor;
-  (input: TensorLike, kwargs: { input?: TensorLike; other?: TensorLike }): Tensor;
-} = functionOf("bitwise_left_shift") as never;
+export const bitwise_left_shift: { (input: TensorLike, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('bitwise_left_shift') as never;
 /** `input >> other`, keeping the sign. */
-export const bitwise_right_shift: {
-  (input: TensorLike, other: TensorLike, kwargs?: object): Tensor;
-  (input: TensorLike, kwargs: { input?: TensorLike; other?: TensorLike }): Tensor;
-} = functionOf("bitwise_right_shift") as never;
+export const bitwise_right_shift: { (input: TensorLike, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('bitwise_right_shift') as never;
 /** Whether the element is NaN. */
-export const isnan: {
-  (input: TensorLike, kwargs?: object): Tensor;
-} = functionOf("isnan") as never;
+export const isnan: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('isnan') as never;
 /** Whether the element is infinite. */
-export const isinf: {
-  (input: TensorLike, kwargs?: object): Tensor;
-} = functionOf("isinf") as never;
+export const isinf: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('isinf') as never;
 /** Whether the element is a number and not infinite. */
-export const isfinite: {
-  (input: TensorLike, kwargs?: object): Tensor;
-} = functionOf("isfinite") as never;
+export const isfinite: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('isfinite') as never;
 /** Whether the element is positive infinity. */
-export const isposinf: {
-  (input: TensorLike, kwargs?: object): Tensor;
-} = functionOf("isposinf") as never;
+export const isposinf: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('isposinf') as never;
 /** Whether the element is negative infinity. */
-export const isneginf: {
-  (input: TensorLike, kwargs?: object): Tensor;
-} = functionOf("isneginf") as never;
+export const isneginf: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('isneginf') as never;
 /** Whether the imaginary part is zero. */
-export const isreal: {
-  (input: TensorLike, kwargs?: object): Tensor;
-} = functionOf("isreal") as never;
+export const isreal: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('isreal') as never;
 /** Whether `|input - other| <= atol + rtol * |other|`. */
-export const isclose: {
-  (input: TensorLike, other: TensorLike, rtol?: Num, atol?: Num, equal_nan?: boolean, kwargs?: object): Tensor;
-  (input: TensorLike, kwargs: { input?: TensorLike; other?: TensorLike; rtol?: Num; atol?: Num; equal_nan?: boolean }): Tensor;
-} = functionOf("isclose") as never;
+export const isclose: { (input: TensorLike, other: TensorLike, rtol?: Num, atol?: Num, equal_nan?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): boolean; (input: TensorLike, kwargs: { other?: TensorLike; rtol?: Num; atol?: Num; equal_nan?: boolean; out?: Tensor | readonly Tensor[] }): boolean } = functionOf('isclose') as never;
 /** Whether all elements are close, as `isclose` judges. */
-export const allclose: {
-  (input: TensorLike, other: TensorLike, rtol?: Num, atol?: Num, equal_nan?: boolean, kwargs?: object): boolean;
-  (input: TensorLike, kwargs: { input?: TensorLike; other?: TensorLike; rtol?: Num; atol?: Num; equal_nan?: boolean }): boolean;
-} = functionOf("allclose") as never;
+export const allclose: { (input: TensorLike, other: TensorLike, rtol?: Num, atol?: Num, equal_nan?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): boolean; (input: TensorLike, kwargs: { other?: TensorLike; rtol?: Num; atol?: Num; equal_nan?: boolean; out?: Tensor | readonly Tensor[] }): boolean } = functionOf('allclose') as never;
 /** Whether sizes and elements are equal. */
-export const equal: {
-  (input: TensorLike, other: TensorLike, kwargs?: object): boolean;
-  (input: TensorLike, kwargs: { input?: TensorLike; other?: TensorLike }): boolean;
-} = functionOf("equal") as never;
+export const equal: { (input: TensorLike, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): boolean; (input: TensorLike, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[] }): boolean } = functionOf('equal') as never;
 /** The sum of all elements. */
-export const sum: {
-  (input: TensorLike, kwargs?: { dtype?: DType | null }): Tensor;
-  (input: TensorLike, dim: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: { dtype?: DType | null }): Tensor;
-  (input: TensorLike, kwargs: { input?: TensorLike; dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null }): Tensor;
-} = functionOf("sum") as never;
+export const sum: { (input: TensorLike, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, dim: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('sum') as never;
 /** The sum of all elements that are numbers. */
-export const nansum: {
-  (input: TensorLike, dim?: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: { dtype?: DType | null }): Tensor;
-  (input: TensorLike, kwargs: { input?: TensorLike; dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null }): Tensor;
-} = functionOf("nansum") as never;
+export const nansum: { (input: TensorLike, dim?: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('nansum') as never;
 /** The mean of all elements. */
-export const mean: {
-  (input: TensorLike, kwargs?: { dtype?: DType | null }): Tensor;
-  (input: TensorLike, dim: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: { dtype?: DType | null }): Tensor;
-  (input: TensorLike, kwargs: { input?: TensorLike; dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null }): Tensor;
-} = functionOf("mean") as never;
+export const mean: { (input: TensorLike, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, dim: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('mean') as never;
 /** The mean of the elements that are numbers. */
-export const nanmean: {
-  (input: TensorLike, dim?: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: { dtype?: DType | null }): Tensor;
-  (input: TensorLike, kwargs: { input?: TensorLike; dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null }): Tensor;
-} = functionOf("nanmean") as never;
+export const nanmean: { (input: TensorLike, dim?: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('nanmean') as never;
 /** The product of all elements. */
-export const prod: {
-  (input: TensorLike, kwargs?: { dtype?: DType | null }): Tensor;
-  (input: TensorLike, dim: Int, keepdim?: boolean, kwargs?: { dtype?: DType | null }): Tensor;
-  (input: TensorLike, kwargs: { input?: TensorLike; dim?: Int; keepdim?: boolean; dtype?: DType | null }): Tensor;
-} = functionOf("prod") as never;
+export const prod: { (input: TensorLike, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, dim: Int, keepdim?: boolean, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { dim?: Int; keepdim?: boolean; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('prod') as never;
 /** The greatest element. */
-export const max: {
-  (input: TensorLike, kwargs?: object): Tensor;
-  (input: TensorLike, dim: Int, keepdim?: boolean, kwargs?: object): { values: Tensor; indices: Tensor } & [Tensor, Tensor];
-  (input: TensorLike, kwargs: { input?: TensorLike; dim?: Int; keepdim?: boolean }): { values: Tensor; indices: Tensor } & [Tensor, Tensor];
-  (input: TensorLike, other: TensorLike, kwargs?: object): Tensor;
-  (input: TensorLike, kwargs: { input?: TensorLike; other?: TensorLike }): Tensor;
-} = functionOf("max") as never;
+export const max: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, dim: Int, keepdim?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): { values: Tensor; indices: Tensor } & [Tensor, Tensor]; (input: TensorLike, kwargs: { dim?: Int; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): { values: Tensor; indices: Tensor } & [Tensor, Tensor]; (input: TensorLike, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('max') as never;
 /** The least element. */
-export const min: {
-  (input: TensorLike, kwargs?: object): Tensor;
-  (input: TensorLike, dim: Int, keepdim?: boolean, kwargs?: object): { values: Tensor; indices: Tensor } & [Tensor, Tensor];
-  (input: TensorLike, kwargs: { input?: TensorLike; dim?: Int; keepdim?: boolean }): { values: Tensor; indices: Tensor } & [Tensor, Tensor];
-  (input: TensorLike, other: TensorLike, kwargs?: object): Tensor;
-  (input: TensorLike, kwargs: { input?: TensorLike; other?: TensorLike }): Tensor;
-} = functionOf("min") as never;
+export const min: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, dim: Int, keepdim?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): { values: Tensor; indices: Tensor } & [Tensor, Tensor]; (input: TensorLike, kwargs: { dim?: Int; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): { values: Tensor; indices: Tensor } & [Tensor, Tensor]; (input: TensorLike, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('min') as never;
 /** The greatest elements along dimensions; ties share the gradient. */
-export const amax: {
-  (input: TensorLike, dim?: Int | readonly Int[], keepdim?: boolean, kwargs?: object): Tensor;
-  (input: TensorLike, kwargs: { input?: TensorLike; dim?: Int | readonly Int[]; keepdim?: boolean }): Tensor;
-} = functionOf("amax") as never;
+export const amax: { (input: TensorLike, dim?: Int | readonly Int[], keepdim?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { dim?: Int | readonly Int[]; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('amax') as never;
 /** The least elements along dimensions; ties share the gradient. */
-export const amin: {
-  (input: TensorLike, dim?: Int | readonly Int[], keepdim?: boolean, kwargs?: object): Tensor;
-  (input: TensorLike, kwargs: { input?: TensorLike; dim?: Int | readonly Int[]; keepdim?: boolean }): Tensor;
-} = functionOf("amin") as never;
+export const amin: { (input: TensorLike, dim?: Int | readonly Int[], keepdim?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { dim?: Int | readonly Int[]; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('amin') as never;
 /** The least and the greatest elements. */
-export const aminmax: {
-  (input: TensorLike, kwargs?: { dim?: Int | null; keepdim?: boolean }): { min: Tensor; max: Tensor } & [Tensor, Tensor];
-} = functionOf("aminmax") as never;
+export const aminmax: { (input: TensorLike, kwargs?: { dim?: Int | null; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): { min: Tensor; max: Tensor } & [Tensor, Tensor] } = functionOf('aminmax') as never;
 /** Where the greatest element is. */
-export const argmax: {
-  (input: TensorLike, dim?: Int | null, keepdim?: boolean, kwargs?: object): Tensor;
-  (input: TensorLike, kwargs: { input?: TensorLike; dim?: Int | null; keepdim?: boolean }): Tensor;
-} = functionOf("argmax") as never;
+export const argmax: { (input: TensorLike, dim?: Int | null, keepdim?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { dim?: Int | null; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('argmax') as never;
 /** Where the least element is. */
-export const argmin: {
-  (input: TensorLike, dim?: Int | null, keepdim?: boolean, kwargs?: object): Tensor;
-  (input: TensorLike, kwargs: { input?: TensorLike; dim?: Int | null; keepdim?: boolean }): Tensor;
-} = functionOf("argmin") as never;
+export const argmin: { (input: TensorLike, dim?: Int | null, keepdim?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { dim?: Int | null; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('argmin') as never;
 /** Whether all elements are true. */
-export const all: {
-  (input: TensorLike, dim?: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: object): Tensor;
-  (input: TensorLike, kwargs: { input?: TensorLike; dim?: Int | readonly Int[] | null; keepdim?: boolean }): Tensor;
-} = functionOf("all") as never;
+export const all: { (input: TensorLike, dim?: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { dim?: Int | readonly Int[] | null; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('all') as never;
 /** Whether any element is true. */
-export const any: {
-  (input: TensorLike, dim?: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: object): Tensor;
-  (input: TensorLike, kwargs: { input?: TensorLike; dim?: Int | readonly Int[] | null; keepdim?: boolean }): Tensor;
-} = functionOf("any") as never;
+export const any: { (input: TensorLike, dim?: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { dim?: Int | readonly Int[] | null; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('any') as never;
 /** How many elements are not zero. */
-export const count_nonzero: {
-  (input: TensorLike, dim?: Int | readonly Int[] | null, kwargs?: object): Tensor;
-  (input: TensorLike, kwargs: { input?: TensorLike; dim?: Int | readonly Int[] | null }): Tensor;
-} = functionOf("count_nonzero") as never;
+export const count_nonzero: { (input: TensorLike, dim?: Int | readonly Int[] | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { dim?: Int | readonly Int[] | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('count_nonzero') as never;
 /** The variance; `correction` is taken off the number of elements. */
-export const var_: {
-  (input: TensorLike, dim?: Int | readonly Int[] | null, kwargs?: { correction?: Num | null; keepdim?: boolean }): Tensor;
-  (input: TensorLike, kwargs: { input?: TensorLike; dim?: Int | readonly Int[] | null; correction?: Num | null; keepdim?: boolean }): Tensor;
-} = functionOf("var") as never;
+export const var_: { (input: TensorLike, dim?: Int | readonly Int[] | null, kwargs?: { correction?: Num | null; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { dim?: Int | readonly Int[] | null; correction?: Num | null; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('var') as never;
 /** The standard deviation; `correction` is taken off the number of elements. */
-export const std: {
-  (input: TensorLike, dim?: Int | readonly Int[] | null, kwargs?: { correction?: Num | null; keepdim?: boolean }): Tensor;
-  (input: TensorLike, kwargs: { input?: TensorLike; dim?: Int | readonly Int[] | null; correction?: Num | null; keepdim?: boolean }): Tensor;
-} = functionOf("std") as never;
-/** The vector norm of order `ord`. */
-export const linalg_vector_norm: {
-  (x: TensorLike, ord?: Num, dim?: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: { dtype?: DType | null }): Tensor;
-  (x: TensorLike, kwargs: { x?: TensorLike; ord?: Num; dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null }): Tensor;
-} = functionOf("linalg_vector_norm") as never;
+export const std: { (input: TensorLike, dim?: Int | readonly Int[] | null, kwargs?: { correction?: Num | null; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { dim?: Int | readonly Int[] | null; correction?: Num | null; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('std') as never;
 /** The vector norm of order `p`, 2 if left out. */
-export const norm: {
-  (input: TensorLike, p?: Num | null, dim?: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: { dtype?: DType | null }): Tensor;
-  (input: TensorLike, kwargs: { input?: TensorLike; p?: Num | null; dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null }): Tensor;
-  (input: TensorLike, p: string, dim?: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: { dtype?: DType | null }): Tensor;
-  (input: TensorLike, kwargs: { input?: TensorLike; p?: string; dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null }): Tensor;
-} = functionOf("norm") as never;
+export const norm: { (input: TensorLike, p?: Num | null, dim?: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { p?: Num | null; dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, p: string, dim?: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { p?: string; dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('norm') as never;
 /** `log(sum(exp(input)))` along dimensions, without overflow. */
-export const logsumexp: {
-  (input: TensorLike, dim: Int | readonly Int[], keepdim?: boolean, kwargs?: object): Tensor;
-  (input: TensorLike, kwargs: { input?: TensorLike; dim?: Int | readonly Int[]; keepdim?: boolean }): Tensor;
-} = functionOf("logsumexp") as never;
+export const logsumexp: { (input: TensorLike, dim: Int | readonly Int[], keepdim?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { dim?: Int | readonly Int[]; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('logsumexp') as never;
 /** Running sums. */
-export const cumsum: {
-  (input: TensorLike, dim: Int, kwargs?: { dtype?: DType | null }): Tensor;
-  (input: TensorLike, kwargs: { input?: TensorLike; dim?: Int; dtype?: DType | null }): Tensor;
-} = functionOf("cumsum") as never;
+export const cumsum: { (input: TensorLike, dim: Int, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { dim?: Int; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('cumsum') as never;
 /** Running products. */
-export const cumprod: {
-  (input: TensorLike, dim: Int, kwargs?: { dtype?: DType | null }): Tensor;
-  (input: TensorLike, kwargs: { input?: TensorLike; dim?: Int; dtype?: DType | null }): Tensor;
-} = functionOf("cumprod") as never;
+export const cumprod: { (input: TensorLike, dim: Int, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { dim?: Int; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('cumprod') as never;
 /** Running maxima, and where they are. */
-export const cummax: {
-  (input: TensorLike, dim: Int, kwargs?: object): { values: Tensor; indices: Tensor } & [Tensor, Tensor];
-  (input: TensorLike, kwargs: { input?: TensorLike; dim?: Int }): { values: Tensor; indices: Tensor } & [Tensor, Tensor];
-} = functionOf("cummax") as never;
+export const cummax: { (input: TensorLike, dim: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): { values: Tensor; indices: Tensor } & [Tensor, Tensor]; (input: TensorLike, kwargs: { dim?: Int; out?: Tensor | readonly Tensor[] }): { values: Tensor; indices: Tensor } & [Tensor, Tensor] } = functionOf('cummax') as never;
 /** Running minima, and where they are. */
-export const cummin: {
-  (input: TensorLike, dim: Int, kwargs?: object): { values: Tensor; indices: Tensor } & [Tensor, Tensor];
-  (input: TensorLike, kwargs: { input?: TensorLike; dim?: Int }): { values: Tensor; indices: Tensor } & [Tensor, Tensor];
-} = functionOf("cummin") as never;
+export const cummin: { (input: TensorLike, dim: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): { values: Tensor; indices: Tensor } & [Tensor, Tensor]; (input: TensorLike, kwargs: { dim?: Int; out?: Tensor | readonly Tensor[] }): { values: Tensor; indices: Tensor } & [Tensor, Tensor] } = functionOf('cummin') as never;
 /** Running `logsumexp`. */
-export const logcumsumexp: {
-  (input: TensorLike, dim: Int, kwargs?: object): Tensor;
-  (input: TensorLike, kwargs: { input?: TensorLike; dim?: Int }): Tensor;
-} = functionOf("logcumsumexp") as never;
+export const logcumsumexp: { (input: TensorLike, dim: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('logcumsumexp') as never;
 /** The same elements in other sizes: a view where possible, else a copy. */
-export const reshape: {
-  (input: TensorLike, shape: Int | readonly Int[], kwargs?: object): Tensor;
-  (input: TensorLike, ...shape: Int[]): Tensor;
-  (input: TensorLike, kwargs: { input?: TensorLike; shape?: Int | readonly Int[] }): Tensor;
-} = functionOf("reshape") as never;
+export const reshape: { (input: TensorLike, shape: Int | readonly Int[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, ...shape: Int[]): Tensor; (input: TensorLike, kwargs: { shape?: Int | readonly Int[]; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('reshape') as never;
 /** The dimensions in another order. */
-export const permute: {
-  (input: TensorLike, dims: Int | readonly Int[], kwargs?: object): Tensor;
-  (input: TensorLike, ...dims: Int[]): Tensor;
-  (input: TensorLike, kwargs: { input?: TensorLike; dims?: Int | readonly Int[] }): Tensor;
-} = functionOf("permute") as never;
+export const permute: { (input: TensorLike, dims: Int | readonly Int[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, ...dims: Int[]): Tensor; (input: TensorLike, kwargs: { dims?: Int | readonly Int[]; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('permute') as never;
 /** Two dimensions exchanged. */
-export const transpose: {
-  (input: TensorLike, dim0: Int, dim1: Int, kwargs?: object): Tensor;
-  (input: TensorLike, kwargs: { input?: TensorLike; dim0?: Int; dim1?: Int }): Tensor;
-} = functionOf("transpose") as never;
+export const transpose: { (input: TensorLike, dim0: Int, dim1: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { dim0?: Int; dim1?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('transpose') as never;
 /** The transpose of a matrix. */
-export const t: {
-  (input: TensorLike, kwargs?: object): Tensor;
-} = functionOf("t") as never;
+export const t: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('t') as never;
 /** A dimension of size one inserted. */
-export const unsqueeze: {
-  (input: TensorLike, dim: Int, kwargs?: object): Tensor;
-  (input: TensorLike, kwargs: { input?: TensorLike; dim?: Int }): Tensor;
-} = functionOf("unsqueeze") as never;
+export const unsqueeze: { (input: TensorLike, dim: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('unsqueeze') as never;
 /** All dimensions of size one removed. */
-export const squeeze: {
-  (input: TensorLike, kwargs?: object): Tensor;
-  (input: TensorLike, dim: Int | readonly Int[], kwargs?: object): Tensor;
-  (input: TensorLike, ...dim: Int[]): Tensor;
-  (input: TensorLike, kwargs: { input?: TensorLike; dim?: Int | readonly Int[] }): Tensor;
-} = functionOf("squeeze") as never;
+export const squeeze: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, dim: Int | readonly Int[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, ...dim: Int[]): Tensor; (input: TensorLike, kwargs: { dim?: Int | readonly Int[]; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('squeeze') as never;
 /** A range of dimensions made one. */
-export const flatten: {
-  (input: TensorLike, start_dim?: Int, end_dim?: Int, kwargs?: object): Tensor;
-  (input: TensorLike, kwargs: { input?: TensorLike; start_dim?: Int; end_dim?: Int }): Tensor;
-} = functionOf("flatten") as never;
+export const flatten: { (input: TensorLike, start_dim?: Int, end_dim?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { start_dim?: Int; end_dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('flatten') as never;
 /** One dimension as several. */
-export const unflatten: {
-  (input: TensorLike, dim: Int, sizes: Int | readonly Int[], kwargs?: object): Tensor;
-  (input: TensorLike, ...sizes: Int[]): Tensor;
-  (input: TensorLike, kwargs: { input?: TensorLike; dim?: Int; sizes?: Int | readonly Int[] }): Tensor;
-} = functionOf("unflatten") as never;
+export const unflatten: { (input: TensorLike, dim: Int, sizes: Int | readonly Int[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { dim?: Int; sizes?: Int | readonly Int[]; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('unflatten') as never;
 /** One index of a dimension. */
-export const select: {
-  (input: TensorLike, dim: Int, index: Int, kwargs?: object): Tensor;
-  (input: TensorLike, kwargs: { input?: TensorLike; dim?: Int; index?: Int }): Tensor;
-} = functionOf("select") as never;
+export const select: { (input: TensorLike, dim: Int, index: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { dim?: Int; index?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('select') as never;
 /** `length` indices of a dimension from `start`. */
-export const narrow: {
-  (input: TensorLike, dim: Int, start: Int, length: Int, kwargs?: object): Tensor;
-  (input: TensorLike, kwargs: { input?: TensorLike; dim?: Int; start?: Int; length?: Int }): Tensor;
-} = functionOf("narrow") as never;
+export const narrow: { (input: TensorLike, dim: Int, start: Int, length: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { dim?: Int; start?: Int; length?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('narrow') as never;
 /** The diagonal of two dimensions, as the last one. */
-export const diagonal: {
-  (input: TensorLike, offset?: Int, dim1?: Int, dim2?: Int, kwargs?: object): Tensor;
-  (input: TensorLike, kwargs: { input?: TensorLike; offset?: Int; dim1?: Int; dim2?: Int }): Tensor;
-} = functionOf("diagonal") as never;
+export const diagonal: { (input: TensorLike, offset?: Int, dim1?: Int, dim2?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { offset?: Int; dim1?: Int; dim2?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('diagonal') as never;
 /** Any sizes and strides over the storage. */
-export const as_strided: {
-  (input: TensorLike, size: Int | readonly Int[], stride: Int | readonly Int[], storage_offset?: Int | null, kwargs?: object): Tensor;
-  (input: TensorLike, kwargs: { input?: TensorLike; size?: Int | readonly Int[]; stride?: Int | readonly Int[]; storage_offset?: Int | null }): Tensor;
-} = functionOf("as_strided") as never;
+export const as_strided: { (input: TensorLike, size: Int | readonly Int[], stride: Int | readonly Int[], storage_offset?: Int | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { size?: Int | readonly Int[]; stride?: Int | readonly Int[]; storage_offset?: Int | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('as_strided') as never;
 /** `input` with a strided region replaced by `src`. */
-export const as_strided_scatter: {
-  (input: TensorLike, src: TensorLike, size: Int | readonly Int[], stride: Int | readonly Int[], storage_offset?: Int | null, kwargs?: object): Tensor;
-  (input: TensorLike, kwargs: { input?: TensorLike; src?: TensorLike; size?: Int | readonly Int[]; stride?: Int | readonly Int[]; storage_offset?: Int | null }): Tensor;
-} = functionOf("as_strided_scatter") as never;
+export const as_strided_scatter: { (input: TensorLike, src: TensorLike, size: Int | readonly Int[], stride: Int | readonly Int[], storage_offset?: Int | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { src?: TensorLike; size?: Int | readonly Int[]; stride?: Int | readonly Int[]; storage_offset?: Int | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('as_strided_scatter') as never;
 /** `input` with one index of a dimension replaced by `src`. */
-export const select_scatter: {
-  (input: TensorLike, src: TensorLike, dim: Int, index: Int, kwargs?: object): Tensor;
-  (input: TensorLike, kwargs: { input?: TensorLike; src?: TensorLike; dim?: Int; index?: Int }): Tensor;
-} = functionOf("select_scatter") as never;
+export const select_scatter: { (input: TensorLike, src: TensorLike, dim: Int, index: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { src?: TensorLike; dim?: Int; index?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('select_scatter') as never;
 /** `input` with a range of a dimension replaced by `src`. */
-export const slice_scatter: {
-  (input: TensorLike, src: TensorLike, dim?: Int, start?: Int | null, end?: Int | null, step?: Int, kwargs?: object): Tensor;
-  (input: TensorLike, kwargs: { input?: TensorLike; src?: TensorLike; dim?: Int; start?: Int | null; end?: Int | null; step?: Int }): Tensor;
-} = functionOf("slice_scatter") as never;
+export const slice_scatter: { (input: TensorLike, src: TensorLike, dim?: Int, start?: Int | null, end?: Int | null, step?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { src?: TensorLike; dim?: Int; start?: Int | null; end?: Int | null; step?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('slice_scatter') as never;
 /** `input` with a diagonal replaced by `src`. */
-export const diagonal_scatter: {
-  (input: TensorLike, src: TensorLike, offset?: Int, dim1?: Int, dim2?: Int, kwargs?: object): Tensor;
-  (input: TensorLike, kwargs: { input?: TensorLike; src?: TensorLike; offset?: Int; dim1?: Int; dim2?: Int }): Tensor;
-} = functionOf("diagonal_scatter") as never;
+export const diagonal_scatter: { (input: TensorLike, src: TensorLike, offset?: Int, dim1?: Int, dim2?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { src?: TensorLike; offset?: Int; dim1?: Int; dim2?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('diagonal_scatter') as never;
 /** Pieces of a dimension, `split_size` long, the last one shorter. */
-export const split: {
-  (tensor: TensorLike, split_size: Int, dim?: Int, kwargs?: object): Tensor[];
-  (tensor: TensorLike, kwargs: { tensor?: TensorLike; split_size?: Int; dim?: Int }): Tensor[];
-} = functionOf("split") as never;
+export const split: { (tensor: TensorLike, split_size: Int, dim?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor[]; (tensor: TensorLike, kwargs: { split_size?: Int; dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor[] } = functionOf('split') as never;
 /** Pieces of a dimension of the sizes given. */
-export const split_with_sizes: {
-  (input: TensorLike, split_sizes: Int | readonly Int[], dim?: Int, kwargs?: object): Tensor[];
-  (input: TensorLike, kwargs: { input?: TensorLike; split_sizes?: Int | readonly Int[]; dim?: Int }): Tensor[];
-} = functionOf("split_with_sizes") as never;
+export const split_with_sizes: { (input: TensorLike, split_sizes: Int | readonly Int[], dim?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor[]; (input: TensorLike, kwargs: { split_sizes?: Int | readonly Int[]; dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor[] } = functionOf('split_with_sizes') as never;
 /** At most `chunks` pieces of a dimension, as equal as possible. */
-export const chunk: {
-  (input: TensorLike, chunks: Int, dim?: Int, kwargs?: object): Tensor[];
-  (input: TensorLike, kwargs: { input?: TensorLike; chunks?: Int; dim?: Int }): Tensor[];
-} = functionOf("chunk") as never;
+export const chunk: { (input: TensorLike, chunks: Int, dim?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor[]; (input: TensorLike, kwargs: { chunks?: Int; dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor[] } = functionOf('chunk') as never;
 /** Every index of a dimension. */
-export const unbind: {
-  (input: TensorLike, dim?: Int, kwargs?: object): Tensor[];
-  (input: TensorLike, kwargs: { input?: TensorLike; dim?: Int }): Tensor[];
-} = functionOf("unbind") as never;
+export const unbind: { (input: TensorLike, dim?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor[]; (input: TensorLike, kwargs: { dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor[] } = functionOf('unbind') as never;
 /** Dimensions moved to other places. */
-export const movedim: {
-  (input: TensorLike, source: Int | readonly Int[], destination: Int | readonly Int[], kwargs?: object): Tensor;
-  (input: TensorLike, ...destination: Int[]): Tensor;
-  (input: TensorLike, kwargs: { input?: TensorLike; source?: Int | readonly Int[]; destination?: Int | readonly Int[] }): Tensor;
-} = functionOf("movedim") as never;
+export const movedim: { (input: TensorLike, source: Int | readonly Int[], destination: Int | readonly Int[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { source?: Int | readonly Int[]; destination?: Int | readonly Int[]; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('movedim') as never;
 /** The elements in reverse order along dimensions, as a copy. */
-export const flip: {
-  (input: TensorLike, dims: Int | readonly Int[], kwargs?: object): Tensor;
-  (input: TensorLike, ...dims: Int[]): Tensor;
-  (input: TensorLike, kwargs: { input?: TensorLike; dims?: Int | readonly Int[] }): Tensor;
-} = functionOf("flip") as never;
+export const flip: { (input: TensorLike, dims: Int | readonly Int[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, ...dims: Int[]): Tensor; (input: TensorLike, kwargs: { dims?: Int | readonly Int[]; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('flip') as never;
 /** The elements moved on along dimensions, those that fall out coming in again. */
-export const roll: {
-  (input: TensorLike, shifts: Int | readonly Int[], dims?: Int | readonly Int[], kwargs?: object): Tensor;
-  (input: TensorLike, ...dims: Int[]): Tensor;
-  (input: TensorLike, kwargs: { input?: TensorLike; shifts?: Int | readonly Int[]; dims?: Int | readonly Int[] }): Tensor;
-} = functionOf("roll") as never;
+export const roll: { (input: TensorLike, shifts: Int | readonly Int[], dims?: Int | readonly Int[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { shifts?: Int | readonly Int[]; dims?: Int | readonly Int[]; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('roll') as never;
 /** A copy with memory of its own. */
-export const clone: {
-  (input: TensorLike, kwargs?: { memory_format?: string | null }): Tensor;
-} = functionOf("clone") as never;
+export const clone: { (input: TensorLike, kwargs?: { memory_format?: string | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('clone') as never;
 /** The tensor without its history; it shares memory. */
-export const detach: {
-  (input: TensorLike, kwargs?: object): Tensor;
-} = functionOf("detach") as never;
+export const detach: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('detach') as never;
 /** `value` everywhere. */
-export const fill: {
-  (input: TensorLike, value: TensorLike, kwargs?: object): Tensor;
-  (input: TensorLike, kwargs: { input?: TensorLike; value?: TensorLike }): Tensor;
-} = functionOf("fill") as never;
+export const fill: { (input: TensorLike, value: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { value?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('fill') as never;
 /** Tensors joined along a dimension. */
-export const cat: {
-  (tensors: readonly Tensor[], dim?: Int, kwargs?: object): Tensor;
-  (tensors: readonly Tensor[], kwargs: { tensors?: readonly Tensor[]; dim?: Int }): Tensor;
-} = functionOf("cat") as never;
+export const cat: { (tensors: readonly Tensor[], dim?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (tensors: readonly Tensor[], kwargs: { dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('cat') as never;
 /** Tensors of one shape joined along a new dimension. */
-export const stack: {
-  (tensors: readonly Tensor[], dim?: Int, kwargs?: object): Tensor;
-  (tensors: readonly Tensor[], kwargs: { tensors?: readonly Tensor[]; dim?: Int }): Tensor;
-} = functionOf("stack") as never;
+export const stack: { (tensors: readonly Tensor[], dim?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (tensors: readonly Tensor[], kwargs: { dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('stack') as never;
 /** The elements that `index` names along a dimension. */
-export const gather: {
-  (input: TensorLike, dim: Int, index: TensorLike, kwargs?: { sparse_grad?: boolean }): Tensor;
-  (input: TensorLike, kwargs: { input?: TensorLike; dim?: Int; index?: TensorLike; sparse_grad?: boolean }): Tensor;
-} = functionOf("gather") as never;
+export const gather: { (input: TensorLike, dim: Int, index: TensorLike, kwargs?: { sparse_grad?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { dim?: Int; index?: TensorLike; sparse_grad?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('gather') as never;
 /** `src` written to the places that `index` names along a dimension. */
-export const scatter: {
-  (input: TensorLike, dim: Int, index: TensorLike, src: TensorLike, kwargs?: object): Tensor;
-  (input: TensorLike, kwargs: { input?: TensorLike; dim?: Int; index?: TensorLike; src?: TensorLike }): Tensor;
-  (input: TensorLike, dim: Int, index: TensorLike, value: Num, kwargs?: object): Tensor;
-  (input: TensorLike, kwargs: { input?: TensorLike; dim?: Int; index?: TensorLike; value?: Num }): Tensor;
-} = functionOf("scatter") as never;
+export const scatter: { (input: TensorLike, dim: Int, index: TensorLike, src: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { dim?: Int; index?: TensorLike; src?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, dim: Int, index: TensorLike, value: Num | Complex, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { dim?: Int; index?: TensorLike; value?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('scatter') as never;
 /** `src` added at the places that `index` names along a dimension. */
-export const scatter_add: {
-  (input: TensorLike, dim: Int, index: TensorLike, src: TensorLike, kwargs?: object): Tensor;
-  (input: TensorLike, kwargs: { input?: TensorLike; dim?: Int; index?: TensorLike; src?: TensorLike }): Tensor;
-} = functionOf("scatter_add") as never;
+export const scatter_add: { (input: TensorLike, dim: Int, index: TensorLike, src: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { dim?: Int; index?: TensorLike; src?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('scatter_add') as never;
 /** Whole slices of a dimension, in the order of `index`. */
-export const index_select: {
-  (input: TensorLike, dim: Int, index: TensorLike, kwargs?: object): Tensor;
-  (input: TensorLike, kwargs: { input?: TensorLike; dim?: Int; index?: TensorLike }): Tensor;
-} = functionOf("index_select") as never;
+export const index_select: { (input: TensorLike, dim: Int, index: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { dim?: Int; index?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('index_select') as never;
 /** Slices of `source` added to those that `index` names. */
-export const index_add: {
-  (input: TensorLike, dim: Int, index: TensorLike, source: TensorLike, kwargs?: { alpha?: Num }): Tensor;
-  (input: TensorLike, kwargs: { input?: TensorLike; dim?: Int; index?: TensorLike; source?: TensorLike; alpha?: Num }): Tensor;
-} = functionOf("index_add") as never;
+export const index_add: { (input: TensorLike, dim: Int, index: TensorLike, source: TensorLike, kwargs?: { alpha?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { dim?: Int; index?: TensorLike; source?: TensorLike; alpha?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('index_add') as never;
 /** `value` where `mask` is true. */
-export const masked_fill: {
-  (input: TensorLike, mask: TensorLike, value: TensorLike, kwargs?: object): Tensor;
-  (input: TensorLike, kwargs: { input?: TensorLike; mask?: TensorLike; value?: TensorLike }): Tensor;
-} = functionOf("masked_fill") as never;
+export const masked_fill: { (input: TensorLike, mask: TensorLike, value: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { mask?: TensorLike; value?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('masked_fill') as never;
 /** The product of two matrices. */
-export const mm: {
-  (input: TensorLike, mat2: TensorLike, kwargs?: object): Tensor;
-  (input: TensorLike, kwargs: { input?: TensorLike; mat2?: TensorLike }): Tensor;
-} = functionOf("mm") as never;
+export const mm: { (input: TensorLike, mat2: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { mat2?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('mm') as never;
 /** The products of two batches of matrices. */
-export const bmm: {
-  (input: TensorLike, mat2: TensorLike, kwargs?: object): Tensor;
-  (input: TensorLike, kwargs: { input?: TensorLike; mat2?: TensorLike }): Tensor;
-} = functionOf("bmm") as never;
+export const bmm: { (input: TensorLike, mat2: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { mat2?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('bmm') as never;
 /** The product of a matrix and a vector. */
-export const mv: {
-  (input: TensorLike, vec: TensorLike, kwargs?: object): Tensor;
-  (input: TensorLike, kwargs: { input?: TensorLike; vec?: TensorLike }): Tensor;
-} = functionOf("mv") as never;
+export const mv: { (input: TensorLike, vec: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { vec?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('mv') as never;
 /** The dot product of two vectors. */
-export const dot: {
-  (input: TensorLike, tensor: TensorLike, kwargs?: object): Tensor;
-  (input: TensorLike, kwargs: { input?: TensorLike; tensor?: TensorLike }): Tensor;
-} = functionOf("dot") as never;
+export const dot: { (input: TensorLike, tensor: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { tensor?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('dot') as never;
 /** The product of vectors, matrices and batches of matrices, with broadcasting. */
-export const matmul: {
-  (input: TensorLike, other: TensorLike, kwargs?: object): Tensor;
-  (input: TensorLike, kwargs: { input?: TensorLike; other?: TensorLike }): Tensor;
-} = functionOf("matmul") as never;
+export const matmul: { (input: TensorLike, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('matmul') as never;
 /** `beta * input + alpha * mat1 @ mat2`. */
-export const addmm: {
-  (input: TensorLike, mat1: TensorLike, mat2: TensorLike, kwargs?: { beta?: Num; alpha?: Num }): Tensor;
-  (input: TensorLike, kwargs: { input?: TensorLike; mat1?: TensorLike; mat2?: TensorLike; beta?: Num; alpha?: Num }): Tensor;
-} = functionOf("addmm") as never;
+export const addmm: { (input: TensorLike, mat1: TensorLike, mat2: TensorLike, kwargs?: { beta?: Num | Complex; alpha?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { mat1?: TensorLike; mat2?: TensorLike; beta?: Num | Complex; alpha?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('addmm') as never;
 /** `fill_value` everywhere. */
-export const full: {
-  (size: Int | readonly Int[], fill_value: Num, kwargs?: { dtype?: DType | null; requires_grad?: boolean }): Tensor;
-} = functionOf("full") as never;
+export const full: { (size: Int | readonly Int[], fill_value: Num | Complex, kwargs?: { dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { size?: Int | readonly Int[]; fill_value?: Num | Complex; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor } = functionOf('full') as never;
 /** Zeros. */
-export const zeros: {
-  (size: Int | readonly Int[], kwargs?: { dtype?: DType | null; requires_grad?: boolean }): Tensor;
-  (...size: Int[]): Tensor;
-} = functionOf("zeros") as never;
+export const zeros: { (size: Int | readonly Int[], kwargs?: { dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (...size: Int[]): Tensor; (kwargs: { size?: Int | readonly Int[]; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor } = functionOf('zeros') as never;
 /** Ones. */
-export const ones: {
-  (size: Int | readonly Int[], kwargs?: { dtype?: DType | null; requires_grad?: boolean }): Tensor;
-  (...size: Int[]): Tensor;
-} = functionOf("ones") as never;
+export const ones: { (size: Int | readonly Int[], kwargs?: { dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (...size: Int[]): Tensor; (kwargs: { size?: Int | readonly Int[]; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor } = functionOf('ones') as never;
 /** Undefined elements; here zeros. */
-export const empty: {
-  (size: Int | readonly Int[], kwargs?: { dtype?: DType | null; requires_grad?: boolean }): Tensor;
-  (...size: Int[]): Tensor;
-} = functionOf("empty") as never;
+export const empty: { (size: Int | readonly Int[], kwargs?: { dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (...size: Int[]): Tensor; (kwargs: { size?: Int | readonly Int[]; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor } = functionOf('empty') as never;
 /** `fill_value` in the sizes and dtype of `input`. */
-export const full_like: {
-  (input: TensorLike, fill_value: Num, kwargs?: { dtype?: DType | null; requires_grad?: boolean }): Tensor;
-} = functionOf("full_like") as never;
+export const full_like: { (input: TensorLike, fill_value: Num | Complex, kwargs?: { dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { input?: TensorLike; fill_value?: Num | Complex; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor } = functionOf('full_like') as never;
 /** Zeros in the sizes and dtype of `input`. */
-export const zeros_like: {
-  (input: TensorLike, kwargs?: { dtype?: DType | null; requires_grad?: boolean }): Tensor;
-} = functionOf("zeros_like") as never;
+export const zeros_like: { (input: TensorLike, kwargs?: { dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { input?: TensorLike; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor } = functionOf('zeros_like') as never;
 /** Ones in the sizes and dtype of `input`. */
-export const ones_like: {
-  (input: TensorLike, kwargs?: { dtype?: DType | null; requires_grad?: boolean }): Tensor;
-} = functionOf("ones_like") as never;
+export const ones_like: { (input: TensorLike, kwargs?: { dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { input?: TensorLike; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor } = functionOf('ones_like') as never;
 /** `0, 1, ...` below `end`. */
-export const arange: {
-  (end: Num, kwargs?: { dtype?: DType | null; requires_grad?: boolean }): Tensor;
-  (start: Num, end: Num, step?: Num, kwargs?: { dtype?: DType | null; requires_grad?: boolean }): Tensor;
-} = functionOf("arange") as never;
+export const arange: { (end: Num | Complex, kwargs?: { dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { end?: Num | Complex; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (start: Num | Complex, end: Num | Complex, step?: Num | Complex, kwargs?: { dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { start?: Num | Complex; end?: Num | Complex; step?: Num | Complex; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor } = functionOf('arange') as never;
 /** `steps` numbers from `start` to `end`, evenly spaced. */
-export const linspace: {
-  (start: Num, end: Num, steps: Int, kwargs?: { dtype?: DType | null; requires_grad?: boolean }): Tensor;
-} = functionOf("linspace") as never;
+export const linspace: { (start: Num, end: Num, steps: Int, kwargs?: { dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { start?: Num; end?: Num; steps?: Int; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor } = functionOf('linspace') as never;
 /** Ones on the diagonal. */
-export const eye: {
-  (n: Int, m?: Int | null, kwargs?: { dtype?: DType | null; requires_grad?: boolean }): Tensor;
-} = functionOf("eye") as never;
+export const eye: { (n: Int, m?: Int | null, kwargs?: { dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { n?: Int; m?: Int | null; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor } = functionOf('eye') as never;
 /** The lower triangle, zeros above. */
-export const tril: {
-  (input: TensorLike, diagonal?: Int, kwargs?: object): Tensor;
-  (input: TensorLike, kwargs: { input?: TensorLike; diagonal?: Int }): Tensor;
-} = functionOf("tril") as never;
+export const tril: { (input: TensorLike, diagonal?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { diagonal?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('tril') as never;
 /** The upper triangle, zeros below. */
-export const triu: {
-  (input: TensorLike, diagonal?: Int, kwargs?: object): Tensor;
-  (input: TensorLike, kwargs: { input?: TensorLike; diagonal?: Int }): Tensor;
-} = functionOf("triu") as never;
+export const triu: { (input: TensorLike, diagonal?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { diagonal?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('triu') as never;
 /** Uniform numbers in `[0, 1)`. */
-export const rand: {
-  (size: Int | readonly Int[], kwargs?: { dtype?: DType | null; requires_grad?: boolean }): Tensor;
-  (...size: Int[]): Tensor;
-} = functionOf("rand") as never;
+export const rand: { (size: Int | readonly Int[], kwargs?: { dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (...size: Int[]): Tensor; (kwargs: { size?: Int | readonly Int[]; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor } = functionOf('rand') as never;
 /** Normal numbers with mean 0 and variance 1. */
-export const randn: {
-  (size: Int | readonly Int[], kwargs?: { dtype?: DType | null; requires_grad?: boolean }): Tensor;
-  (...size: Int[]): Tensor;
-} = functionOf("randn") as never;
+export const randn: { (size: Int | readonly Int[], kwargs?: { dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (...size: Int[]): Tensor; (kwargs: { size?: Int | readonly Int[]; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor } = functionOf('randn') as never;
 /** Integers below `high`. */
-export const randint: {
-  (high: Int, size: Int | readonly Int[], kwargs?: { dtype?: DType | null; requires_grad?: boolean }): Tensor;
-  (...size: Int[]): Tensor;
-  (low: Int, high: Int, size: Int | readonly Int[], kwargs?: { dtype?: DType | null; requires_grad?: boolean }): Tensor;
-  (...size: Int[]): Tensor;
-} = functionOf("randint") as never;
+export const randint: { (high: Int, size: Int | readonly Int[], kwargs?: { dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { high?: Int; size?: Int | readonly Int[]; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (low: Int, high: Int, size: Int | readonly Int[], kwargs?: { dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { low?: Int; high?: Int; size?: Int | readonly Int[]; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor } = functionOf('randint') as never;
 /** The integers below `n` in random order. */
-export const randperm: {
-  (n: Int, kwargs?: { dtype?: DType | null; requires_grad?: boolean }): Tensor;
-} = functionOf("randperm") as never;
+export const randperm: { (n: Int, kwargs?: { dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { n?: Int; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor } = functionOf('randperm') as never;
 /** One with the probability that `input` gives. */
-export const bernoulli: {
-  (input: TensorLike, kwargs?: object): Tensor;
-} = functionOf("bernoulli") as never;
+export const bernoulli: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('bernoulli') as never;
 /** `max(input, 0)`. */
-export const relu: {
-  (input: TensorLike, kwargs?: object): Tensor;
-} = functionOf("relu") as never;
+export const relu: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('relu') as never;
 /** Exponentials that add up to one along a dimension. */
-export const softmax: {
-  (input: TensorLike, dim: Int, kwargs?: { dtype?: DType | null }): Tensor;
-  (input: TensorLike, kwargs: { input?: TensorLike; dim?: Int; dtype?: DType | null }): Tensor;
-} = functionOf("softmax") as never;
+export const softmax: { (input: TensorLike, dim: Int, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { dim?: Int; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('softmax') as never;
 /** The logarithm of `softmax`. */
-export const log_softmax: {
-  (input: TensorLike, dim: Int, kwargs?: { dtype?: DType | null }): Tensor;
-  (input: TensorLike, kwargs: { input?: TensorLike; dim?: Int; dtype?: DType | null }): Tensor;
-} = functionOf("log_softmax") as never;
-
-export const functional = {
+export const log_softmax: { (input: TensorLike, dim: Int, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { dim?: Int; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('log_softmax') as never;
+/** `torch.nn.functional`. */
+export const nn_functional = {
   /** `input @ weight^T + bias`. */
-  linear: functionOf("nn.functional.linear") as unknown as { (input: TensorLike, weight: TensorLike, bias?: TensorLike | null, kwargs?: object): Tensor; (input: TensorLike, kwargs: { input?: TensorLike; weight?: TensorLike; bias?: TensorLike | null }): Tensor },
+  linear: functionOf('nn.functional.linear') as unknown as { (input: TensorLike, weight: TensorLike, bias?: TensorLike | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { weight?: TensorLike; bias?: TensorLike | null; out?: Tensor | readonly Tensor[] }): Tensor },
   /** The Gaussian error linear unit; `approximate` is `'none'` or `'tanh'`. */
-  gelu: functionOf("nn.functional.gelu") as unknown as { (input: TensorLike, kwargs?: { approximate?: string }): Tensor },
+  gelu: functionOf('nn.functional.gelu') as unknown as { (input: TensorLike, kwargs?: { approximate?: string; out?: Tensor | readonly Tensor[] }): Tensor },
   /** `input * sigmoid(input)`. */
-  silu: functionOf("nn.functional.silu") as unknown as { (input: TensorLike, kwargs?: object): Tensor },
+  silu: functionOf('nn.functional.silu') as unknown as { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor },
   /** Mean, sum or all of the squared differences. */
-  mse_loss: functionOf("nn.functional.mse_loss") as unknown as { (input: TensorLike, target: TensorLike, kwargs?: { reduction?: string }): Tensor; (input: TensorLike, kwargs: { input?: TensorLike; target?: TensorLike; reduction?: string }): Tensor },
+  mse_loss: functionOf('nn.functional.mse_loss') as unknown as { (input: TensorLike, target: TensorLike, kwargs?: { reduction?: string; out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { target?: TensorLike; reduction?: string; out?: Tensor | readonly Tensor[] }): Tensor },
   /** Negative log likelihood: minus the log-probability of the target class. */
-  nll_loss: functionOf("nn.functional.nll_loss") as unknown as { (input: TensorLike, target: TensorLike, kwargs?: { weight?: TensorLike | null; ignore_index?: Int; reduction?: string }): Tensor; (input: TensorLike, kwargs: { input?: TensorLike; target?: TensorLike; weight?: TensorLike | null; ignore_index?: Int; reduction?: string }): Tensor },
+  nll_loss: functionOf('nn.functional.nll_loss') as unknown as { (input: TensorLike, target: TensorLike, kwargs?: { weight?: TensorLike | null; ignore_index?: Int; reduction?: string; out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { target?: TensorLike; weight?: TensorLike | null; ignore_index?: Int; reduction?: string; out?: Tensor | readonly Tensor[] }): Tensor },
   /** `nll_loss` of `log_softmax`, for class indices. */
-  cross_entropy: functionOf("nn.functional.cross_entropy") as unknown as { (input: TensorLike, target: TensorLike, kwargs?: { weight?: TensorLike | null; ignore_index?: Int; reduction?: string }): Tensor; (input: TensorLike, kwargs: { input?: TensorLike; target?: TensorLike; weight?: TensorLike | null; ignore_index?: Int; reduction?: string }): Tensor },
+  cross_entropy: functionOf('nn.functional.cross_entropy') as unknown as { (input: TensorLike, target: TensorLike, kwargs?: { weight?: TensorLike | null; ignore_index?: Int; reduction?: string; out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { target?: TensorLike; weight?: TensorLike | null; ignore_index?: Int; reduction?: string; out?: Tensor | readonly Tensor[] }): Tensor },
 };
+
+/** `torch.linalg`. */
+export const linalg = {
+  /** The vector norm of order `ord`. */
+  vector_norm: functionOf('linalg.vector_norm') as unknown as { (x: TensorLike, ord?: Num, dim?: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (x: TensorLike, kwargs: { ord?: Num; dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor },
+};
+
+/** `torch.special`. */
+export const special = {
+  /** `input * log1p(other)`, zero where `input` is. */
+  xlog1py: functionOf('special.xlog1py') as unknown as { (input: TensorLike, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor },
+};
+
+/** `torch.fft`. */
+export const fft = {
+};
+

@@ -9,9 +9,12 @@
 //! ```
 //!
 //! `eval` records a node, `view` also makes the result a view of the first input, `compose` is
-//! written in other ops and needs no rule. The words after `g` are what the rule needs: a tensor
-//! named there is saved (only if this input needs a gradient), a parameter comes typed as
-//! declared, `out` is the first result, `sizes` the sizes of the input being differentiated.
+//! written in other ops and needs no rule. A literal after the name is the public name where that
+//! is not the Rust one (`fn max_dim "max"`, `fn erf_inv "special.erfinv"`); entries with the same
+//! public name are overloads, tried in order. `-> (values, indices)` names several results. The
+//! words after `g` are what the rule needs: a tensor named there is saved (only if this input needs
+//! a gradient), a parameter comes typed as declared, `out` is the first result, `sizes` the sizes
+//! of the input being differentiated.
 
 use crate::autograd::Kept;
 use crate::error::Result;
@@ -108,13 +111,18 @@ pub struct Rule {
 
 /// One entry of the table.
 pub struct Op {
-    /// PyTorch's name, with its overload after a dot.
+    /// PyTorch's public name, with its namespace; entries that share one are its overloads.
     pub name: &'static str,
     /// First line of the docs and what follows.
     pub doc: &'static str,
     /// The signature.
     pub params: &'static [Param],
-    /// Words in brackets: `inplace`, `method`, `function`, `nn`, `hidden`.
+    /// The names of several results, or one of `bool`, `number`, `list`, `none` where the result
+    /// is not a tensor.
+    pub returns: &'static [&'static str],
+    /// What stands in brackets: `inplace` (also as `name_`), `method` or `function` (only so),
+    /// `create` (takes `requires_grad`), `hidden` (for other entries only), the class name of the
+    /// node where it does not follow from the name, and aliases as string literals.
     pub marks: &'static [&'static str],
     /// How the door treats it.
     pub how: How,
@@ -125,12 +133,9 @@ pub struct Op {
 }
 
 impl Op {
-    /// The name without its overload.
-    pub fn base_name(&self) -> &'static str {
-        if self.name.starts_with("nn.functional.") {
-            return self.name;
-        }
-        self.name.split('.').next().unwrap_or(self.name)
+    /// Other public names of the same op.
+    pub fn aliases(&self) -> impl Iterator<Item = &'static str> {
+        self.marks.iter().filter_map(|m| m.strip_prefix('"')?.strip_suffix('"'))
     }
 
     /// The class name of its node: a mark that names one, or the op's name in capitals.
@@ -138,7 +143,7 @@ impl Op {
         if let Some(name) = self.marks.iter().find(|m| m.contains("Backward") || **m == "CopySlices") {
             return (*name).to_string();
         }
-        let words = self.base_name().trim_start_matches('_').split('_');
+        let words = self.name.trim_start_matches("nn.functional.").trim_start_matches('_').split(['_', '.']);
         let camel: String = words
             .map(|w| {
                 let (first, rest) = w.split_at(w.len().min(1));
@@ -236,16 +241,17 @@ impl IntoGrads for Result<Vec<Tensor>> {
 macro_rules! ops {
     ($table:ident, $tr:ident; $(
         $(#[doc = $doc:literal])*
-        fn $name:ident $($overload:literal)? ($($sig:tt)*) [$($mark:ident),*] $how:ident $body:block
+        fn $name:ident $($path:literal)? ($($sig:tt)*) $(-> ($($result:ident),+))? [$($mark:tt),*] $how:ident $body:block
         $(d $wrt:ident = |$g:ident $(, $keep:ident)*| $rule:expr),*
     ;)*) => {
         $(#[allow(non_snake_case)] mod $name {
             #[allow(unused_imports)] use super::*;
             $crate::ops!(@args ($($sig)*));
             pub static OP: $crate::table::Op = $crate::table::Op {
-                name: $crate::ops!(@name $name $($overload)?),
+                name: $crate::ops!(@name $name $($path)?),
                 doc: concat!($($doc, "\n"),*),
                 params: $crate::ops!(@params ($($sig)*)),
+                returns: &[$($(stringify!($result)),+)?],
                 marks: &[$(stringify!($mark)),*],
                 how: $crate::ops!(@how $how),
                 eval: |v| { $crate::ops!(@bind v ($($sig)*)); Ok($crate::table::IntoValue::into_value($body?)) },
@@ -270,7 +276,7 @@ macro_rules! ops {
         impl $tr for $crate::error::Result {}
     };
     (@name $name:ident) => { stringify!($name) };
-    (@name $name:ident $overload:literal) => { $overload };
+    (@name $name:ident $path:literal) => { $path };
     (@how eval) => { $crate::table::How::Eval };
     (@how view) => { $crate::table::How::View };
     (@how compose) => { $crate::table::How::Compose };
@@ -327,6 +333,7 @@ pub fn hash() -> u32 {
     };
     for op in crate::ops::all() {
         eat(op.name);
+        op.marks.iter().chain(op.returns).for_each(|m| eat(m));
         for p in op.params {
             eat(p.name);
             eat(p.ty);

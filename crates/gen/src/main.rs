@@ -3,55 +3,103 @@
 
 use cresset_core::ops;
 use cresset_core::table::{hash, Op, Param};
+use std::collections::BTreeSet;
+
+/// Namespaces of ops below `torch`; everything else is at the top and, from a tensor, a method.
+const NAMESPACES: [&str; 4] = ["nn.functional", "linalg", "special", "fft"];
+
+/// The namespace of a public name and what is left of it.
+fn place(name: &str) -> (&str, &str) {
+    for space in NAMESPACES {
+        if let Some(rest) = name.strip_prefix(space).and_then(|r| r.strip_prefix('.')) {
+            return (space, rest);
+        }
+    }
+    ("", name)
+}
+
+/// A macro's types come with spaces between their tokens.
+fn rust_type(p: &Param) -> String {
+    p.ty.replace(' ', "")
+}
 
 /// The TypeScript type of a parameter.
 fn ts_type(p: &Param) -> String {
-    let inner = p.ty.trim_start_matches("Option<").trim_end_matches('>');
+    let ty = rust_type(p);
+    let (inner, optional) = match ty.strip_prefix("Option<").and_then(|t| t.strip_suffix('>')) {
+        Some(inner) => (inner, true),
+        None => (ty.as_str(), false),
+    };
     let base = match inner {
         "Tensor" => "TensorLike",
-        "Scalar" | "f64" => "Num",
+        "Scalar" => "Num | Complex",
+        "f64" => "Num",
         "i64" => "Int",
         "bool" => "boolean",
         "String" => "string",
         "DType" => "DType",
         "Dims" => "Int | readonly Int[]",
-        _ if p.ty.starts_with("Vec<") => "readonly Tensor[]",
-        other => other,
+        "Vec<Option<Tensor>>" => "readonly (Tensor | null)[]",
+        _ => "readonly Tensor[]",
     };
-    if p.ty.starts_with("Option<") { format!("{base} | null") } else { base.to_string() }
+    if optional { format!("{base} | null") } else { base.to_string() }
 }
 
-fn result_type(op: &Op) -> &'static str {
-    match op.base_name() {
-        "allclose" | "equal" => "boolean",
-        "split" | "split_with_sizes" | "chunk" | "unbind" => "Tensor[]",
-        _ if op.is("values_indices") => "{ values: Tensor; indices: Tensor } & [Tensor, Tensor]",
-        _ if op.is("min_max") => "{ min: Tensor; max: Tensor } & [Tensor, Tensor]",
-        _ => "Tensor",
+fn result_type(op: &Op) -> String {
+    match op.returns {
+        [] => "Tensor".into(),
+        ["bool"] => "boolean".into(),
+        ["number"] => "number".into(),
+        ["list"] => "Tensor[]".into(),
+        ["none"] => "void".into(),
+        fields => {
+            let named: Vec<String> = fields.iter().map(|f| format!("{f}: Tensor")).collect();
+            let listed = vec!["Tensor"; fields.len()].join(", ");
+            format!("{{ {} }} & [{listed}]", named.join("; "))
+        }
     }
 }
 
-/// The call signatures of an entry: all by place, or keywords in an object, or sizes one by one.
+/// The call signatures of an entry: all by place, keywords in an object, sizes one by one.
 fn signatures(op: &Op, method: bool) -> Vec<String> {
     let params = &op.params[usize::from(method)..];
     let (place, named): (Vec<&Param>, Vec<&Param>) = params.iter().partition(|p| !p.keyword);
     let result = result_type(op);
-    let arg = |p: &Param| format!("{}{}: {}", p.name, if p.default.is_some() { "?" } else { "" }, ts_type(p));
-    let all = params.iter().map(|p| format!("{}?: {}", p.name, ts_type(p))).collect::<Vec<_>>().join("; ");
-    let mut list: Vec<String> = place.iter().map(|p| arg(p)).collect();
-    let extra = if op.is("create") { "; requires_grad?: boolean" } else { "" };
-    let names = named.iter().map(|p| format!("{}?: {}", p.name, ts_type(p))).collect::<Vec<_>>().join("; ");
-    if !params.is_empty() || op.is("create") {
-        list.push(format!("kwargs?: {{ {}{extra} }}", if place.iter().all(|p| p.default.is_some()) { &all } else { &names }));
+    let arg = |p: &Param| {
+        format!("{}{}: {}", p.name, if p.default.is_some() { "?" } else { "" }, ts_type(p))
+    };
+    let keyword = |p: &Param| format!("{}?: {}", p.name, ts_type(p));
+    let list = |params: &[&Param], f: &dyn Fn(&Param) -> String, by: &str| {
+        params.iter().map(|p| f(p)).collect::<Vec<_>>().join(by)
+    };
+    // What every op takes by name, besides its own.
+    let mut extra = vec!["out?: Tensor | readonly Tensor[]"];
+    if op.is("create") {
+        extra = vec!["out?: Tensor", "requires_grad?: boolean", "device?: string"];
     }
-    let mut out = vec![format!("({}): {result}", list.join(", ").replace("kwargs?: {  }", "kwargs?: object"))];
-    if place.len() > usize::from(!method) || (op.is("create") && place.len() == 1) {
-        let first = if method || op.is("create") { String::new() } else { format!("{}, ", arg(place[0])) };
-        if let Some(last) = place.last().filter(|p| p.ty == "Dims") {
-            out.push(format!("({first}...{}: Int[]): {result}", last.name));
+    if method {
+        extra.clear();
+    }
+    let object = |params: &[&Param]| {
+        let mut all: Vec<String> = params.iter().map(|p| keyword(p)).collect();
+        all.extend(extra.iter().map(|s| (*s).to_string()));
+        if all.is_empty() { "object".to_string() } else { format!("{{ {} }}", all.join("; ")) }
+    };
+    let every: Vec<&Param> = params.iter().collect();
+    let open = place.iter().all(|p| p.default.is_some());
+    let mut whole = list(&place, &arg, ", ");
+    let sep = if whole.is_empty() { "" } else { ", " };
+    whole = format!("({whole}{sep}kwargs?: {}): {result}", object(if open { &every } else { &named }));
+    let mut out = vec![whole];
+    let first = if method || op.is("create") { 0 } else { 1 };
+    if place.len() > first && params.len() > 1 - usize::from(method) {
+        let lead = list(&place[..first], &arg, ", ");
+        let lead = if lead.is_empty() { lead } else { format!("{lead}, ") };
+        if place.len() == first + 1 && rust_type(place[first]) == "Dims" {
+            out.push(format!("({lead}...{}: Int[]): {result}", place[first].name));
         }
-        if !all.is_empty() && !op.is("create") {
-            out.push(format!("({first}kwargs: {{ {all} }}): {result}"));
+        if !open {
+            out.push(format!("({lead}kwargs: {}): {result}", object(&every[first..])));
         }
     }
     out
@@ -62,64 +110,94 @@ fn doc(op: &Op, indent: &str) -> String {
     format!("{indent}/** {} */\n", text.join(" "))
 }
 
-fn main() {
-    println!("// @generated by `npm run generate` from the op table in crates/core/src/ops. Do not edit.\n");
-    println!("import {{ functionOf, type Entry }} from './call.js';");
-    println!("import type {{ DType }} from './dtype.js';\nimport type {{ Int, Num, Tensor, TensorLike }} from './tensor.js';\n");
-    println!("export const TABLE_HASH = {};\n\nexport const TABLE: readonly Entry[] = [", hash());
+/// The public names of an entry: its own and its aliases.
+fn names(op: &Op) -> Vec<&'static str> {
+    std::iter::once(op.name).chain(op.aliases()).collect()
+}
+
+fn is_method(op: &Op) -> bool {
+    let tensor = op.params.first().is_some_and(|p| rust_type(p) == "Tensor");
+    tensor && !op.is("function") && !op.is("create")
+}
+
+fn print_table() {
     for op in ops::all() {
         let params: Vec<String> = op.params.iter().map(|p| {
             let default = p.default.unwrap_or("undefined");
             // A whole number that stands for Python's int is a bigint.
-            let int = p.ty == "Scalar" && default.parse::<i64>().is_ok();
-            format!("[{:?}, {:?}, {default}{}, {}]", p.name, p.ty, if int { "n" } else { "" }, p.keyword)
+            let int = rust_type(p) == "Scalar" && default.parse::<i64>().is_ok();
+            format!("['{}', '{}', {default}{}, {}]", p.name, rust_type(p), if int { "n" } else { "" }, p.keyword)
         }).collect();
-        println!("  {{ name: {:?}, params: [{}], marks: {:?} }},", op.name, params.join(", "), op.marks);
+        let quoted = |list: Vec<&str>| {
+            list.iter().map(|s| format!("'{s}'")).collect::<Vec<_>>().join(", ")
+        };
+        let marks: Vec<&str> = op.marks.iter().copied().filter(|m| !m.starts_with('"') && !m.contains("Backward")).collect();
+        println!("  {{ names: [{}], params: [{}], returns: [{}], marks: [{}] }},",
+            quoted(names(op)), params.join(", "), quoted(op.returns.to_vec()), quoted(marks));
     }
-    println!("];\n\nexport interface Methods {{");
-    let visible: Vec<&Op> = ops::all().filter(|o| !o.is("hidden") || o.is("inplace")).collect();
-    for op in &visible {
-        if op.params.first().is_none_or(|p| p.ty != "Tensor") || op.base_name().contains("nn") || op.is("create") {
-            continue;
-        }
-        for s in signatures(op, true) {
-            if !op.is("hidden") {
-                print!("{}", doc(op, "  "));
-                println!("  {}{s};", op.base_name());
-            }
-            if op.is("inplace") {
-                println!("  /** `{}` in place. */\n  {}_{};", op.base_name(), op.base_name(), s);
+}
+
+fn print_methods(all: &[&Op]) {
+    println!("/** The methods of a tensor that are ops of the table. */\nexport interface Methods {{");
+    for op in all.iter().filter(|o| is_method(o)) {
+        for name in names(op).into_iter().filter(|n| place(n).0.is_empty()) {
+            for s in signatures(op, true) {
+                if !op.is("hidden") {
+                    println!("{}  {name}{s};", doc(op, "  "));
+                }
+                if op.is("inplace") {
+                    println!("  /** `{name}` in place. */\n  {name}_{s};");
+                }
             }
         }
     }
     println!("}}\n");
-    let mut done: Vec<&str> = Vec::new();
-    for op in visible.iter().filter(|o| !o.is("hidden") && !o.is("method")) {
-        let name = op.base_name();
-        if done.contains(&name) || name.starts_with("nn") {
-            continue;
-        }
-        done.push(name);
-        print!("{}", doc(op, ""));
-        println!("export const {}: {{", safe(name));
-        for o in visible.iter().filter(|o| o.base_name() == name && !o.is("hidden")) {
-            for s in signatures(o, false) {
-                println!("  {s};");
-            }
-        }
-        println!("}} = functionOf({name:?}) as never;");
-    }
-    println!("\nexport const functional = {{");
-    for op in visible.iter().filter(|o| o.name.starts_with("nn.functional.")) {
-        let name = op.name.trim_start_matches("nn.functional.");
-        let all: Vec<String> = signatures(op, false);
-        print!("{}", doc(op, "  "));
-        println!("  {name}: functionOf({:?}) as unknown as {{ {} }},", op.name, all.join("; "));
-    }
-    println!("}};");
 }
 
-/// Words that JavaScript keeps for itself get an underscore; the package exports them by name.
+/// Words that JavaScript keeps for itself; `index.ts` exports them by their own names.
 fn safe(name: &str) -> String {
-    if matches!(name, "var" | "where" | "delete" | "in") { if name == "where" { name.into() } else { format!("{name}_") } } else { name.into() }
+    if matches!(name, "var" | "delete" | "in") { format!("{name}_") } else { name.into() }
+}
+
+fn print_functions(all: &[&Op]) {
+    for space in ["", "nn.functional", "linalg", "special", "fft"] {
+        let mut done = BTreeSet::new();
+        let top = space.is_empty();
+        if !top {
+            println!("/** `torch.{space}`. */\nexport const {} = {{", space.replace('.', "_"));
+        }
+        let visible = || all.iter().filter(|o| !o.is("hidden") && !o.is("method"));
+        for op in visible() {
+            for name in names(op) {
+                let (here, short) = place(name);
+                if here != space || !done.insert(name) {
+                    continue;
+                }
+                let overloads = visible().filter(|o| names(o).contains(&name));
+                let types: Vec<String> = overloads.flat_map(|o| signatures(o, false)).collect();
+                let types = types.join("; ");
+                if top {
+                    println!("{}export const {}: {{ {types} }} = functionOf('{name}') as never;", doc(op, ""), safe(short));
+                } else {
+                    println!("{}  {short}: functionOf('{name}') as unknown as {{ {types} }},", doc(op, "  "));
+                }
+            }
+        }
+        if !top {
+            println!("}};\n");
+        }
+    }
+}
+
+fn main() {
+    println!("// @generated by `npm run generate` from the op table in crates/core/src/ops. Do not edit.\n");
+    println!("import {{ functionOf, type Entry }} from './call.js';");
+    println!("import type {{ DType }} from './dtype.js';");
+    println!("import type {{ Complex, Int, Num, Tensor, TensorLike }} from './tensor.js';\n");
+    println!("export const TABLE_HASH = {};\n\nexport const TABLE: readonly Entry[] = [", hash());
+    print_table();
+    println!("];\n");
+    let all: Vec<&Op> = ops::all().filter(|o| !o.is("hidden") || o.is("inplace")).collect();
+    print_methods(&all);
+    print_functions(&all);
 }

@@ -401,7 +401,7 @@ fn run(op: &'static Op, args: &[Value]) -> Result<Value> {
 /// `mul(float32[2], float32[3])`: the last line of an error.
 pub fn describe(op: &Op, args: &[Value]) -> String {
     let parts: Vec<String> = args.iter().filter_map(Value::brief).collect();
-    format!("{}({})", op.base_name(), parts.join(", "))
+    format!("{}({})", op.name, parts.join(", "))
 }
 
 /// Runs the formulas of one node.
@@ -462,7 +462,7 @@ fn formulas(op: &'static Op, node: &Rc<Node>, saved: &Saved, grads: &[Option<Ten
             saved,
             node,
         };
-        result.extend((rule.run)(&g, &kept).map_err(|e| e.located(|| format!("the backward of {}", op.base_name())))?);
+        result.extend((rule.run)(&g, &kept).map_err(|e| e.located(|| format!("the backward of {}", op.name)))?);
     }
     Ok(result)
 }

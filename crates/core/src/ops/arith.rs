@@ -415,13 +415,13 @@ ops! { TABLE, ArithOps;
     fn fmod(input: Tensor, other: Tensor) [inplace] eval { c_remainder(&input, &other) }
         d input = |g| Ok(g.clone()), d other = |g, input, other| g.mul(input.div(other, "trunc")).neg();
     /// `input` to the power `exponent`.
-    fn pow_scalar "pow.Tensor_Scalar"(input: Tensor, exponent: Scalar) [inplace] eval { power(&input, &Tensor::wrapped(exponent)?) }
+    fn pow_scalar "pow"(input: Tensor, exponent: Scalar) [inplace] eval { power(&input, &Tensor::wrapped(exponent)?) }
         d input = |g, input, exponent| match exponent {
             Scalar::Int(0) | Scalar::Float(0.0) | Scalar::Bool(false) => g.mul(0i64),
             e => { let down = match e { Scalar::Int(i) => Scalar::Int(i - 1), Scalar::Complex(z) => Scalar::Complex(z - 1.0), o => Scalar::Float(o.to_f64() - 1.0) };
                 g.mul(input.pow_scalar(down).mul(e).conj()) } };
     /// `input` to the power `exponent`.
-    fn pow "pow.Tensor_Tensor"(input: Tensor, exponent: Tensor) [inplace, PowBackward1] eval { power(&input, &exponent) }
+    fn pow(input: Tensor, exponent: Tensor) [inplace, PowBackward1] eval { power(&input, &exponent) }
         d input = |g, input, exponent| pow_input_grad(g, &input, &exponent),
         d exponent = |g, input, exponent, out| pow_exponent_grad(g, &input, &exponent, &out);
     /// The larger of two elements; NaN if one is.
@@ -490,7 +490,7 @@ ops! { TABLE, ArithOps;
         d input = |g, input, other| input.eq(0i64).logical_and(other.le(0i64))?.where_op(0i64, g.mul(other.log())),
         d other = |g, input, other| g.mul(input.div(other, ()));
     /// `input * log1p(other)`, zero where `input` is.
-    fn xlog1py "special_xlog1py"(input: Tensor, other: Tensor) [] eval { real_zip!("xlog1py_cpu", &input, &other, |x, y| if y.is_nan() { F::NAN } else if x == 0.0 { 0.0 } else { x * y.ln_1p() }) }
+    fn xlog1py "special.xlog1py"(input: Tensor, other: Tensor) [] eval { real_zip!("xlog1py_cpu", &input, &other, |x, y| if y.is_nan() { F::NAN } else if x == 0.0 { 0.0 } else { x * y.ln_1p() }) }
         d input = |g, input, other| input.eq(0i64).logical_and(other.le(-1i64))?.where_op(0i64, g.mul(other.log1p())),
         d other = |g, input, other| g.mul(input.div(other.add(1i64, 1i64), ()));
     /// `input` where `condition`, else `other`.

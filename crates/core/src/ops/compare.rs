@@ -147,12 +147,12 @@ ops! { TABLE, CompareOps;
     /// Whether the imaginary part is zero.
     fn isreal(input: Tensor) [] eval { map(&input, DType::Bool, |z: Complex<f64>| z.im == 0.0) };
     /// Whether `|input - other| <= atol + rtol * |other|`.
-    fn isclose(input: Tensor, other: Tensor, rtol: f64 = "1e-5", atol: f64 = "1e-8", equal_nan: bool = "false") [] eval { close_elements(&input, &other, rtol, atol, equal_nan) };
+    fn isclose(input: Tensor, other: Tensor, rtol: f64 = "1e-5", atol: f64 = "1e-8", equal_nan: bool = "false") -> (bool) [] eval { close_elements(&input, &other, rtol, atol, equal_nan) };
     /// Whether all elements are close, as `isclose` judges.
-    fn allclose(input: Tensor, other: Tensor, rtol: f64 = "1e-5", atol: f64 = "1e-8", equal_nan: bool = "false") [] eval {
+    fn allclose(input: Tensor, other: Tensor, rtol: f64 = "1e-5", atol: f64 = "1e-8", equal_nan: bool = "false") -> (bool) [] eval {
         let c = close_elements(&input, &other, rtol, atol, equal_nan)?; Ok::<_, Error>(c.data::<bool>().iter().all(|b| *b)) };
     /// Whether sizes and elements are equal.
-    fn equal(input: Tensor, other: Tensor) [] eval {
+    fn equal(input: Tensor, other: Tensor) -> (bool) [] eval {
         if input.sizes() != other.sizes() { return Ok(Value::Scalar(Scalar::Bool(false))); }
         if input.dtype() != other.dtype() { return Err(Error::runtime(format!("Expected object of data type {} but got data type {} for argument #2 'other' in call to equal", input.dtype().scalar_type(), other.dtype().scalar_type()))); }
         let c = equal_elements(&input, &other, true)?; Ok::<_, Error>(c.data::<bool>().iter().all(|b| *b)) };

@@ -92,7 +92,7 @@ ops! { TABLE, CreateOps;
     /// `0, 1, ...` below `end`.
     fn arange(end: Scalar; dtype: Option<DType> = "null") [create] eval { counted(Scalar::Int(0), end, Scalar::Int(1), dtype) };
     /// `start, start + step, ...` below `end`.
-    fn arange_start "arange.start"(start: Scalar, end: Scalar, step: Scalar = "1n"; dtype: Option<DType> = "null") [create] eval { counted(start, end, step, dtype) };
+    fn arange_start "arange"(start: Scalar, end: Scalar, step: Scalar = "1n"; dtype: Option<DType> = "null") [create] eval { counted(start, end, step, dtype) };
     /// `steps` numbers from `start` to `end`, evenly spaced.
     fn linspace(start: f64, end: f64, steps: i64; dtype: Option<DType> = "null") [create] eval { spaced(start, end, steps, real_dtype(dtype)) };
     /// Ones on the diagonal.
@@ -111,7 +111,7 @@ ops! { TABLE, CreateOps;
     /// Integers below `high`.
     fn randint(high: i64, size: Dims; dtype: Option<DType> = "null") [create] eval { with_generator(|r| random::integers(r, &size, dtype.unwrap_or(DType::Int64), 0, high)) };
     /// Integers from `low`, below `high`.
-    fn randint_low "randint.low"(low: i64, high: i64, size: Dims; dtype: Option<DType> = "null") [create] eval { with_generator(|r| random::integers(r, &size, dtype.unwrap_or(DType::Int64), low, high)) };
+    fn randint_low "randint"(low: i64, high: i64, size: Dims; dtype: Option<DType> = "null") [create] eval { with_generator(|r| random::integers(r, &size, dtype.unwrap_or(DType::Int64), low, high)) };
     /// The integers below `n` in random order.
     fn randperm(n: i64; dtype: Option<DType> = "null") [create] eval { with_generator(|r| random::permutation(r, n, dtype.unwrap_or(DType::Int64))) };
     /// Uniform numbers in `[from, to)`, in place.

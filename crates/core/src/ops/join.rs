@@ -246,10 +246,10 @@ ops! { TABLE, JoinOps;
     fn gather(input: Tensor, dim: i64, index: Tensor; sparse_grad: bool = "false") [] eval { gathered(&input, dim, &index) }
         d input = |g, sizes, dim, index| Tensor::zeros(&sizes, g.dtype())?.scatter_add(dim, index, g);
     /// `src` written to the places that `index` names along a dimension.
-    fn scatter_src "scatter.src"(input: Tensor, dim: i64, index: Tensor, src: Tensor) [inplace] eval { scattered(&input, dim, &index, &src, false) }
+    fn scatter_src "scatter"(input: Tensor, dim: i64, index: Tensor, src: Tensor) [inplace] eval { scattered(&input, dim, &index, &src, false) }
         d input = |g, dim, index| g.scatter_value(dim, index, 0i64), d src = |g, dim, index| g.gather(dim, index, false);
     /// A number written to the places that `index` names along a dimension.
-    fn scatter_value "scatter.value"(input: Tensor, dim: i64, index: Tensor, value: Scalar) [inplace] eval { scattered(&input, dim, &index, &Tensor::full(index.sizes(), value, input.dtype())?, false) }
+    fn scatter_value "scatter"(input: Tensor, dim: i64, index: Tensor, value: Scalar) [inplace] eval { scattered(&input, dim, &index, &Tensor::full(index.sizes(), value, input.dtype())?, false) }
         d input = |g, dim, index| g.scatter_value(dim, index, 0i64);
     /// `src` added at the places that `index` names along a dimension.
     fn scatter_add(input: Tensor, dim: i64, index: Tensor, src: Tensor) [inplace] eval { scattered(&input, dim, &index, &src, true) }

@@ -503,7 +503,7 @@ ops! { TABLE, ReduceOps;
     fn sum(input: Tensor; dtype: Option<DType> = "null") [] eval { summed(&input, None, false, dtype) }
         d input = |g, sizes| g.expand(&sizes);
     /// The sum along dimensions.
-    fn sum_dim "sum.dim_IntList"(input: Tensor, dim: Option<Dims>, keepdim: bool = "false"; dtype: Option<DType> = "null") [SumBackward1] eval { summed(&input, dim.as_ref(), keepdim, dtype) }
+    fn sum_dim "sum"(input: Tensor, dim: Option<Dims>, keepdim: bool = "false"; dtype: Option<DType> = "null") [SumBackward1] eval { summed(&input, dim.as_ref(), keepdim, dtype) }
         d input = |g, sizes, dim, keepdim| spread(g, &sizes, dim.as_ref(), keepdim);
     /// The sum of all elements that are numbers.
     fn nansum(input: Tensor, dim: Option<Dims> = "null", keepdim: bool = "false"; dtype: Option<DType> = "null") [] compose {
@@ -514,7 +514,7 @@ ops! { TABLE, ReduceOps;
     fn mean(input: Tensor; dtype: Option<DType> = "null") [] eval { averaged(&input, None, false, dtype) }
         d input = |g, sizes| g.expand(&sizes)?.div(sizes.iter().product::<i64>(), ());
     /// The mean along dimensions.
-    fn mean_dim "mean.dim"(input: Tensor, dim: Option<Dims>, keepdim: bool = "false"; dtype: Option<DType> = "null") [MeanBackward1] eval { averaged(&input, dim.as_ref(), keepdim, dtype) }
+    fn mean_dim "mean"(input: Tensor, dim: Option<Dims>, keepdim: bool = "false"; dtype: Option<DType> = "null") [MeanBackward1] eval { averaged(&input, dim.as_ref(), keepdim, dtype) }
         d input = |g, sizes, dim, keepdim| { let n = count(&sizes, &reduce_dims(dim.as_ref(), sizes.len())?); spread(g, &sizes, dim.as_ref(), keepdim)?.div(n as i64, ()) };
     /// The mean of the elements that are numbers.
     fn nanmean(input: Tensor, dim: Option<Dims> = "null", keepdim: bool = "false"; dtype: Option<DType> = "null") [] compose {
@@ -527,7 +527,7 @@ ops! { TABLE, ReduceOps;
         d input = |g, input, dtype| { let x = crate::ops::cast(&input, dtype.unwrap_or(input.dtype()))?;
             if x.ndim() == 0 { Ok(g.clone()) } else { let n = x.numel() as i64; prod_grad(g, &x.reshape([n])?, 0)?.reshape(&x.dims()) } };
     /// The product along a dimension.
-    fn prod_dim "prod.dim_int"(input: Tensor, dim: i64, keepdim: bool = "false"; dtype: Option<DType> = "null") [ProdBackward1] eval { product(&input, Some(&smallvec![dim]), keepdim, dtype) }
+    fn prod_dim "prod"(input: Tensor, dim: i64, keepdim: bool = "false"; dtype: Option<DType> = "null") [ProdBackward1] eval { product(&input, Some(&smallvec![dim]), keepdim, dtype) }
         d input = |g, input, dim, keepdim, dtype| { let x = crate::ops::cast(&input, dtype.unwrap_or(input.dtype()))?;
             if x.ndim() == 0 { return Ok(smallvec![Some(g.clone())]); }
             let d = wrap_dim(dim, x.ndim())? as i64; let g = if keepdim { g.clone() } else { g.unsqueeze(d)? }; prod_grad(&g, &x, d) };
@@ -536,15 +536,15 @@ ops! { TABLE, ReduceOps;
     /// The least element.
     fn min(input: Tensor) [MinBackward1] eval { extreme_all(&input, false) } d input = |g, input, out| extreme_grad(g, &input, &out, None, false);
     /// The greatest elements along a dimension, and where they are.
-    fn max_dim "max.dim"(input: Tensor, dim: i64, keepdim: bool = "false") [values_indices] eval { extreme_dim(&input, dim, keepdim, true, "max") }
+    fn max_dim "max"(input: Tensor, dim: i64, keepdim: bool = "false") -> (values, indices) [] eval { extreme_dim(&input, dim, keepdim, true, "max") }
         d input = |g, sizes, dim, keepdim, outs| at_index(g, &sizes, dim, &outs[1], keepdim);
     /// The least elements along a dimension, and where they are.
-    fn min_dim "min.dim"(input: Tensor, dim: i64, keepdim: bool = "false") [values_indices] eval { extreme_dim(&input, dim, keepdim, false, "min") }
+    fn min_dim "min"(input: Tensor, dim: i64, keepdim: bool = "false") -> (values, indices) [] eval { extreme_dim(&input, dim, keepdim, false, "min") }
         d input = |g, sizes, dim, keepdim, outs| at_index(g, &sizes, dim, &outs[1], keepdim);
     /// The larger of two elements: `maximum`.
-    fn max_other "max.other"(input: Tensor, other: Tensor) [] compose { input.maximum(other) };
+    fn max_other "max"(input: Tensor, other: Tensor) [] compose { input.maximum(other) };
     /// The smaller of two elements: `minimum`.
-    fn min_other "min.other"(input: Tensor, other: Tensor) [] compose { input.minimum(other) };
+    fn min_other "min"(input: Tensor, other: Tensor) [] compose { input.minimum(other) };
     /// The greatest elements along dimensions; ties share the gradient.
     fn amax(input: Tensor, dim: Dims = "[]", keepdim: bool = "false") [] eval { extreme_many(&input, &dim, keepdim, true) }
         d input = |g, input, out, dim, keepdim| extreme_grad(g, &input, &out, Some(&dim), keepdim);
@@ -552,7 +552,7 @@ ops! { TABLE, ReduceOps;
     fn amin(input: Tensor, dim: Dims = "[]", keepdim: bool = "false") [] eval { extreme_many(&input, &dim, keepdim, false) }
         d input = |g, input, out, dim, keepdim| extreme_grad(g, &input, &out, Some(&dim), keepdim);
     /// The least and the greatest elements.
-    fn aminmax(input: Tensor; dim: Option<i64> = "null", keepdim: bool = "false") [min_max] eval {
+    fn aminmax(input: Tensor; dim: Option<i64> = "null", keepdim: bool = "false") -> (min, max) [] eval {
         if dim.is_none() && input.numel() == 0 { return Err(Error::runtime("aminmax(): cannot compute aminmax over an empty dimension as the operation has no identity.")); }
         let d: Dims = dim.into_iter().collect();
         if let (Some(k), true) = (dim, input.ndim() > 0) { let k = wrap_dim(k, input.ndim())?; if input.sizes()[k] == 0 { return Err(Error::index(format!("aminmax(): Expected reduction dim {k} to have non-zero size."))); } }
@@ -573,18 +573,18 @@ ops! { TABLE, ReduceOps;
         let dims = reduce_dims(dim.as_ref(), input.ndim())?;
         rows::<bool, i64>(&input, &dims, false, DType::Int64, |row| row.iter().filter(|b| **b).count() as i64) };
     /// The variance; `correction` is taken off the number of elements.
-    fn var_op "var.correction"(input: Tensor, dim: Option<Dims> = "null"; correction: Option<f64> = "null", keepdim: bool = "false") [] eval { variance(&input, dim.as_ref(), correction.unwrap_or(1.0), keepdim, false, "var") }
+    fn var_op "var"(input: Tensor, dim: Option<Dims> = "null"; correction: Option<f64> = "null", keepdim: bool = "false") [] eval { variance(&input, dim.as_ref(), correction.unwrap_or(1.0), keepdim, false, "var") }
         d input = |g, input, dim, correction, keepdim| var_grad(g, &input, dim.as_ref(), correction.unwrap_or(1.0), keepdim);
     /// The standard deviation; `correction` is taken off the number of elements.
-    fn std_op "std.correction"(input: Tensor, dim: Option<Dims> = "null"; correction: Option<f64> = "null", keepdim: bool = "false") [] eval { variance(&input, dim.as_ref(), correction.unwrap_or(1.0), keepdim, true, "std") }
+    fn std_op "std"(input: Tensor, dim: Option<Dims> = "null"; correction: Option<f64> = "null", keepdim: bool = "false") [] eval { variance(&input, dim.as_ref(), correction.unwrap_or(1.0), keepdim, true, "std") }
         d input = |g, input, dim, correction, keepdim, out| { let g = out.eq(0i64)?.where_op(0i64, g.div(out.mul(2i64), ()))?; var_grad(&g, &input, dim.as_ref(), correction.unwrap_or(1.0), keepdim) };
     /// The vector norm of order `ord`.
-    fn vector_norm "linalg_vector_norm"(x: Tensor, ord: f64 = "2", dim: Option<Dims> = "null", keepdim: bool = "false"; dtype: Option<DType> = "null") [] eval { norm_of(&x, ord, dim.as_ref(), keepdim, dtype) }
+    fn vector_norm "linalg.vector_norm"(x: Tensor, ord: f64 = "2", dim: Option<Dims> = "null", keepdim: bool = "false"; dtype: Option<DType> = "null") [] eval { norm_of(&x, ord, dim.as_ref(), keepdim, dtype) }
         d x = |g, x, out, ord, dim, keepdim| norm_grad(g, &crate::ops::cast(&x, if x.dtype().is_complex() { out.dtype().to_complex() } else { out.dtype() })?, &out, ord, dim.as_ref(), keepdim);
     /// The vector norm of order `p`, 2 if left out.
     fn norm(input: Tensor, p: Option<f64> = "null", dim: Option<Dims> = "null", keepdim: bool = "false"; dtype: Option<DType> = "null") [] compose { input.vector_norm(p.unwrap_or(2.0), dim, keepdim, dtype) };
     /// The Frobenius norm, by its name.
-    fn norm_fro "norm.name"(input: Tensor, p: String, dim: Option<Dims> = "null", keepdim: bool = "false"; dtype: Option<DType> = "null") [] compose {
+    fn norm_fro "norm"(input: Tensor, p: String, dim: Option<Dims> = "null", keepdim: bool = "false"; dtype: Option<DType> = "null") [] compose {
         if p != "fro" { return Err(Error::runtime(format!("norm: order '{p}' is not supported"))); }
         input.vector_norm(2.0, dim, keepdim, dtype) };
     /// `log(sum(exp(input)))` along dimensions, without overflow.
@@ -598,10 +598,10 @@ ops! { TABLE, ReduceOps;
     fn cumprod(input: Tensor, dim: i64; dtype: Option<DType> = "null") [inplace] eval { cumulative(&input, dim, dtype, true) }
         d input = |g, input, dim, out| cumprod_grad(g, &crate::ops::cast(&input, out.dtype())?, dim, &out);
     /// Running maxima, and where they are.
-    fn cummax(input: Tensor, dim: i64) [values_indices] eval { cumulative_extreme(&input, dim, true) }
+    fn cummax(input: Tensor, dim: i64) -> (values, indices) [] eval { cumulative_extreme(&input, dim, true) }
         d input = |g, sizes, dim, outs| if sizes.is_empty() { Ok(g.clone()) } else { Tensor::zeros(&sizes, g.dtype())?.scatter_add(dim, &outs[1], g) };
     /// Running minima, and where they are.
-    fn cummin(input: Tensor, dim: i64) [values_indices] eval { cumulative_extreme(&input, dim, false) }
+    fn cummin(input: Tensor, dim: i64) -> (values, indices) [] eval { cumulative_extreme(&input, dim, false) }
         d input = |g, sizes, dim, outs| if sizes.is_empty() { Ok(g.clone()) } else { Tensor::zeros(&sizes, g.dtype())?.scatter_add(dim, &outs[1], g) };
     /// Running `logsumexp`.
     fn logcumsumexp(input: Tensor, dim: i64) [] eval { log_cum_sum_exp(&input, dim) }

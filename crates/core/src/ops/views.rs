@@ -489,7 +489,7 @@ ops! { TABLE, ViewOps;
     /// All dimensions of size one removed.
     fn squeeze(input: Tensor) [] view { Ok::<_, Error>(input.alias(squeezed(input.layout(), |_| false))) } d input = |g, sizes| g.reshape(&sizes);
     /// Dimensions removed where they are of size one.
-    fn squeeze_dims "squeeze.dim"(input: Tensor, dim: Dims) [SqueezeBackward1] view { squeeze_named(&input, &dim).map(|l| input.alias(l)) } d input = |g, sizes| g.reshape(&sizes);
+    fn squeeze_dims "squeeze"(input: Tensor, dim: Dims) [SqueezeBackward1] view { squeeze_named(&input, &dim).map(|l| input.alias(l)) } d input = |g, sizes| g.reshape(&sizes);
     /// A range of dimensions made one.
     fn flatten(input: Tensor, start_dim: i64 = "0", end_dim: i64 = "-1") [] compose { let s = flat_range(&input, start_dim, end_dim)?; if s[..] == *input.sizes() { Ok(input) } else { input.reshape(&s) } };
     /// One dimension as several.
@@ -566,20 +566,20 @@ ops! { TABLE, ViewOps;
         d input = |g, offset, dim1, dim2| { let l = diagonal_of(&Layout::contiguous(g.sizes()), offset, dim1, dim2)?; g.diagonal_scatter(Tensor::zeros(&l.sizes, g.dtype()), offset, dim1, dim2) },
         d src = |g, offset, dim1, dim2| g.diagonal(offset, dim1, dim2);
     /// Pieces of a dimension, `split_size` long, the last one shorter.
-    fn split(tensor: Tensor, split_size: i64, dim: i64 = "0") [] view { let s = pieces(&tensor, split_size, dim)?; split_sizes(&tensor, &s, dim) }
+    fn split(tensor: Tensor, split_size: i64, dim: i64 = "0") -> (list) [] view { let s = pieces(&tensor, split_size, dim)?; split_sizes(&tensor, &s, dim) }
         d tensor = |g, sizes, split_size, dim, grads| { let l = tensor_like(&sizes, g.dtype()); let p = pieces(&l, split_size, dim)?; join_pieces(&grads, &piece_dims(&sizes, &p, dim)?, g.dtype(), dim) };
     /// Pieces of a dimension of the sizes given.
-    fn split_with_sizes(input: Tensor, split_sizes: Dims, dim: i64 = "0") [] view { crate::ops::views::split_sizes(&input, &split_sizes, dim) }
+    fn split_with_sizes(input: Tensor, split_sizes: Dims, dim: i64 = "0") -> (list) [] view { crate::ops::views::split_sizes(&input, &split_sizes, dim) }
         d input = |g, sizes, split_sizes, dim, grads| join_pieces(&grads, &piece_dims(&sizes, &split_sizes, dim)?, g.dtype(), dim);
     /// At most `chunks` pieces of a dimension, as equal as possible.
-    fn chunk(input: Tensor, chunks: i64, dim: i64 = "0") [SplitBackward0] compose {
+    fn chunk(input: Tensor, chunks: i64, dim: i64 = "0") -> (list) [SplitBackward0] compose {
         if input.ndim() == 0 { return Err(Error::runtime("chunk expects at least a 1-dimensional tensor")); }
         if chunks <= 0 { return Err(Error::runtime(format!("chunk expects `chunks` to be greater than 0, got: {chunks}"))); }
         let n = input.sizes()[wrap_dim(dim, input.ndim())?]; let each = (n + chunks - 1) / chunks;
         if each == 0 { let zeros = Dims::from_elem(0, chunks as usize); crate::autograd::call(&split_with_sizes::OP, &[Value::Tensor(input), Value::Ints(zeros), Value::Scalar(Scalar::Int(dim))]).map(Raw) }
         else { crate::autograd::call(&split::OP, &[Value::Tensor(input), Value::Scalar(Scalar::Int(each)), Value::Scalar(Scalar::Int(dim))]).map(Raw) } };
     /// Every index of a dimension.
-    fn unbind(input: Tensor, dim: i64 = "0") [] view {
+    fn unbind(input: Tensor, dim: i64 = "0") -> (list) [] view {
         if input.ndim() == 0 { return Err(Error::runtime("Dimension specified as 0 but tensor has no dimensions")); }
         let d = wrap_dim(dim, input.ndim())?;
         (0..input.sizes()[d]).map(|i| selected(input.layout(), d as i64, i).map(|l| input.alias(l))).collect::<Result<Vec<_>>>() }
