@@ -142,7 +142,7 @@ const isNumber = (v: unknown): boolean => typeof v === 'number' || typeof v === 
 function accepts(type: string, v: unknown): boolean {
   if (type.startsWith('Option<')) return v === null || accepts(type.slice(7, -1), v);
   switch (type) {
-    case 'Tensor': return v instanceof Tensor || isNumber(v);
+    case 'Tensor': case 'Operand': case 'AsTensor': return v instanceof Tensor || isNumber(v);
     case 'Scalar': case 'f64': return isNumber(v) || (v instanceof Tensor && v.numel() === 1 && v.ndim === 0);
     case 'i64': return isInt(v);
     case 'bool': return typeof v === 'boolean';

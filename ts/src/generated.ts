@@ -4,15 +4,15 @@ import { functionOf, type Entry } from './call.js';
 import type { DType } from './dtype.js';
 import type { Complex, Int, Num, Tensor, TensorLike } from './tensor.js';
 
-export const TABLE_HASH = 305218576;
+export const TABLE_HASH = 876297044;
 
 export const TABLE: readonly Entry[] = [
-  { names: ['add'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false], ['alpha', 'Scalar', 1n, true]], returns: [], marks: ['inplace'] },
-  { names: ['sub'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false], ['alpha', 'Scalar', 1n, true]], returns: [], marks: ['inplace'] },
+  { names: ['add'], params: [['input', 'AsTensor', undefined, false], ['other', 'AsTensor', undefined, false], ['alpha', 'Scalar', 1n, true]], returns: [], marks: ['inplace'] },
+  { names: ['sub'], params: [['input', 'AsTensor', undefined, false], ['other', 'AsTensor', undefined, false], ['alpha', 'Scalar', 1n, true]], returns: [], marks: ['inplace'] },
   { names: ['rsub'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false], ['alpha', 'Scalar', 1n, true]], returns: [], marks: [] },
-  { names: ['mul'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['div'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false], ['rounding_mode', 'Option<String>', null, true]], returns: [], marks: ['inplace'] },
-  { names: ['floor_divide'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['mul'], params: [['input', 'AsTensor', undefined, false], ['other', 'AsTensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['div'], params: [['input', 'AsTensor', undefined, false], ['other', 'AsTensor', undefined, false], ['rounding_mode', 'Option<String>', null, true]], returns: [], marks: ['inplace'] },
+  { names: ['floor_divide'], params: [['input', 'AsTensor', undefined, false], ['other', 'AsTensor', undefined, false]], returns: [], marks: ['inplace'] },
   { names: ['remainder'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
   { names: ['fmod'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
   { names: ['pow'], params: [['input', 'Tensor', undefined, false], ['exponent', 'Scalar', undefined, false]], returns: [], marks: ['inplace'] },

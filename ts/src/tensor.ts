@@ -352,7 +352,7 @@ export function tidy<T>(fn: () => T): T { return scoped(fn, isTensor); }
 
 // The methods of the op table: `where` and friends take the tensor where PyTorch does.
 for (const entry of TABLE) {
-  if (entry.name.startsWith('nn.') || entry.params[0]?.[1] !== 'Tensor' || entry.marks.includes('create')) continue;
+  if (entry.name.startsWith('nn.') || !['Tensor', 'Operand', 'AsTensor'].includes(entry.params[0]?.[1] ?? '') || entry.marks.includes('create')) continue;
   const name = entry.name.split('.')[0]!;
   const define = (key: string, value: unknown): void => {
     if (!(key in Tensor.prototype)) Object.defineProperty(Tensor.prototype, key, { value, writable: true, configurable: true });

@@ -23,7 +23,8 @@ use crate::tensor::Tensor;
 use crate::value::Value;
 use smallvec::SmallVec;
 
-/// One parameter of a signature.
+/// One parameter of a signature. `Tensor` takes tensors only; `Operand` and `AsTensor` are tensors
+/// too, and tell the facade where a number may stand instead.
 #[derive(Debug)]
 pub struct Param {
     /// PyTorch's name.
@@ -318,6 +319,12 @@ macro_rules! ops {
             $crate::value::first($crate::autograd::call(&$name::OP,
                 &[self.value()? $(, $arg.arg()?)* $($(, $kw.arg()?)*)?])?)
         }
+    };
+    (@method $name:ident ($first:ident: Operand $($rest:tt)*) [$($doc:literal)*]) => {
+        $crate::ops!{@method $name ($first: Tensor $($rest)*) [$($doc)*]}
+    };
+    (@method $name:ident ($first:ident: AsTensor $($rest:tt)*) [$($doc:literal)*]) => {
+        $crate::ops!{@method $name ($first: Tensor $($rest)*) [$($doc)*]}
     };
     // Entries that do not start with a tensor are no methods.
     (@method $name:ident ($($sig:tt)*) [$($doc:literal)*]) => {};

@@ -25,6 +25,13 @@ pub enum Value {
     DType(DType),
 }
 
+/// In a signature: a tensor, or a number in its place, each an overload of its own in PyTorch
+/// (`Tensor other` and `Number other`).
+pub type Operand = Tensor;
+
+/// In a signature: a tensor, or silently a number, as `add`, `sub`, `mul` and `div` take it.
+pub type AsTensor = Tensor;
+
 /// Typed access to an argument.
 pub trait FromValue: Sized {
     /// The argument in this type.

@@ -31,7 +31,7 @@ fn ts_type(p: &Param) -> String {
         None => (ty.as_str(), false),
     };
     let base = match inner {
-        "Tensor" => "TensorLike",
+        "Tensor" | "Operand" | "AsTensor" => "TensorLike",
         "Scalar" => "Num | Complex",
         "f64" => "Num",
         "i64" => "Int",
@@ -116,7 +116,7 @@ fn names(op: &Op) -> Vec<&'static str> {
 }
 
 fn is_method(op: &Op) -> bool {
-    let tensor = op.params.first().is_some_and(|p| rust_type(p) == "Tensor");
+    let tensor = op.params.first().is_some_and(|p| matches!(&*rust_type(p), "Tensor" | "Operand" | "AsTensor"));
     tensor && !op.is("function") && !op.is("create")
 }
 

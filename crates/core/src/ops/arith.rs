@@ -389,25 +389,25 @@ fn log_add(a: &Tensor, b: &Tensor, base2: bool) -> Result {
 
 ops! { TABLE, ArithOps;
     /// Sum of `input` and `alpha` times `other`, with broadcasting.
-    fn add(input: Tensor, other: Tensor; alpha: Scalar = "1") [inplace] eval { add_scaled(&input, &other, alpha) }
+    fn add(input: AsTensor, other: AsTensor; alpha: Scalar = "1") [inplace] eval { add_scaled(&input, &other, alpha) }
         d input = |g| Ok(g.clone()), d other = |g, alpha| scaled(g, conj_scalar(alpha));
     /// Difference of `input` and `alpha` times `other`, with broadcasting.
-    fn sub(input: Tensor, other: Tensor; alpha: Scalar = "1") [inplace] eval { sub_scaled(&input, &other, alpha) }
+    fn sub(input: AsTensor, other: AsTensor; alpha: Scalar = "1") [inplace] eval { sub_scaled(&input, &other, alpha) }
         d input = |g| Ok(g.clone()), d other = |g, alpha| scaled(&g.neg()?, conj_scalar(alpha));
     /// `other - alpha * input`.
     fn rsub(input: Tensor, other: Tensor; alpha: Scalar = "1") [] eval { sub_scaled(&other, &input, alpha) }
         d input = |g, alpha| scaled(&g.neg()?, conj_scalar(alpha)), d other = |g| Ok(g.clone());
     /// Product of `input` and `other`, with broadcasting.
-    fn mul(input: Tensor, other: Tensor) [inplace] eval { arith!(&input, &other, |x, y| x.times(y)) }
+    fn mul(input: AsTensor, other: AsTensor) [inplace] eval { arith!(&input, &other, |x, y| x.times(y)) }
         d input = |g, other| g.mul(other.conj()), d other = |g, input| g.mul(input.conj());
     /// Quotient of `input` and `other`; `rounding_mode` may be `'trunc'` or `'floor'`.
-    fn div(input: Tensor, other: Tensor; rounding_mode: Option<String> = "null") [inplace] eval { divide(&input, &other, rounding_mode) }
+    fn div(input: AsTensor, other: AsTensor; rounding_mode: Option<String> = "null") [inplace] eval { divide(&input, &other, rounding_mode) }
         d input = |g, other, rounding_mode| match rounding_mode { None => g.div(other.conj(), ()), Some(_) => g.mul(0i64) },
         d other = |g, input, other, rounding_mode| match rounding_mode {
             None => g.mul(input.div(&other, ()).div(&other, ()).conj()).neg(),
             Some(_) => g.mul(0i64) };
     /// `floor(input / other)`.
-    fn floor_divide(input: Tensor, other: Tensor) [inplace] eval { int_div(&input, &other, true) };
+    fn floor_divide(input: AsTensor, other: AsTensor) [inplace] eval { int_div(&input, &other, true) };
     /// Python's remainder: it has the sign of the divisor.
     fn remainder(input: Tensor, other: Tensor) [inplace] eval { py_remainder(&input, &other) }
         d input = |g| Ok(g.clone()), d other = |g, input, other| g.mul(input.div(other, "floor")).neg();
