@@ -10,7 +10,11 @@ pub mod compare;
 pub mod create;
 pub mod join;
 pub mod linear;
+pub mod masks;
+pub mod pick;
 pub mod reduce;
+pub mod replace;
+pub mod scatter;
 pub mod unary;
 pub mod views;
 
@@ -28,7 +32,11 @@ pub mod prelude {
     pub use super::create::CreateOps;
     pub use super::join::JoinOps;
     pub use super::linear::LinearOps;
+    pub use super::masks::MaskOps;
+    pub use super::pick::PickOps;
     pub use super::reduce::ReduceOps;
+    pub use super::replace::ReplaceOps;
+    pub use super::scatter::ScatterOps;
     pub use super::unary::UnaryOps;
     pub use super::views::ViewOps;
     pub use super::promote::{float_type, result_type};
@@ -51,6 +59,10 @@ pub static FAMILIES: &[(&str, &[&Op])] = &[
     ("reduce", reduce::TABLE),
     ("views", views::TABLE),
     ("join", join::TABLE),
+    ("scatter", scatter::TABLE),
+    ("pick", pick::TABLE),
+    ("masks", masks::TABLE),
+    ("replace", replace::TABLE),
     ("linear", linear::TABLE),
     ("create", create::TABLE),
     ("activation", activation::TABLE),

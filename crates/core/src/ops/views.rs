@@ -121,7 +121,7 @@ fn swapped(l: &Layout, a: i64, b: i64) -> Result<Layout> {
     Ok(l)
 }
 
-fn selected(l: &Layout, dim: i64, index: i64) -> Result<Layout> {
+pub(crate) fn selected(l: &Layout, dim: i64, index: i64) -> Result<Layout> {
     if l.sizes.is_empty() {
         return Err(Error::index("select() cannot be applied to a 0-dim tensor."));
     }
@@ -139,7 +139,7 @@ fn selected(l: &Layout, dim: i64, index: i64) -> Result<Layout> {
     Ok(l)
 }
 
-fn sliced(l: &Layout, dim: i64, start: Option<i64>, end: Option<i64>, step: i64) -> Result<Layout> {
+pub(crate) fn sliced(l: &Layout, dim: i64, start: Option<i64>, end: Option<i64>, step: i64) -> Result<Layout> {
     if l.sizes.is_empty() {
         return Err(Error::runtime("slice() cannot be applied to a 0-dim tensor."));
     }
@@ -158,7 +158,7 @@ fn sliced(l: &Layout, dim: i64, start: Option<i64>, end: Option<i64>, step: i64)
     Ok(l)
 }
 
-fn diagonal_of(l: &Layout, offset: i64, dim1: i64, dim2: i64) -> Result<Layout> {
+pub(crate) fn diagonal_of(l: &Layout, offset: i64, dim1: i64, dim2: i64) -> Result<Layout> {
     let n = l.sizes.len();
     let (a, b) = (wrap_dim(dim1, n)?, wrap_dim(dim2, n)?);
     if a == b {
@@ -280,7 +280,7 @@ fn restrided(t: &Tensor, size: &Dims, stride: &Dims, offset: Option<i64>) -> Res
 }
 
 /// `input` in a layout of its own storage, with a region of that replaced.
-fn scatter_strided(input: &Tensor, src: &Tensor, size: &Dims, stride: &Dims, offset: Option<i64>) -> Result {
+pub(crate) fn scatter_strided(input: &Tensor, src: &Tensor, size: &Dims, stride: &Dims, offset: Option<i64>) -> Result {
     let l = input.layout();
     let v = Layout { sizes: size.clone(), strides: stride.clone(), offset: offset.unwrap_or(l.offset) };
     let room = Tensor::zeros(&[l.extent().max(v.extent()) as i64], input.dtype())?;
@@ -544,27 +544,6 @@ ops! { TABLE, ViewOps;
     /// A copy of a strided place of a row-major tensor.
     fn _strided_take(input: Tensor, size: Dims, stride: Dims, offset: i64) [hidden] eval { strided_take(&input, &size, &stride, offset) }
         d input = |g, sizes, stride, offset| g._strided_add(&sizes, &stride, offset);
-    /// `input` with one index of a dimension replaced by `src`.
-    fn select_scatter(input: Tensor, src: Tensor, dim: i64, index: i64) [] eval {
-            let l = selected(&Layout::contiguous(input.sizes()), dim, index)?;
-            if l.sizes[..] != *src.sizes() { return Err(Error::runtime(format!("expected src to have a size equal to the slice of self. src size = {:?}, slice size = {:?}", src.sizes(), l.sizes.as_slice()))); }
-            scatter_strided(&input.contiguous_data()?.fresh()?, &src, &l.sizes, &l.strides, Some(l.offset)) }
-        d input = |g, dim, index| { let l = selected(&Layout::contiguous(g.sizes()), dim, index)?; g.select_scatter(Tensor::zeros(&l.sizes, g.dtype()), dim, index) },
-        d src = |g, dim, index| g.select(dim, index);
-    /// `input` with a range of a dimension replaced by `src`.
-    fn slice_scatter(input: Tensor, src: Tensor, dim: i64 = "0", start: Option<i64> = "null", end: Option<i64> = "null", step: i64 = "1") [] eval {
-            let l = sliced(&Layout::contiguous(input.sizes()), dim, start, end, step)?;
-            if l.sizes[..] != *src.sizes() { return Err(Error::runtime(format!("expected src to have a size equal to the slice of self. src size = {:?}, slice size = {:?}", src.sizes(), l.sizes.as_slice()))); }
-            scatter_strided(&input.contiguous_data()?.fresh()?, &src, &l.sizes, &l.strides, Some(l.offset)) }
-        d input = |g, dim, start, end, step| { let l = sliced(&Layout::contiguous(g.sizes()), dim, start, end, step)?; g.slice_scatter(Tensor::zeros(&l.sizes, g.dtype()), dim, start, end, step) },
-        d src = |g, dim, start, end, step| g.slice(dim, start, end, step);
-    /// `input` with a diagonal replaced by `src`.
-    fn diagonal_scatter(input: Tensor, src: Tensor, offset: i64 = "0", dim1: i64 = "0", dim2: i64 = "1") [] eval {
-            let l = diagonal_of(&Layout::contiguous(input.sizes()), offset, dim1, dim2)?;
-            if l.sizes[..] != *src.sizes() { return Err(Error::runtime(format!("expected src to have a size equal to the slice of self. src size = {:?}, slice size = {:?}", src.sizes(), l.sizes.as_slice()))); }
-            scatter_strided(&input.contiguous_data()?.fresh()?, &src, &l.sizes, &l.strides, Some(l.offset)) }
-        d input = |g, offset, dim1, dim2| { let l = diagonal_of(&Layout::contiguous(g.sizes()), offset, dim1, dim2)?; g.diagonal_scatter(Tensor::zeros(&l.sizes, g.dtype()), offset, dim1, dim2) },
-        d src = |g, offset, dim1, dim2| g.diagonal(offset, dim1, dim2);
     /// Pieces of a dimension, `split_size` long, the last one shorter.
     fn split(tensor: Tensor, split_size: i64, dim: i64 = "0") -> (list) [] view { let s = pieces(&tensor, split_size, dim)?; split_sizes(&tensor, &s, dim) }
         d tensor = |g, sizes, split_size, dim, grads| { let l = tensor_like(&sizes, g.dtype()); let p = pieces(&l, split_size, dim)?; join_pieces(&grads, &piece_dims(&sizes, &p, dim)?, g.dtype(), dim) };
