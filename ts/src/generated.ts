@@ -4,7 +4,7 @@ import { functionOf, type Entry } from './call.js';
 import type { DType } from './dtype.js';
 import type { Complex, Int, Num, Tensor, TensorLike } from './tensor.js';
 
-export const TABLE_HASH = 876297044;
+export const TABLE_HASH = 386856888;
 
 export const TABLE: readonly Entry[] = [
   { names: ['add'], params: [['input', 'AsTensor', undefined, false], ['other', 'AsTensor', undefined, false], ['alpha', 'Scalar', 1n, true]], returns: [], marks: ['inplace'] },
@@ -176,9 +176,6 @@ export const TABLE: readonly Entry[] = [
   { names: ['copy_slices'], params: [['input', 'Tensor', undefined, false], ['src', 'Tensor', undefined, false], ['size', 'Dims', undefined, false], ['stride', 'Dims', undefined, false], ['storage_offset', 'Option<i64>', null, false]], returns: [], marks: ['hidden', 'CopySlices'] },
   { names: ['_strided_add'], params: [['input', 'Tensor', undefined, false], ['base', 'Dims', undefined, false], ['stride', 'Dims', undefined, false], ['offset', 'i64', undefined, false]], returns: [], marks: ['hidden'] },
   { names: ['_strided_take'], params: [['input', 'Tensor', undefined, false], ['size', 'Dims', undefined, false], ['stride', 'Dims', undefined, false], ['offset', 'i64', undefined, false]], returns: [], marks: ['hidden'] },
-  { names: ['select_scatter'], params: [['input', 'Tensor', undefined, false], ['src', 'Tensor', undefined, false], ['dim', 'i64', undefined, false], ['index', 'i64', undefined, false]], returns: [], marks: [] },
-  { names: ['slice_scatter'], params: [['input', 'Tensor', undefined, false], ['src', 'Tensor', undefined, false], ['dim', 'i64', 0, false], ['start', 'Option<i64>', null, false], ['end', 'Option<i64>', null, false], ['step', 'i64', 1, false]], returns: [], marks: [] },
-  { names: ['diagonal_scatter'], params: [['input', 'Tensor', undefined, false], ['src', 'Tensor', undefined, false], ['offset', 'i64', 0, false], ['dim1', 'i64', 0, false], ['dim2', 'i64', 1, false]], returns: [], marks: [] },
   { names: ['split'], params: [['tensor', 'Tensor', undefined, false], ['split_size', 'i64', undefined, false], ['dim', 'i64', 0, false]], returns: ['list'], marks: [] },
   { names: ['split_with_sizes'], params: [['input', 'Tensor', undefined, false], ['split_sizes', 'Dims', undefined, false], ['dim', 'i64', 0, false]], returns: ['list'], marks: [] },
   { names: ['chunk'], params: [['input', 'Tensor', undefined, false], ['chunks', 'i64', undefined, false], ['dim', 'i64', 0, false]], returns: ['list'], marks: [] },
@@ -203,6 +200,9 @@ export const TABLE: readonly Entry[] = [
   { names: ['index_select'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false], ['index', 'Tensor', undefined, false]], returns: [], marks: [] },
   { names: ['index_add'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false], ['index', 'Tensor', undefined, false], ['source', 'Tensor', undefined, false], ['alpha', 'Scalar', 1n, true]], returns: [], marks: ['inplace'] },
   { names: ['masked_fill'], params: [['input', 'Tensor', undefined, false], ['mask', 'Tensor', undefined, false], ['value', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['select_scatter'], params: [['input', 'Tensor', undefined, false], ['src', 'Tensor', undefined, false], ['dim', 'i64', undefined, false], ['index', 'i64', undefined, false]], returns: [], marks: [] },
+  { names: ['slice_scatter'], params: [['input', 'Tensor', undefined, false], ['src', 'Tensor', undefined, false], ['dim', 'i64', 0, false], ['start', 'Option<i64>', null, false], ['end', 'Option<i64>', null, false], ['step', 'i64', 1, false]], returns: [], marks: [] },
+  { names: ['diagonal_scatter'], params: [['input', 'Tensor', undefined, false], ['src', 'Tensor', undefined, false], ['offset', 'i64', 0, false], ['dim1', 'i64', 0, false], ['dim2', 'i64', 1, false]], returns: [], marks: [] },
   { names: ['mm'], params: [['input', 'Tensor', undefined, false], ['mat2', 'Tensor', undefined, false]], returns: [], marks: [] },
   { names: ['bmm'], params: [['input', 'Tensor', undefined, false], ['mat2', 'Tensor', undefined, false]], returns: [], marks: [] },
   { names: ['mv'], params: [['input', 'Tensor', undefined, false], ['vec', 'Tensor', undefined, false]], returns: [], marks: [] },
@@ -973,18 +973,6 @@ export interface Methods {
   as_strided_scatter(src: TensorLike, size: Int | readonly Int[], stride: Int | readonly Int[], storage_offset?: Int | null, kwargs?: object): Tensor;
   /** `input` with a strided region replaced by `src`. */
   as_strided_scatter(kwargs: { src?: TensorLike; size?: Int | readonly Int[]; stride?: Int | readonly Int[]; storage_offset?: Int | null }): Tensor;
-  /** `input` with one index of a dimension replaced by `src`. */
-  select_scatter(src: TensorLike, dim: Int, index: Int, kwargs?: object): Tensor;
-  /** `input` with one index of a dimension replaced by `src`. */
-  select_scatter(kwargs: { src?: TensorLike; dim?: Int; index?: Int }): Tensor;
-  /** `input` with a range of a dimension replaced by `src`. */
-  slice_scatter(src: TensorLike, dim?: Int, start?: Int | null, end?: Int | null, step?: Int, kwargs?: object): Tensor;
-  /** `input` with a range of a dimension replaced by `src`. */
-  slice_scatter(kwargs: { src?: TensorLike; dim?: Int; start?: Int | null; end?: Int | null; step?: Int }): Tensor;
-  /** `input` with a diagonal replaced by `src`. */
-  diagonal_scatter(src: TensorLike, offset?: Int, dim1?: Int, dim2?: Int, kwargs?: object): Tensor;
-  /** `input` with a diagonal replaced by `src`. */
-  diagonal_scatter(kwargs: { src?: TensorLike; offset?: Int; dim1?: Int; dim2?: Int }): Tensor;
   /** Pieces of a dimension, `split_size` long, the last one shorter. */
   split(split_size: Int, dim?: Int, kwargs?: object): Tensor[];
   /** Pieces of a dimension, `split_size` long, the last one shorter. */
@@ -1081,6 +1069,18 @@ export interface Methods {
   masked_fill(kwargs: { mask?: TensorLike; value?: TensorLike }): Tensor;
   /** `masked_fill` in place. */
   masked_fill_(kwargs: { mask?: TensorLike; value?: TensorLike }): Tensor;
+  /** `input` with one index of a dimension replaced by `src`. */
+  select_scatter(src: TensorLike, dim: Int, index: Int, kwargs?: object): Tensor;
+  /** `input` with one index of a dimension replaced by `src`. */
+  select_scatter(kwargs: { src?: TensorLike; dim?: Int; index?: Int }): Tensor;
+  /** `input` with a range of a dimension replaced by `src`. */
+  slice_scatter(src: TensorLike, dim?: Int, start?: Int | null, end?: Int | null, step?: Int, kwargs?: object): Tensor;
+  /** `input` with a range of a dimension replaced by `src`. */
+  slice_scatter(kwargs: { src?: TensorLike; dim?: Int; start?: Int | null; end?: Int | null; step?: Int }): Tensor;
+  /** `input` with a diagonal replaced by `src`. */
+  diagonal_scatter(src: TensorLike, offset?: Int, dim1?: Int, dim2?: Int, kwargs?: object): Tensor;
+  /** `input` with a diagonal replaced by `src`. */
+  diagonal_scatter(kwargs: { src?: TensorLike; offset?: Int; dim1?: Int; dim2?: Int }): Tensor;
   /** The product of two matrices. */
   mm(mat2: TensorLike, kwargs?: object): Tensor;
   /** The product of two matrices. */
@@ -1427,12 +1427,6 @@ export const diagonal: { (input: TensorLike, offset?: Int, dim1?: Int, dim2?: In
 export const as_strided: { (input: TensorLike, size: Int | readonly Int[], stride: Int | readonly Int[], storage_offset?: Int | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { size?: Int | readonly Int[]; stride?: Int | readonly Int[]; storage_offset?: Int | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('as_strided') as never;
 /** `input` with a strided region replaced by `src`. */
 export const as_strided_scatter: { (input: TensorLike, src: TensorLike, size: Int | readonly Int[], stride: Int | readonly Int[], storage_offset?: Int | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { src?: TensorLike; size?: Int | readonly Int[]; stride?: Int | readonly Int[]; storage_offset?: Int | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('as_strided_scatter') as never;
-/** `input` with one index of a dimension replaced by `src`. */
-export const select_scatter: { (input: TensorLike, src: TensorLike, dim: Int, index: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { src?: TensorLike; dim?: Int; index?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('select_scatter') as never;
-/** `input` with a range of a dimension replaced by `src`. */
-export const slice_scatter: { (input: TensorLike, src: TensorLike, dim?: Int, start?: Int | null, end?: Int | null, step?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { src?: TensorLike; dim?: Int; start?: Int | null; end?: Int | null; step?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('slice_scatter') as never;
-/** `input` with a diagonal replaced by `src`. */
-export const diagonal_scatter: { (input: TensorLike, src: TensorLike, offset?: Int, dim1?: Int, dim2?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { src?: TensorLike; offset?: Int; dim1?: Int; dim2?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('diagonal_scatter') as never;
 /** Pieces of a dimension, `split_size` long, the last one shorter. */
 export const split: { (tensor: TensorLike, split_size: Int, dim?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor[]; (tensor: TensorLike, kwargs: { split_size?: Int; dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor[] } = functionOf('split') as never;
 /** Pieces of a dimension of the sizes given. */
@@ -1469,6 +1463,12 @@ export const index_select: { (input: TensorLike, dim: Int, index: TensorLike, kw
 export const index_add: { (input: TensorLike, dim: Int, index: TensorLike, source: TensorLike, kwargs?: { alpha?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { dim?: Int; index?: TensorLike; source?: TensorLike; alpha?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('index_add') as never;
 /** `value` where `mask` is true. */
 export const masked_fill: { (input: TensorLike, mask: TensorLike, value: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { mask?: TensorLike; value?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('masked_fill') as never;
+/** `input` with one index of a dimension replaced by `src`. */
+export const select_scatter: { (input: TensorLike, src: TensorLike, dim: Int, index: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { src?: TensorLike; dim?: Int; index?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('select_scatter') as never;
+/** `input` with a range of a dimension replaced by `src`. */
+export const slice_scatter: { (input: TensorLike, src: TensorLike, dim?: Int, start?: Int | null, end?: Int | null, step?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { src?: TensorLike; dim?: Int; start?: Int | null; end?: Int | null; step?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('slice_scatter') as never;
+/** `input` with a diagonal replaced by `src`. */
+export const diagonal_scatter: { (input: TensorLike, src: TensorLike, offset?: Int, dim1?: Int, dim2?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { src?: TensorLike; offset?: Int; dim1?: Int; dim2?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('diagonal_scatter') as never;
 /** The product of two matrices. */
 export const mm: { (input: TensorLike, mat2: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { mat2?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('mm') as never;
 /** The products of two batches of matrices. */
