@@ -122,7 +122,7 @@ pub struct Op {
     /// is not a tensor.
     pub returns: &'static [&'static str],
     /// What stands in brackets: `inplace` (also as `name_`), `method` or `function` (only so),
-    /// `create` (takes `requires_grad`), `hidden` (for other entries only), the class name of the
+    /// `create` (takes `requires_grad`), `first` (of several results only the first has a gradient), `hidden` (for other entries only), the class name of the
     /// node where it does not follow from the name, and aliases as string literals.
     pub marks: &'static [&'static str],
     /// How the door treats it.
@@ -194,6 +194,11 @@ pub trait Beside<'a> {
 pub trait IntoValue {
     /// It as a value.
     fn into_value(self) -> Value;
+}
+impl IntoValue for Value {
+    fn into_value(self) -> Value {
+        self
+    }
 }
 impl IntoValue for Tensor {
     fn into_value(self) -> Value {

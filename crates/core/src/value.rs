@@ -17,6 +17,8 @@ pub enum Value {
     Scalar(Scalar),
     /// A list of integers.
     Ints(Dims),
+    /// A list of floats.
+    Floats(Vec<f64>),
     /// A list of tensors, any of which may be left out.
     Tensors(Vec<Option<Tensor>>),
     /// A word.
@@ -31,6 +33,19 @@ pub type Operand = Tensor;
 
 /// In a signature: a tensor, or silently a number, as `add`, `sub`, `mul` and `div` take it.
 pub type AsTensor = Tensor;
+
+/// In a signature: one float or a list of them, as `scale_factor` is.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Floats(pub Vec<f64>);
+
+/// In a signature: sizes of which some may be left out, as in `adaptive_avg_pool2d(x, (5, None))`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MaybeDims(pub Dims);
+
+impl MaybeDims {
+    /// What stands for a size that is left out.
+    pub const NONE: i64 = i64::MIN;
+}
 
 /// Typed access to an argument.
 pub trait FromValue: Sized {
@@ -52,7 +67,7 @@ impl Value {
             Value::Scalar(Scalar::Int(_)) => "int",
             Value::Scalar(Scalar::Float(_)) => "float",
             Value::Scalar(Scalar::Complex(_)) => "complex",
-            Value::Ints(_) | Value::Tensors(_) => "list",
+            Value::Ints(_) | Value::Floats(_) | Value::Tensors(_) => "list",
             Value::Str(_) => "str",
             Value::DType(_) => "torch.dtype",
         }
@@ -68,6 +83,7 @@ impl Value {
             Value::Scalar(Scalar::Float(x)) => format!("{x:?}"),
             Value::Scalar(Scalar::Complex(z)) => format!("({z})"),
             Value::Ints(d) => format!("{:?}", d.as_slice()),
+            Value::Floats(l) => format!("{l:?}"),
             Value::Tensors(list) => {
                 let parts: Vec<_> = list.iter().map(|t| format!("{t:?}")).collect();
                 format!("[{}]", parts.join(", "))
@@ -163,6 +179,22 @@ impl FromValue for Dims {
     }
 }
 
+impl FromValue for MaybeDims {
+    fn from_value(value: &Value) -> Result<Self> {
+        Dims::from_value(value).map(MaybeDims)
+    }
+}
+
+impl FromValue for Floats {
+    fn from_value(value: &Value) -> Result<Self> {
+        Ok(Floats(match value {
+            Value::Floats(l) => l.clone(),
+            Value::Ints(d) => d.iter().map(|i| *i as f64).collect(),
+            one => vec![f64::from_value(one)?],
+        }))
+    }
+}
+
 impl FromValue for Vec<Tensor> {
     fn from_value(value: &Value) -> Result<Self> {
         match value {
@@ -208,6 +240,10 @@ args! {
     Option<i64>: |i| i.map_or(Value::None, |i| Value::Scalar(Scalar::Int(i)));
     &[i64]: |d| Value::Ints(d.into());
     &Dims: |d| Value::Ints(d.clone());
+    &Floats: |l| Value::Floats(l.0.clone());
+    &MaybeDims: |d| Value::Ints(d.0.clone());
+    Option<f64>: |x| x.map_or(Value::None, |x| Value::Scalar(Scalar::Float(x)));
+    &String: |s| Value::Str(s.clone());
     Dims: |d| Value::Ints(d);
     &str: |s| Value::Str(s.to_string());
     (): |_u| Value::None;

@@ -39,6 +39,8 @@ fn ts_type(p: &Param) -> String {
         "String" => "string",
         "DType" => "DType",
         "Dims" => "Int | readonly Int[]",
+        "MaybeDims" => "Int | readonly (Int | null)[]",
+        "Floats" => "Num | readonly Num[]",
         "Vec<Option<Tensor>>" => "readonly (Tensor | null)[]",
         _ => "readonly Tensor[]",
     };

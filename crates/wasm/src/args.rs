@@ -19,6 +19,7 @@ const TENSORS: u32 = 6;
 const STR: u32 = 7;
 const DTYPE: u32 = 8;
 const COMPLEX: u32 = 9;
+const FLOATS: u32 = 10;
 
 /// Reads the buffer from its start.
 pub struct Reader<'a> {
@@ -52,6 +53,7 @@ impl<'a> Reader<'a> {
             INT => Value::Scalar(Scalar::Int(i64::from_le_bytes(self.take()?))),
             BOOL => Value::Scalar(Scalar::Bool(n != 0)),
             INTS => Value::Ints((0..n).map(|_| self.take().map(i64::from_le_bytes)).collect::<Result<Dims>>()?),
+            FLOATS => Value::Floats((0..n).map(|_| self.take().map(f64::from_le_bytes)).collect::<Result<Vec<f64>>>()?),
             TENSORS => {
                 let list = (0..n).map(|_| match self.word()? {
                     u32::MAX => Ok(None),
@@ -110,6 +112,12 @@ pub fn write(value: Value, to: &mut Vec<u8>) {
             head(INTS, d.len() as u32);
             for i in d {
                 to.extend(i.to_le_bytes());
+            }
+        }
+        Value::Floats(l) => {
+            head(FLOATS, l.len() as u32);
+            for x in l {
+                to.extend(x.to_le_bytes());
             }
         }
         Value::DType(d) => head(DTYPE, d as u32),

@@ -392,7 +392,8 @@ fn run(op: &'static Op, args: &[Value]) -> Result<Value> {
         let outs = outputs(&value);
         // A result that is the input itself (`contiguous`, `to`) is not a new step.
         if !outs.iter().any(|o| args.iter().any(|a| a.tensors().any(|t| t.is(o)))) {
-            attach(&record(op, args, &outs, None), &outs);
+            let differentiable = if op.is("first") { &outs[..1] } else { &outs[..] };
+            attach(&record(op, args, &outs, None), differentiable);
         }
     }
     Ok(value)

@@ -45,7 +45,7 @@ pub mod prelude {
     pub use crate::kernels::elementwise::{map, zip, zip3};
     pub use crate::layout::{broadcast, wrap_dim, Dims, Layout};
     pub use crate::tensor::{Scalar, Tensor};
-    pub use crate::value::{AsTensor, Operand, Receiver, Value};
+    pub use crate::value::{AsTensor, Floats, MaybeDims, Operand, Receiver, Value};
     pub use crate::{dispatch, dispatch_compute, ops};
     pub use num_complex::Complex;
     pub use smallvec::{smallvec, SmallVec};
