@@ -253,6 +253,13 @@ impl Tensor {
         unsafe { std::slice::from_raw_parts(self.ptr::<T>(), self.numel()) }
     }
 
+    /// The elements from the first to the last that the layout reaches, and what lies between.
+    pub fn reach<T: Element>(&self) -> &[T] {
+        let len = self.0.layout.extent().saturating_sub(self.0.layout.offset as usize);
+        // SAFETY: layouts are checked against the storage when they are made.
+        unsafe { std::slice::from_raw_parts(self.ptr::<T>(), len) }
+    }
+
     /// The elements of a contiguous tensor, to be written by the kernel that made it.
     #[allow(clippy::mut_from_ref)]
     pub fn data_mut<T: Element>(&self) -> &mut [T] {

@@ -1,6 +1,63 @@
-//! What entries write their loops with: one expression, compiled for each type it is computed in.
+//! What entries write their loops with: one expression, compiled for each type it is computed in,
+//! over tensors that are converted, broadcast and walked here.
 
+use crate::dtype::{DType, Element};
+use crate::error::Result;
+use crate::kernels::elementwise::{binary, ternary, unary, Strided};
+use crate::layout::{broadcast, Dims};
+use crate::tensor::Tensor;
 use num_complex::Complex;
+
+/// The operand in its compute type, with whatever strides it has.
+fn typed<T: Element>(t: &Tensor) -> Result {
+    if t.dtype() == T::DTYPE { Ok(t.clone()) } else { t.copied(T::DTYPE) }
+}
+
+/// The result in the dtype asked for.
+fn finish(out: Tensor, dtype: DType) -> Result {
+    if out.dtype() == dtype { Ok(out) } else { out.copied(dtype) }
+}
+
+/// The steps of an operand broadcast to `sizes`.
+fn steps(t: &Tensor, sizes: &[i64]) -> Dims {
+    t.layout().expand(sizes).map_or_else(|| Dims::from_elem(0, sizes.len()), |l| l.strides)
+}
+
+/// `f` of every element.
+pub fn map<A: Element, R: Element>(a: &Tensor, dtype: DType, f: impl Fn(A) -> R) -> Result {
+    let a = typed::<A>(a)?;
+    let out = Tensor::empty(a.sizes(), R::DTYPE)?;
+    unary(a.sizes(), Strided { data: a.reach(), strides: a.strides() }, out.data_mut::<R>(), f);
+    finish(out, dtype)
+}
+
+/// `f` of every pair, broadcast.
+pub fn zip<A: Element, B: Element, R: Element>(
+    a: &Tensor, b: &Tensor, dtype: DType, f: impl Fn(A, B) -> R,
+) -> Result {
+    let sizes = broadcast(a.sizes(), b.sizes())?;
+    let (a, b) = (typed::<A>(a)?, typed::<B>(b)?);
+    let out = Tensor::empty(&sizes, R::DTYPE)?;
+    let (p, q) = (steps(&a, &sizes), steps(&b, &sizes));
+    let (x, y) = (Strided { data: a.reach(), strides: &p }, Strided { data: b.reach(), strides: &q });
+    binary(&sizes, x, y, out.data_mut::<R>(), f);
+    finish(out, dtype)
+}
+
+/// `f` of every triple, broadcast.
+pub fn zip3<A: Element, B: Element, C: Element, R: Element>(
+    a: &Tensor, b: &Tensor, c: &Tensor, dtype: DType, f: impl Fn(A, B, C) -> R,
+) -> Result {
+    let sizes = broadcast(&broadcast(a.sizes(), b.sizes())?, c.sizes())?;
+    let (a, b, c) = (typed::<A>(a)?, typed::<B>(b)?, typed::<C>(c)?);
+    let out = Tensor::empty(&sizes, R::DTYPE)?;
+    let [p, q, r] = [&a, &b, &c].map(|t| steps(t, &sizes));
+    let x = Strided { data: a.reach(), strides: &p };
+    let y = Strided { data: b.reach(), strides: &q };
+    let z = Strided { data: c.reach(), strides: &r };
+    ternary(&sizes, x, y, z, out.data_mut::<R>(), f);
+    finish(out, dtype)
+}
 
 /// Arithmetic of every compute type; integers wrap.
 pub trait Arith: Copy + 'static {
@@ -112,7 +169,7 @@ macro_rules! arith {
         let (a, b) = ($a, $b);
         let dtype = $crate::ops::promote::result_type(&[a, b]);
         $crate::dispatch_compute!(dtype, T =>
-            $crate::kernels::elementwise::zip::<T, T, T>(a, b, dtype, |$x: T, $y: T| $e))
+            $crate::ops::loops::zip::<T, T, T>(a, b, dtype, |$x: T, $y: T| $e))
     }};
 }
 
@@ -122,7 +179,7 @@ macro_rules! float_map {
     ($a:expr, |$x:ident| $e:expr) => {{
         let a = $a;
         let dtype = $crate::ops::promote::float_type(a.dtype());
-        use $crate::kernels::elementwise::map;
+        use $crate::ops::loops::map;
         match dtype.compute() {
             $crate::dtype::DType::Float32 => map::<f32, f32>(a, dtype, |$x: f32| $e),
             $crate::dtype::DType::Float64 => map::<f64, f64>(a, dtype, |$x: f64| $e),
@@ -139,7 +196,7 @@ macro_rules! real_map {
     ($kernel:literal, $a:expr, |$x:ident| $e:expr) => {{
         let a = $a;
         let dtype = $crate::ops::promote::float_type(a.dtype());
-        use $crate::kernels::elementwise::map;
+        use $crate::ops::loops::map;
         match dtype.compute() {
             $crate::dtype::DType::Float32 => { #[allow(dead_code)] type F = f32; map::<f32, f32>(a, dtype, |$x: f32| $e) }
             $crate::dtype::DType::Float64 => { #[allow(dead_code)] type F = f64; map::<f64, f64>(a, dtype, |$x: f64| $e) }
@@ -154,7 +211,7 @@ macro_rules! real_zip {
     ($kernel:literal, $a:expr, $b:expr, |$x:ident, $y:ident| $e:expr) => {{
         let (a, b) = ($a, $b);
         let dtype = $crate::ops::promote::float_type($crate::ops::promote::result_type(&[a, b]));
-        use $crate::kernels::elementwise::zip;
+        use $crate::ops::loops::zip;
         match dtype.compute() {
             $crate::dtype::DType::Float32 => { #[allow(dead_code)] type F = f32; zip::<f32, f32, f32>(a, b, dtype, |$x: f32, $y: f32| $e) }
             $crate::dtype::DType::Float64 => { #[allow(dead_code)] type F = f64; zip::<f64, f64, f64>(a, b, dtype, |$x: f64, $y: f64| $e) }

@@ -34,6 +34,7 @@ pub mod prelude {
     pub use super::linear::LinearOps;
     pub use super::masks::MaskOps;
     pub use super::pick::PickOps;
+    pub use super::loops::{map, zip, zip3};
     pub use super::reduce::ReduceOps;
     pub use super::replace::ReplaceOps;
     pub use super::scatter::ScatterOps;
@@ -42,7 +43,6 @@ pub mod prelude {
     pub use super::promote::{float_type, result_type};
     pub use crate::dtype::{Convert, DType, Element};
     pub use crate::error::{Error, Result};
-    pub use crate::kernels::elementwise::{map, zip, zip3};
     pub use crate::layout::{broadcast, wrap_dim, Dims, Layout};
     pub use crate::tensor::{Scalar, Tensor};
     pub use crate::value::{AsTensor, Floats, MaybeDims, Operand, Receiver, Value};
