@@ -2,7 +2,10 @@
 
 use crate::dtype::DType;
 use crate::error::Result;
+use crate::ops::{join::cat_of, views::ViewOps};
+use crate::state::default_dtype;
 use crate::tensor::{Scalar, Tensor};
+use num_complex::Complex;
 use std::cell::Cell;
 
 /// What `torch.set_printoptions` sets.
@@ -40,18 +43,18 @@ pub fn set_options(options: Options) {
     OPTIONS.set(options);
 }
 
-/// How the elements of one tensor are written.
+/// How the numbers of one tensor, or of one part of its complex numbers, are written.
 struct Style {
     integers: bool,
     scientific: bool,
     width: usize,
-    options: Options,
+    precision: usize,
 }
 
-/// `{:.p e}` as C writes it: at least two digits of exponent, with its sign.
+/// Scientific notation as C writes it: a sign and at least two digits in the exponent.
 fn scientific(x: f64, precision: usize) -> String {
     if !x.is_finite() {
-        return plain(x, precision);
+        return fixed(x, precision);
     }
     let s = format!("{x:.precision$e}");
     let (mantissa, exponent) = s.split_once('e').unwrap_or((&s, "0"));
@@ -59,7 +62,7 @@ fn scientific(x: f64, precision: usize) -> String {
     format!("{mantissa}e{}{:02}", if e < 0 { '-' } else { '+' }, e.abs())
 }
 
-fn plain(x: f64, precision: usize) -> String {
+fn fixed(x: f64, precision: usize) -> String {
     if x.is_nan() {
         "nan".into()
     } else if x.is_infinite() {
@@ -70,191 +73,181 @@ fn plain(x: f64, precision: usize) -> String {
 }
 
 impl Style {
-    fn new(values: &[f64], floating: bool, options: Options) -> Style {
-        let mut style = Style { integers: !floating, scientific: false, width: 1, options };
-        if !floating {
-            style.width = values.iter().map(|x| format!("{x}").len()).max().unwrap_or(1);
-            return style;
-        }
-        let shown: Vec<f64> = values.iter().copied().filter(|x| x.is_finite() && *x != 0.0).collect();
+    /// Zeros and what is not finite have no say: they may even be wider than the column.
+    fn new(values: impl Iterator<Item = f64>, options: Options) -> Style {
+        let mut style = Style { integers: true, scientific: false, width: 1, precision: options.precision };
+        let shown: Vec<f64> = values.filter(|x| x.is_finite() && *x != 0.0).collect();
         if shown.is_empty() {
-            // Nothing to measure: only the widest of nan, inf and zero.
-            style.integers = true;
-            style.width = values.iter().map(|x| style.write(*x).len()).max().unwrap_or(1).max(1);
-            style.scientific = options.sci_mode.unwrap_or(false);
             return style;
         }
         let sizes = shown.iter().map(|x| x.abs());
         let (max, min) = (sizes.clone().fold(0.0, f64::max), sizes.fold(f64::INFINITY, f64::min));
         style.integers = shown.iter().all(|x| *x == x.ceil());
-        style.scientific = options.sci_mode.unwrap_or(if style.integers {
-            max / min > 1000.0 || max > 1e8
-        } else {
-            max / min > 1000.0 || max > 1e8 || min < 1e-4
-        });
+        style.scientific = options.sci_mode.unwrap_or(max / min > 1000.0 || max > 1e8 || min < 1e-4);
         style.width = shown.iter().map(|x| style.write(*x).len()).max().unwrap_or(1);
-        style.width = style.width.max(values.iter().filter(|x| !x.is_finite()).map(|x| plain(*x, 0).len()).max().unwrap_or(0));
         style
     }
 
     fn write(&self, x: f64) -> String {
         if self.scientific {
-            scientific(x, self.options.precision)
+            scientific(x, self.precision)
         } else if self.integers {
-            let s = plain(x, 0);
+            let s = fixed(x, 0);
             if x.is_finite() { s + "." } else { s }
         } else {
-            plain(x, self.options.precision)
+            fixed(x, self.precision)
         }
-    }
-
-    fn pad(&self, s: &str) -> String {
-        format!("{s:>width$}", width = self.width)
     }
 }
 
-/// How one element is written: real parts, imaginary parts, or words.
+/// How one element is written.
 enum Writer {
+    /// Integers and truth values, of this width.
     Words(usize),
     Float(Style),
+    /// Real and imaginary part.
     Complex(Style, Style),
 }
 
 impl Writer {
+    fn new(values: &[Scalar], dtype: DType, options: Options) -> Writer {
+        let part = |f: fn(Complex<f64>) -> f64| Style::new(values.iter().map(|x| f(x.to())), options);
+        if dtype.is_complex() {
+            Writer::Complex(part(|z| z.re), part(|z| z.im))
+        } else if dtype.is_floating_point() {
+            Writer::Float(part(|z| z.re))
+        } else {
+            Writer::Words(values.iter().map(|x| word(*x).len()).max().unwrap_or(1))
+        }
+    }
+
     fn width(&self) -> usize {
         match self {
             Writer::Words(w) => *w,
             Writer::Float(s) => s.width,
-            Writer::Complex(a, b) => a.width + b.width + 1,
+            Writer::Complex(re, im) => re.width + im.width + 1,
         }
     }
 
     fn write(&self, x: Scalar) -> String {
-        match (self, x) {
-            (Writer::Words(w), Scalar::Bool(b)) => format!("{:>w$}", if b { "True" } else { "False" }),
-            (Writer::Words(w), Scalar::Int(i)) => format!("{i:>w$}"),
-            (Writer::Complex(a, b), Scalar::Complex(z)) => {
-                let re = a.pad(&a.write(z.re));
-                let im = b.write(z.im) + "j";
-                let im = format!("{im:>width$}", width = b.width + 1);
-                if im.trim_start().starts_with('-') { re + im.trim_start() } else { re + "+" + im.trim_start() }
+        match self {
+            Writer::Words(w) => format!("{:>w$}", word(x)),
+            Writer::Float(s) => format!("{:>w$}", s.write(x.to_f64()), w = s.width),
+            Writer::Complex(re, im) => {
+                let z: Complex<f64> = x.to();
+                let imaginary = im.write(z.im);
+                let plus = if imaginary.starts_with('-') { "" } else { "+" };
+                format!("{:>w$}{plus}{imaginary}j", re.write(z.re), w = re.width)
             }
-            (Writer::Float(s), x) => s.pad(&s.write(x.to_f64())),
-            (Writer::Words(w), x) => format!("{:>w$}", x.to_f64()),
-            (Writer::Complex(a, _), x) => a.pad(&a.write(x.to_f64())),
         }
     }
 }
 
-/// The part of a tensor that a summary shows.
-fn edges(sizes: &[i64], at: usize, flat: usize, edge: usize, summarise: bool, out: &mut Vec<usize>) {
-    if at == sizes.len() {
-        return out.push(flat);
-    }
-    let n = sizes[at] as usize;
-    for i in 0..n {
-        if !summarise || n <= 2 * edge || i < edge || i >= n - edge {
-            edges(sizes, at + 1, flat * n + i, edge, summarise, out);
-        }
+fn word(x: Scalar) -> String {
+    match x {
+        Scalar::Bool(b) => if b { "True" } else { "False" }.to_string(),
+        other => other.to::<i64>().to_string(),
     }
 }
 
-struct Page<'a> {
-    sizes: &'a [i64],
-    values: &'a [Scalar],
+/// The ends of every dimension that is too long to be shown.
+fn summary(t: &Tensor, edge: i64) -> Result {
+    let mut out = t.detached();
+    for d in 0..t.ndim() {
+        let n = t.sizes()[d];
+        if n > 2 * edge {
+            let ends = vec![out.narrow(d as i64, 0i64, edge)?, out.narrow(d as i64, n - edge, edge)?];
+            out = cat_of(ends, d as i64)?;
+        }
+    }
+    Ok(out)
+}
+
+/// The elements to be shown and how.
+struct Page {
+    sizes: Vec<usize>,
+    /// The dimensions of which only `edgeitems` at each end are shown.
+    cut: Vec<bool>,
+    values: Vec<Scalar>,
     writer: Writer,
     options: Options,
-    summarise: bool,
 }
 
-impl Page<'_> {
-    fn rows(&self, dim: usize, flat: usize, indent: usize) -> String {
-        let Some(&n) = self.sizes.get(dim) else { return self.writer.write(self.values[flat]) };
-        let (n, edge) = (n as usize, self.options.edgeitems);
-        let cut = self.summarise && n > 2 * edge;
-        let shown: Vec<Option<usize>> = if cut {
-            (0..edge).map(Some).chain([None]).chain((n - edge..n).map(Some)).collect()
-        } else {
-            (0..n).map(Some).collect()
-        };
-        if dim + 1 == self.sizes.len() {
-            let per_line = ((self.options.linewidth.saturating_sub(indent)) / (self.writer.width() + 2)).max(1);
-            let words: Vec<String> = shown.iter().map(|i| match i {
-                Some(i) => self.writer.write(self.values[flat * n + i]),
-                None => " ...".into(),
-            }).collect();
-            let lines: Vec<String> = words.chunks(per_line).map(|c| c.join(", ")).collect();
-            return format!("[{}]", lines.join(&format!(",\n{}", " ".repeat(indent + 1))));
-        }
-        let parts: Vec<String> = shown.iter().map(|i| match i {
-            Some(i) => self.rows(dim + 1, flat * n + i, indent + 1),
-            None => "...".into(),
-        }).collect();
-        let gap = format!(",{}{}", "\n".repeat(self.sizes.len() - dim - 1), " ".repeat(indent + 1));
-        format!("[{}]", parts.join(&gap))
+impl Page {
+    fn new(t: &Tensor, options: Options) -> Result<Page> {
+        let edge = options.edgeitems as i64;
+        let summarise = t.numel() > options.threshold;
+        let cut = t.sizes().iter().map(|n| summarise && *n > 2 * edge).collect();
+        let shown = if summarise { summary(t, edge)? } else { t.detached() };
+        let mut values = Vec::with_capacity(shown.numel());
+        shown.for_each_value(|x| values.push(x));
+        let writer = Writer::new(&values, t.dtype(), options);
+        Ok(Page { sizes: shown.sizes().iter().map(|n| *n as usize).collect(), cut, values, writer, options })
     }
+
+    /// What stands in the brackets of the part of dimension `dim` that has this number.
+    fn rows(&self, dim: usize, part: usize, indent: usize) -> String {
+        let Some(&n) = self.sizes.get(dim) else { return self.writer.write(self.values[part]) };
+        let last = dim + 1 == self.sizes.len();
+        let mut items: Vec<String> =
+            (part * n..(part + 1) * n).map(|i| self.rows(dim + 1, i, indent + 1)).collect();
+        if self.cut[dim] {
+            let dots = if last && n > 0 { " ..." } else { "..." };
+            items.insert(self.options.edgeitems, dots.into());
+        }
+        let margin = " ".repeat(indent + 1);
+        if last {
+            let room = self.options.linewidth.saturating_sub(indent) / (self.writer.width() + 2);
+            let lines: Vec<String> = items.chunks(room.max(1)).map(|line| line.join(", ")).collect();
+            format!("[{}]", lines.join(&format!(",\n{margin}")))
+        } else {
+            let breaks = "\n".repeat(self.sizes.len() - dim - 1);
+            format!("[{}]", items.join(&format!(",{breaks}{margin}")))
+        }
+    }
+}
+
+/// What follows the elements: sizes, dtype, history.
+fn suffixes(t: &Tensor, options: Options) -> Vec<String> {
+    let mut out = Vec::new();
+    let (dtype, default) = (t.dtype(), default_dtype());
+    let empty = t.numel() == 0;
+    if if empty { t.ndim() != 1 } else { options.edgeitems == 0 } {
+        let sizes: Vec<String> = t.sizes().iter().map(i64::to_string).collect();
+        out.push(format!("size=({}{})", sizes.join(", "), if sizes.len() == 1 { "," } else { "" }));
+    }
+    // Without elements nothing tells integers and complex numbers from floats.
+    let implied = matches!(dtype, DType::Int64 | DType::Bool) || dtype == default.to_complex();
+    if dtype != default && (empty || !implied) {
+        out.push(format!("dtype=torch.{}", dtype.name()));
+    }
+    if let Some((node, _)) = t.grad_fn() {
+        out.push(format!("grad_fn=<{}>", node.name()));
+    } else if t.requires_grad() {
+        out.push("requires_grad=True".into());
+    }
+    out
 }
 
 /// `repr(tensor)`.
 pub fn repr(t: &Tensor) -> Result<String> {
     let options = options();
-    let dtype = t.dtype();
-    let prefix = "tensor(";
-    let indent = prefix.len();
-    let mut suffixes = Vec::new();
-    let default = matches!(dtype, DType::Int64 | DType::Bool)
-        || dtype == crate::state::default_dtype()
-        || dtype == crate::state::default_dtype().to_complex();
-    let body = if t.numel() == 0 {
-        if t.ndim() != 1 {
-            suffixes.push(format!("size=({}{})", t.sizes().iter().map(i64::to_string).collect::<Vec<_>>().join(", "), if t.ndim() == 1 { "," } else { "" }));
-        }
-        if dtype != crate::state::default_dtype() {
-            suffixes.push(format!("dtype=torch.{}", dtype.name()));
-        }
-        "[]".to_string()
+    let mut out = "tensor(".to_string();
+    let indent = out.len();
+    if t.numel() == 0 {
+        out += "[]";
     } else {
-        if !default {
-            suffixes.push(format!("dtype=torch.{}", dtype.name()));
-        }
-        let mut values = Vec::with_capacity(t.numel());
-        t.for_each_value(|x| values.push(x));
-        let summarise = t.numel() > options.threshold;
-        let mut shown = Vec::new();
-        edges(t.sizes(), 0, 0, options.edgeitems, summarise, &mut shown);
-        let writer = if dtype.is_complex() {
-            let parts = |f: fn(num_complex::Complex<f64>) -> f64| -> Vec<f64> { shown.iter().map(|&i| f(values[i].to())).collect() };
-            let (mut a, mut b) = (Style::new(&parts(|z| z.re), true, options), Style::new(&parts(|z| z.im), true, options));
-            if a.integers != b.integers || a.scientific != b.scientific {
-                let both = a.scientific || b.scientific;
-                (a.scientific, b.scientific) = (both, both);
-            }
-            Writer::Complex(a, b)
-        } else if dtype.is_floating_point() {
-            Writer::Float(Style::new(&shown.iter().map(|&i| values[i].to_f64()).collect::<Vec<_>>(), true, options))
-        } else {
-            Writer::Words(shown.iter().map(|&i| match values[i] {
-                Scalar::Bool(b) => if b { 4 } else { 5 },
-                Scalar::Int(i) => i.to_string().len(),
-                _ => 1,
-            }).max().unwrap_or(1))
-        };
-        Page { sizes: t.sizes(), values: &values, writer, options, summarise }.rows(0, 0, indent)
-    };
-    if let Some((node, _)) = t.grad_fn() {
-        suffixes.push(format!("grad_fn=<{}>", node.name()));
-    } else if t.requires_grad() {
-        suffixes.push("requires_grad=True".into());
+        out += &Page::new(t, options)?.rows(0, 0, indent);
     }
-    let mut out = prefix.to_string() + &body;
-    let mut last = out.len() - out.rfind('\n').map_or(0, |i| i + 1);
-    for s in suffixes {
-        if last + s.len() + 2 > options.linewidth {
-            out += &format!(",\n{}{s}", " ".repeat(indent));
-            last = indent + s.len();
+    // PyTorch counts two characters more than there are.
+    let mut column = out.len() - out.rfind('\n').map_or(0, |i| i + 1) + 2;
+    for suffix in suffixes(t, options) {
+        if column + suffix.len() + 2 > options.linewidth {
+            out += &format!(",\n{}{suffix}", " ".repeat(indent));
+            column = indent + suffix.len();
         } else {
-            out += &format!(", {s}");
-            last += s.len() + 2;
+            out += &format!(", {suffix}");
+            column += suffix.len() + 2;
         }
     }
     Ok(out + ")")
