@@ -8,7 +8,7 @@ import { Tensor } from './tensor.js';
 /** Name, Rust type, default, keyword only. */
 export type Param = readonly [string, string, unknown, boolean];
 /** One entry of the op table. */
-export interface Entry { name: string; params: readonly Param[]; marks: readonly string[] }
+export interface Entry { names: readonly string[]; params: readonly Param[]; returns: readonly string[]; marks: readonly string[] }
 
 const NONE = 0, TENSOR = 1, FLOAT = 2, INT = 3, BOOL = 4, INTS = 5, TENSORS = 6, STR = 7, DTYPE = 8, COMPLEX = 9;
 
@@ -201,8 +201,7 @@ function bind(entry: Entry, args: readonly unknown[]): unknown[] | string {
 
 const OVERLOADS = new Map<string, number[]>();
 TABLE.forEach((entry, i) => {
-  const name = entry.name.startsWith('nn.') ? entry.name : entry.name.split('.')[0]!;
-  OVERLOADS.set(name, [...(OVERLOADS.get(name) ?? []), i]);
+  for (const name of entry.names) OVERLOADS.set(name, [...(OVERLOADS.get(name) ?? []), i]);
 });
 
 if (door.table_hash() >>> 0 !== TABLE_HASH) {
@@ -217,9 +216,8 @@ export function run(index: number, values: readonly unknown[], inPlace = false):
   check(door.call(index, values.length, inPlace));
   if (inPlace) return values[0];
   const out = result();
-  const fields = TABLE[index]!.marks;
-  if (Array.isArray(out) && fields.includes('values_indices')) return Object.assign(out, { values: out[0], indices: out[1] });
-  if (Array.isArray(out) && fields.includes('min_max')) return Object.assign(out, { min: out[0], max: out[1] });
+  const fields = TABLE[index]!.returns;
+  if (Array.isArray(out)) Object.assign(out, Object.fromEntries(fields.map((f, i) => [f, out[i]])));
   return out;
 }
 

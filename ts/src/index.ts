@@ -10,7 +10,7 @@ export * from './errors.js';
 export * from './generated.js';
 export { var_ as var };
 export { keep } from './memory.js';
-export { tensor, Tensor, tidy, Slice } from './tensor.js';
+export { frombuffer, tensor, Tensor, tidy, Slice } from './tensor.js';
 export type { Index, Int, Num, TensorLike } from './tensor.js';
 export * as nn from './nn.js';
 export * as optim from './optim.js';

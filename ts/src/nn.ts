@@ -1,6 +1,6 @@
 /** `torch.nn`: modules that can be called, and their functional forms. */
 import { invoke } from './call.js';
-import { functional as table, rand } from './generated.js';
+import { nn_functional as table, rand } from './generated.js';
 import { door } from '#wasm';
 import { keep } from './memory.js';
 import { Tensor, tidy } from './tensor.js';

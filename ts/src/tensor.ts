@@ -8,6 +8,8 @@ import { free, scoped, track, type Cell } from './memory.js';
 
 /** Python's float, int or bool. */
 export type Num = number | bigint | boolean;
+/** Python's complex. */
+export interface Complex { re: number; im: number }
 /** Sizes, dims, indices, counts. */
 export type Int = number | bigint;
 /** What an op takes for a tensor. */
@@ -141,6 +143,11 @@ export class Tensor {
   /** A copy of the elements, row-major, in the typed array of the dtype. */
   numpy(): TypedArray { return typed(this); }
 
+  /** The elements, row-major, as raw bytes. */
+  tobytes(): Uint8Array {
+    const row = this.is_contiguous() ? this : this.detach().contiguous();
+    return new Uint8Array(wasm.memory.buffer, check(door.address(row.handle)) >>> 0, this.nbytes).slice();
+  }
   /** Another dtype; the tensor itself if it has that already. */
   to(dtype: DType | string | { dtype?: DType }): Tensor {
     const d = dtype instanceof DType ? dtype : typeof dtype === 'object' ? dtype.dtype : undefined;
@@ -249,6 +256,12 @@ export function fromTyped(data: TypedArray, shape: readonly number[], dtype: DTy
 const TYPED: [Function, number][] = [[Uint8Array, 1], [Int8Array, 2], [Int16Array, 3], [Int32Array, 4],
   [BigInt64Array, 5], [Float32Array, 8], [Float64Array, 9]];
 
+/** A tensor of one dimension from raw little-endian bytes. */
+export function frombuffer(buffer: ArrayBufferView, { dtype }: { dtype: DType }): Tensor {
+  const t = create([buffer.byteLength / dtype.itemsize], dtype);
+  new Uint8Array(wasm.memory.buffer, check(door.address(t.handle)) >>> 0, buffer.byteLength).set(new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength));
+  return t;
+}
 /** A number in a dtype. */
 export function scalarLike(value: Num, dtype: DType): Tensor { return tensor(value, { dtype }); }
 
@@ -352,13 +365,14 @@ export function tidy<T>(fn: () => T): T { return scoped(fn, isTensor); }
 
 // The methods of the op table: `where` and friends take the tensor where PyTorch does.
 for (const entry of TABLE) {
-  if (entry.name.startsWith('nn.') || !['Tensor', 'Operand', 'AsTensor'].includes(entry.params[0]?.[1] ?? '') || entry.marks.includes('create')) continue;
-  const name = entry.name.split('.')[0]!;
-  const define = (key: string, value: unknown): void => {
-    if (!(key in Tensor.prototype)) Object.defineProperty(Tensor.prototype, key, { value, writable: true, configurable: true });
-  };
-  define(name, function (this: Tensor, ...args: unknown[]) { return invoke(name, [this, ...args]); });
-  if (entry.marks.includes('inplace')) {
-    define(`${name}_`, function (this: Tensor, ...args: unknown[]) { return invoke(name, [this, ...args], true); });
+  if (entry.names[0]!.includes('.') || !['Tensor', 'Operand', 'AsTensor'].includes(entry.params[0]?.[1] ?? '') || entry.marks.includes('create')) continue;
+  for (const name of entry.names) {
+    const define = (key: string, value: unknown): void => {
+      if (!(key in Tensor.prototype)) Object.defineProperty(Tensor.prototype, key, { value, writable: true, configurable: true });
+    };
+    define(name, function (this: Tensor, ...args: unknown[]) { return invoke(name, [this, ...args]); });
+    if (entry.marks.includes('inplace')) {
+      define(`${name}_`, function (this: Tensor, ...args: unknown[]) { return invoke(name, [this, ...args], true); });
+    }
   }
 }
