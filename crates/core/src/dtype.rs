@@ -161,7 +161,7 @@ pub fn can_cast(from: DType, to: DType) -> bool {
 }
 
 /// A Rust type that elements are stored in.
-pub trait Element: Copy + 'static {
+pub trait Element: Copy + Default + 'static {
     /// The dtype it stores.
     const DTYPE: DType;
 }

@@ -1,9 +1,20 @@
-//! Loops along dimensions: rows reduced to a number, rows turned into rows.
+//! Loops along dimensions: elements folded to one number, rows turned into rows. Long folds split
+//! in halves (pairwise summation: Higham, "The Accuracy of Floating Point Summation", 1993), so
+//! that rounding errors grow with the logarithm of the length.
 
 use crate::dtype::{DType, Element};
 use crate::error::Result;
-use crate::layout::Dims;
+use crate::layout::{Dims, Loop};
 use crate::tensor::Tensor;
+
+/// Elements of a line that are folded in one go; longer lines are halved.
+const LINE: usize = 1024;
+/// Rows that are folded column by column in one go.
+const ROWS: usize = 64;
+/// Columns that are folded at once, so that their partial results stay in the cache.
+const COLUMNS: usize = 512;
+/// Independent partial results of a contiguous line: enough for LLVM to fill vectors.
+const PARTS: usize = 16;
 
 /// The sizes after reducing `dims`.
 pub fn reduced_sizes(sizes: &[i64], dims: &[usize], keepdim: bool) -> Dims {
@@ -18,8 +29,342 @@ pub fn reduced_sizes(sizes: &[i64], dims: &[usize], keepdim: bool) -> Dims {
     out
 }
 
-/// The tensor with `dims` moved last, row-major in `T`; and the length of a row.
-fn rows_of<T: Element>(t: &Tensor, dims: &[usize]) -> Result<(Tensor, usize)> {
+/// The tensor in the type it is computed in, with whatever strides it has.
+fn typed<T: Element>(t: &Tensor) -> Result {
+    if t.dtype() == T::DTYPE { Ok(t.clone()) } else { t.copied(T::DTYPE) }
+}
+
+fn finish(out: Tensor, dtype: DType) -> Result {
+    if out.dtype() == dtype { Ok(out) } else { out.copied(dtype) }
+}
+
+/// A fold: where each result starts (an identity of `join`), how it takes an element in (with its
+/// place along the reduced dimensions), and how two partial results become one.
+struct Fold<I, S, J> {
+    init: I,
+    step: S,
+    join: J,
+}
+
+impl<I, S, J> Fold<I, S, J> {
+    /// A contiguous line.
+    #[inline(always)]
+    fn slice<T: Copy, A: Copy>(&self, x: &[T], first: usize, init: A) -> A
+    where
+        S: Fn(A, T, usize) -> A,
+        J: Fn(A, A) -> A,
+    {
+        let (step, join) = (&self.step, &self.join);
+        let chunks = x.chunks_exact(PARTS);
+        let tail = first + x.len() - chunks.remainder().len();
+        let rest = chunks.remainder().iter().enumerate().fold(init, |acc, (i, v)| step(acc, *v, tail + i));
+        if x.len() < PARTS {
+            return rest;
+        }
+        let mut part = [init; PARTS];
+        for (k, c) in chunks.enumerate() {
+            for i in 0..PARTS {
+                part[i] = step(part[i], c[i], first + k * PARTS + i);
+            }
+        }
+        let mut width = PARTS / 2;
+        while width > 0 {
+            for i in 0..width {
+                part[i] = join(part[i], part[i + width]);
+            }
+            width /= 2;
+        }
+        join(part[0], rest)
+    }
+
+    /// # Safety
+    /// `len` elements must be readable from `ptr`, `stride` apart.
+    unsafe fn line<T: Copy, A: Copy>(&self, ptr: *const T, len: usize, stride: i64, first: usize, init: A) -> A
+    where
+        S: Fn(A, T, usize) -> A,
+        J: Fn(A, A) -> A,
+    {
+        if len > LINE {
+            let half = len / 2 / PARTS * PARTS;
+            // SAFETY: both halves lie inside the line.
+            return unsafe {
+                let a = self.line(ptr, half, stride, first, init);
+                let rest = ptr.offset(half as isize * stride as isize);
+                (self.join)(a, self.line(rest, len - half, stride, first + half, init))
+            };
+        }
+        if stride == 1 {
+            // SAFETY: contiguous by its stride.
+            return self.slice(unsafe { std::slice::from_raw_parts(ptr, len) }, first, init);
+        }
+        let mut acc = init;
+        for i in 0..len {
+            // SAFETY: inside the line.
+            acc = (self.step)(acc, unsafe { *ptr.offset(i as isize * stride as isize) }, first + i);
+        }
+        acc
+    }
+
+    /// Several lines of `len` elements, which start at `starts`.
+    ///
+    /// # Safety
+    /// Every line must be readable.
+    unsafe fn lines<T: Copy, A: Copy>(
+        &self, ptr: *const T, starts: &[i64], len: usize, stride: i64, first: usize, init: A,
+    ) -> A
+    where
+        S: Fn(A, T, usize) -> A,
+        J: Fn(A, A) -> A,
+    {
+        match starts {
+            [] => init,
+            // SAFETY: the caller's promise.
+            [at] => unsafe { self.line(ptr.offset(*at as isize), len, stride, first, init) },
+            _ => {
+                let (a, b) = starts.split_at(starts.len() / 2);
+                // SAFETY: as above.
+                unsafe {
+                    let x = self.lines(ptr, a, len, stride, first, init);
+                    (self.join)(x, self.lines(ptr, b, len, stride, first + a.len() * len, init))
+                }
+            }
+        }
+    }
+
+    /// Neighbouring results at once: rows at `starts` are folded into `acc`, whose first result is
+    /// number `out`.
+    ///
+    /// # Safety
+    /// Every row must be readable, its elements `stride` apart.
+    unsafe fn columns<T: Copy, A: Copy>(
+        &self, ptr: *const T, stride: i64, starts: &[i64], first: usize, out: usize, acc: &mut [A],
+    ) where
+        I: Fn(usize) -> A,
+        S: Fn(A, T, usize) -> A,
+        J: Fn(A, A) -> A,
+    {
+        if starts.len() > ROWS {
+            let (a, b) = starts.split_at(starts.len() / 2);
+            let mut other: Vec<A> = (0..acc.len()).map(|j| (self.init)(out + j)).collect();
+            // SAFETY: the caller's promise.
+            unsafe {
+                self.columns(ptr, stride, a, first, out, acc);
+                self.columns(ptr, stride, b, first + a.len(), out, &mut other);
+            }
+            for (x, y) in acc.iter_mut().zip(other) {
+                *x = (self.join)(*x, y);
+            }
+            return;
+        }
+        for (r, at) in starts.iter().enumerate() {
+            // SAFETY: as above.
+            unsafe {
+                let row = ptr.offset(*at as isize);
+                if stride == 1 {
+                    let line = std::slice::from_raw_parts(row, acc.len());
+                    for (x, v) in acc.iter_mut().zip(line) {
+                        *x = (self.step)(*x, *v, first + r);
+                    }
+                } else {
+                    for (j, x) in acc.iter_mut().enumerate() {
+                        *x = (self.step)(*x, *row.offset(j as isize * stride as isize), first + r);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Every result, in order, to `emit`. `free` lets the elements come in any order.
+    fn run<T: Element, A: Copy>(&self, t: &Tensor, dims: &[usize], free: bool, mut emit: impl FnMut(A))
+    where
+        I: Fn(usize) -> A,
+        S: Fn(A, T, usize) -> A,
+        J: Fn(A, A) -> A,
+    {
+        let ptr = t.ptr::<T>().cast_const();
+        let mut order: Vec<usize> = dims.to_vec();
+        order.sort_unstable();
+        if free {
+            order.sort_by_key(|&d| std::cmp::Reverse(t.strides()[d].abs()));
+        }
+        let kept: Vec<usize> = (0..t.ndim()).filter(|d| !dims.contains(d)).collect();
+        let (kept, inner) = (loop_over(t, &kept), loop_over(t, &order));
+        let last = |l: &Loop<1>| l.sizes.last().map(|n| (*n as usize, l.strides[l.strides.len() - 1][0]));
+        let (width, step) = last(&kept).unwrap_or((1, 0));
+        let (len, stride) = last(&inner).unwrap_or((1, 0));
+        let mut out = 0;
+        if width >= 4 && len > 1 && step.abs() < stride.abs() {
+            let rows = offsets(&inner, 0);
+            let mut acc = Vec::with_capacity(COLUMNS.min(width));
+            for base in offsets(&kept, 1) {
+                for at in (0..width).step_by(COLUMNS) {
+                    acc.clear();
+                    acc.extend((0..COLUMNS.min(width - at)).map(|j| (self.init)(out + j)));
+                    // SAFETY: the offsets come from the layout.
+                    unsafe {
+                        let from = ptr.offset((base + at as i64 * step) as isize);
+                        self.columns(from, step, &rows, 0, out, &mut acc);
+                    }
+                    out += acc.len();
+                    acc.iter().for_each(|a| emit(*a));
+                }
+            }
+            return;
+        }
+        let starts = offsets(&inner, 1);
+        kept.runs(|n, at, step| {
+            for k in 0..n as i64 {
+                // SAFETY: the offsets come from the layout.
+                emit(unsafe {
+                    let from = ptr.offset((at[0] + k * step[0]) as isize);
+                    self.lines(from, &starts, len, stride, 0, (self.init)(out))
+                });
+                out += 1;
+            }
+        });
+    }
+}
+
+/// The loop over some dimensions of a tensor.
+fn loop_over(t: &Tensor, dims: &[usize]) -> Loop<1> {
+    let sizes: Dims = dims.iter().map(|&d| t.sizes()[d]).collect();
+    let strides: Dims = dims.iter().map(|&d| t.strides()[d]).collect();
+    Loop::new(&sizes, [&strides])
+}
+
+/// The offsets that a loop visits, without its `inner` innermost dimensions.
+fn offsets(l: &Loop<1>, inner: usize) -> Vec<i64> {
+    if l.sizes.contains(&0) {
+        return Vec::new();
+    }
+    let mut out = vec![0];
+    for (n, s) in l.sizes.iter().zip(&l.strides).take(l.sizes.len().saturating_sub(inner)) {
+        out = out.iter().flat_map(|at| (0..*n).map(move |i| at + i * s[0])).collect();
+    }
+    out
+}
+
+/// Folds the elements along `dims` in any order; `init` is an identity of `join`.
+pub fn fold<T: Element, A: Copy, R: Element>(
+    t: &Tensor, dims: &[usize], keepdim: bool, dtype: DType,
+    init: A, step: impl Fn(A, T) -> A, join: impl Fn(A, A) -> A, last: impl Fn(A) -> R,
+) -> Result {
+    fold_from(t, dims, keepdim, dtype, |_| init, step, join, last)
+}
+
+/// As `fold`, each result with a start of its own.
+#[allow(clippy::too_many_arguments)]
+pub fn fold_from<T: Element, A: Copy, R: Element>(
+    t: &Tensor, dims: &[usize], keepdim: bool, dtype: DType,
+    init: impl Fn(usize) -> A, step: impl Fn(A, T) -> A, join: impl Fn(A, A) -> A, last: impl Fn(A) -> R,
+) -> Result {
+    let source = typed::<T>(t)?;
+    let out = Tensor::empty(&reduced_sizes(t.sizes(), dims, keepdim), R::DTYPE)?;
+    let mut to = out.data_mut::<R>().iter_mut();
+    let fold = Fold { init, step: |a, x, _| step(a, x), join };
+    fold.run(&source, dims, true, |a| {
+        if let Some(d) = to.next() {
+            *d = last(a);
+        }
+    });
+    finish(out, dtype)
+}
+
+/// Where along `dims`, in row-major order, the element is that `beats` all others, the first of
+/// equals; and the element itself.
+pub fn find<T: Element>(
+    t: &Tensor, dims: &[usize], keepdim: bool, dtype: DType, beats: impl Fn(T, T) -> bool,
+) -> Result<(Tensor, Tensor)> {
+    let source = typed::<T>(t)?;
+    let sizes = reduced_sizes(t.sizes(), dims, keepdim);
+    let (values, places) = (Tensor::empty(&sizes, T::DTYPE)?, Tensor::empty(&sizes, DType::Int64)?);
+    let mut to = values.data_mut::<T>().iter_mut().zip(places.data_mut::<i64>());
+    let none = (T::default(), i64::MAX);
+    let fold = Fold {
+        init: |_| none,
+        step: |a: (T, i64), x, i| if a.1 == i64::MAX || beats(x, a.0) { (x, i as i64) } else { a },
+        join: |a: (T, i64), b: (T, i64)| {
+            let second = b.1 != i64::MAX
+                && (a.1 == i64::MAX || beats(b.0, a.0) || (b.1 < a.1 && !beats(a.0, b.0)));
+            if second { b } else { a }
+        },
+    };
+    fold.run(&source, dims, false, |a: (T, i64)| {
+        if let Some((v, i)) = to.next() {
+            (*v, *i) = a;
+        }
+    });
+    Ok((finish(values, dtype)?, places))
+}
+
+/// A fold of one contiguous row.
+pub fn fold_row<T: Copy, A: Copy>(row: &[T], init: A, step: impl Fn(A, T) -> A, join: impl Fn(A, A) -> A) -> A {
+    let fold = Fold { init: (), step: |a, x, _| step(a, x), join };
+    // SAFETY: a slice is readable.
+    unsafe { fold.line(row.as_ptr(), row.len(), 1, 0, init) }
+}
+
+/// `f` turns every row along `dim` into a row of `len` elements; the result is row-major.
+pub fn along<T: Element, R: Element>(
+    t: &Tensor, dim: usize, len: usize, dtype: DType, mut f: impl FnMut(&[T], &mut [R]),
+) -> Result {
+    if t.ndim() == 0 {
+        let out = Tensor::empty(if len == 1 { &[] } else { std::slice::from_ref(&0) }, R::DTYPE)?;
+        f(typed::<T>(t)?.data(), out.data_mut());
+        return finish(out, dtype);
+    }
+    let source = typed::<T>(t)?;
+    let n = t.sizes()[dim] as usize;
+    let mut sizes = t.dims();
+    sizes[dim] = len as i64;
+    let out = Tensor::empty(&sizes, R::DTYPE)?;
+    if dim + 1 == t.ndim() && source.is_contiguous() {
+        if len > 0 {
+            let from = source.data::<T>();
+            for (i, row) in out.data_mut::<R>().chunks_exact_mut(len).enumerate() {
+                f(&from[i * n..(i + 1) * n], row);
+            }
+        }
+        return finish(out, dtype);
+    }
+    // Neighbouring rows are copied together, so that every line of cache that is read is used.
+    const TOGETHER: usize = 16;
+    let mut from = vec![T::default(); TOGETHER * n];
+    let mut to = vec![R::default(); TOGETHER * len];
+    let (src, dst) = (source.ptr::<T>().cast_const(), out.ptr::<R>());
+    let (s, d) = (source.strides()[dim], out.strides()[dim]);
+    let others = |l: &[i64]| -> Dims { (0..l.len()).filter(|k| *k != dim).map(|k| l[k]).collect() };
+    let all = [&others(source.strides())[..], &others(out.strides())];
+    Loop::<2>::new(&others(t.sizes()), all).runs(|count, at, step| {
+        for k in (0..count as i64).step_by(TOGETHER) {
+            let w = TOGETHER.min(count - k as usize);
+            // SAFETY: offsets inside both layouts.
+            unsafe {
+                for i in 0..n {
+                    for j in 0..w {
+                        let place = at[0] + (k + j as i64) * step[0] + i as i64 * s;
+                        from[j * n + i] = *src.offset(place as isize);
+                    }
+                }
+                for j in 0..w {
+                    f(&from[j * n..(j + 1) * n], &mut to[j * len..(j + 1) * len]);
+                }
+                for i in 0..len {
+                    for j in 0..w {
+                        let place = at[1] + (k + j as i64) * step[1] + i as i64 * d;
+                        *dst.offset(place as isize) = to[j * len + i];
+                    }
+                }
+            }
+        }
+    });
+    finish(out, dtype)
+}
+
+/// `f` of every row along `dims`, each laid out in order.
+pub fn rows<T: Element, R: Element>(
+    t: &Tensor, dims: &[usize], keepdim: bool, dtype: DType, f: impl Fn(&[T]) -> R,
+) -> Result {
     let mut order: Vec<usize> = (0..t.ndim()).filter(|d| !dims.contains(d)).collect();
     let mut last: Vec<usize> = dims.to_vec();
     last.sort_unstable();
@@ -29,117 +374,12 @@ fn rows_of<T: Element>(t: &Tensor, dims: &[usize]) -> Result<(Tensor, usize)> {
         layout.sizes[i] = t.sizes()[d];
         layout.strides[i] = t.strides()[d];
     }
-    let len = dims.iter().map(|&d| t.sizes()[d] as usize).product();
-    Ok((t.alias(layout).as_contiguous(T::DTYPE)?, len))
-}
-
-/// `f` of every row along `dims`.
-pub fn rows<T: Element, R: Element>(
-    t: &Tensor, dims: &[usize], keepdim: bool, dtype: DType, f: impl Fn(&[T]) -> R,
-) -> Result {
-    let (source, len) = rows_of::<T>(t, dims)?;
+    let len: usize = dims.iter().map(|&d| t.sizes()[d] as usize).product();
+    let source = t.alias(layout).as_contiguous(T::DTYPE)?;
     let out = Tensor::empty(&reduced_sizes(t.sizes(), dims, keepdim), R::DTYPE)?;
     let data = source.data::<T>();
     for (i, d) in out.data_mut::<R>().iter_mut().enumerate() {
         *d = f(&data[i * len..(i + 1) * len]);
     }
-    if dtype == R::DTYPE { Ok(out) } else { out.copied(dtype) }
-}
-
-/// Two results for every row: a value and where it was found.
-pub fn rows_indexed<T: Element>(
-    t: &Tensor, dims: &[usize], keepdim: bool, dtype: DType, f: impl Fn(&[T]) -> (T, i64),
-) -> Result<(Tensor, Tensor)> {
-    let (source, len) = rows_of::<T>(t, dims)?;
-    let sizes = reduced_sizes(t.sizes(), dims, keepdim);
-    let values = Tensor::empty(&sizes, T::DTYPE)?;
-    let indices = Tensor::empty(&sizes, DType::Int64)?;
-    let data = source.data::<T>();
-    for (i, (v, k)) in values.data_mut::<T>().iter_mut().zip(indices.data_mut::<i64>()).enumerate() {
-        (*v, *k) = f(&data[i * len..(i + 1) * len]);
-    }
-    let values = if dtype == T::DTYPE { values } else { values.copied(dtype)? };
-    Ok((values, indices))
-}
-
-/// The dimension moved back from the end, row-major.
-fn moved_back(t: &Tensor, dim: usize) -> Result {
-    let mut layout = t.layout().clone();
-    let (n, s) = (layout.sizes.pop(), layout.strides.pop());
-    layout.sizes.insert(dim, n.unwrap_or(1));
-    layout.strides.insert(dim, s.unwrap_or(1));
-    t.alias(layout).contiguous_data()
-}
-
-/// `f` turns every row along `dim` into a row of `len` elements.
-pub fn along<T: Element, R: Element>(
-    t: &Tensor, dim: usize, len: usize, dtype: DType, mut f: impl FnMut(&[T], &mut [R]),
-) -> Result {
-    if t.ndim() == 0 {
-        let out = Tensor::empty(&[len as i64], R::DTYPE)?;
-        f(t.as_contiguous(T::DTYPE)?.data(), out.data_mut());
-        let out = if len == 1 { out.alias(crate::layout::Layout::contiguous(&[])) } else { out };
-        return if dtype == R::DTYPE { Ok(out) } else { out.copied(dtype) };
-    }
-    let (source, n) = rows_of::<T>(t, &[dim])?;
-    let mut sizes = source.dims();
-    if let Some(last) = sizes.last_mut() {
-        *last = len as i64;
-    }
-    let out = Tensor::empty(&sizes, R::DTYPE)?;
-    let (from, to) = (source.data::<T>(), out.data_mut::<R>());
-    if len > 0 {
-        for (i, row) in to.chunks_exact_mut(len).enumerate() {
-            f(&from[i * n..(i + 1) * n], row);
-        }
-    }
-    let out = if dtype == R::DTYPE { out } else { out.copied(dtype)? };
-    moved_back(&out, dim)
-}
-
-/// As `along`, with a second row of indices.
-pub fn along_indexed<T: Element>(
-    t: &Tensor, dim: usize, len: usize, dtype: DType, mut f: impl FnMut(&[T], &mut [T], &mut [i64]),
-) -> Result<(Tensor, Tensor)> {
-    let zero_dim = t.ndim() == 0;
-    let t = if zero_dim { t.alias(crate::layout::Layout::contiguous(&[1])) } else { t.clone() };
-    let (source, n) = rows_of::<T>(&t, &[dim])?;
-    let mut sizes = source.dims();
-    if let Some(last) = sizes.last_mut() {
-        *last = len as i64;
-    }
-    let (values, indices) = (Tensor::empty(&sizes, T::DTYPE)?, Tensor::empty(&sizes, DType::Int64)?);
-    let from = source.data::<T>();
-    if len > 0 {
-        let pairs = values.data_mut::<T>().chunks_exact_mut(len).zip(indices.data_mut::<i64>().chunks_exact_mut(len));
-        for (i, (v, k)) in pairs.enumerate() {
-            f(&from[i * n..(i + 1) * n], v, k);
-        }
-    }
-    let values = if dtype == T::DTYPE { values } else { values.copied(dtype)? };
-    let (values, indices) = (moved_back(&values, dim)?, moved_back(&indices, dim)?);
-    if zero_dim && len == 1 {
-        let flat = crate::layout::Layout::contiguous(&[]);
-        return Ok((values.alias(flat.clone()), indices.alias(flat)));
-    }
-    Ok((values, indices))
-}
-
-/// Sums the leading dimensions: `[n, m] -> [m]` for contiguous floats, row by row.
-pub fn sum_leading<T: Element + std::ops::AddAssign + Default>(data: &[T], m: usize, out: &mut [T]) {
-    out.fill(T::default());
-    // Rows in groups, so that a long sum keeps its precision.
-    let group = 64 * m;
-    let mut part = vec![T::default(); m];
-    for rows in data.chunks(group.max(1)) {
-        part.fill(T::default());
-        for row in rows.chunks_exact(m) {
-            for (p, x) in part.iter_mut().zip(row) {
-                *p += *x;
-            }
-        }
-        for (o, p) in out.iter_mut().zip(&part) {
-            *o += *p;
-        }
-    }
+    finish(out, dtype)
 }

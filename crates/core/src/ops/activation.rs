@@ -1,38 +1,6 @@
-//! Activations, softmax and losses.
+//! Activations and losses.
 
-use super::loops::Real;
 use super::prelude::*;
-use crate::kernels::reduce::along;
-
-fn soft<T: Real>(from: &[T], to: &mut [T], log: bool) {
-    let mut m = T::NEG_INF;
-    for x in from {
-        if *x > m || x.is_nan() { m = *x; }
-    }
-    let mut sum = T::nil();
-    for (x, y) in from.iter().zip(to.iter_mut()) {
-        *y = (*x - m).exp();
-        sum += *y;
-    }
-    if log {
-        let shift = sum.ln() + m;
-        for (x, y) in from.iter().zip(to.iter_mut()) { *y = *x - shift; }
-    } else {
-        for y in to.iter_mut() { *y = *y / sum; }
-    }
-}
-
-fn softmax_of(t: &Tensor, dim: i64, dtype: Option<DType>, log: bool) -> Result {
-    let t = match dtype { Some(d) => t.copied(d)?, None => t.clone() };
-    let d = wrap_dim(dim, t.ndim())?;
-    let n = t.sizes().get(d).copied().unwrap_or(1) as usize;
-    let name = if log { "log_softmax_lastdim_kernel_impl" } else { "softmax_lastdim_kernel_impl" };
-    match t.dtype() {
-        DType::Float64 => along::<f64, f64>(&t, d, n, t.dtype(), |a, b| soft(a, b, log)),
-        x if x.is_floating_point() => along::<f32, f32>(&t, d, n, x, |a, b| soft(a, b, log)),
-        x => Err(Error::dtype(name, x)),
-    }
-}
 
 /// Reduces a loss: 0 none, 1 mean, 2 sum.
 fn reduced(t: Result, reduction: &str) -> Result {
@@ -87,12 +55,6 @@ ops! { TABLE, ActivationOps;
         } else { input.mul(std::f64::consts::FRAC_1_SQRT_2)?.erf()?.add(1i64, 1i64)?.mul(&input)?.mul(0.5) } };
     /// `input * sigmoid(input)`.
     fn silu "nn.functional.silu"(input: Tensor) [] compose { input.mul(input.sigmoid()) };
-    /// Exponentials that add up to one along a dimension.
-    fn softmax(input: Tensor, dim: i64; dtype: Option<DType> = "null") [] eval { softmax_of(&input, dim, dtype, false) }
-        d input = |g, out, dim| { let gy = g.mul(&out)?; gy.sub(out.mul(gy.sum_dim([dim], true, ())), 1i64) };
-    /// The logarithm of `softmax`.
-    fn log_softmax(input: Tensor, dim: i64; dtype: Option<DType> = "null") [] eval { softmax_of(&input, dim, dtype, true) }
-        d input = |g, out, dim| g.sub(out.exp()?.mul(g.sum_dim([dim], true, ())), 1i64);
     /// Mean, sum or all of the squared differences.
     fn mse_loss "nn.functional.mse_loss"(input: Tensor, target: Tensor; reduction: String = "'mean'") [] compose { reduced(input.sub(target, 1i64)?.pow_scalar(2i64), &reduction) };
     /// Negative log likelihood: minus the log-probability of the target class.

@@ -8,13 +8,18 @@ pub mod activation;
 pub mod arith;
 pub mod compare;
 pub mod create;
+pub mod cumulative;
+pub mod extremes;
 pub mod join;
 pub mod linear;
 pub mod masks;
+pub mod norms;
 pub mod pick;
 pub mod reduce;
 pub mod replace;
 pub mod scatter;
+pub mod softmax;
+pub mod stats;
 pub mod unary;
 pub mod views;
 
@@ -38,6 +43,11 @@ pub mod prelude {
     pub use super::reduce::ReduceOps;
     pub use super::replace::ReplaceOps;
     pub use super::scatter::ScatterOps;
+    pub use super::cumulative::CumulativeOps;
+    pub use super::extremes::ExtremeOps;
+    pub use super::norms::NormOps;
+    pub use super::softmax::SoftmaxOps;
+    pub use super::stats::StatsOps;
     pub use super::unary::UnaryOps;
     pub use super::views::ViewOps;
     pub use super::promote::{float_type, result_type};
@@ -57,6 +67,11 @@ pub static FAMILIES: &[(&str, &[&Op])] = &[
     ("unary", unary::TABLE),
     ("compare", compare::TABLE),
     ("reduce", reduce::TABLE),
+    ("extremes", extremes::TABLE),
+    ("stats", stats::TABLE),
+    ("norms", norms::TABLE),
+    ("softmax", softmax::TABLE),
+    ("cumulative", cumulative::TABLE),
     ("views", views::TABLE),
     ("join", join::TABLE),
     ("scatter", scatter::TABLE),

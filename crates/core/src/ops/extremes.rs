@@ -1,0 +1,203 @@
+//! The greatest and the least elements: their values, their places, their gradients.
+
+use super::prelude::*;
+use super::reduce::{dim_list, one_dim, reduce_dims, spread};
+use crate::kernels::reduce::{find, fold};
+
+/// Whether `a` beats `b`: NaN beats everything, otherwise the greater or the smaller.
+pub(crate) trait Extreme: Element {
+    /// What every other element beats or equals.
+    fn worst(greater: bool) -> Self;
+    /// See the trait.
+    fn beats(self, other: Self, greater: bool) -> bool;
+}
+impl Extreme for i64 {
+    fn worst(greater: bool) -> i64 {
+        if greater { i64::MIN } else { i64::MAX }
+    }
+    #[inline(always)]
+    fn beats(self, o: Self, greater: bool) -> bool {
+        if greater { self > o } else { self < o }
+    }
+}
+macro_rules! extreme {
+    ($($t:ty),*) => { $(impl Extreme for $t {
+        fn worst(greater: bool) -> $t {
+            if greater { <$t>::NEG_INFINITY } else { <$t>::INFINITY }
+        }
+        #[inline(always)]
+        fn beats(self, o: Self, greater: bool) -> bool {
+            (if greater { self > o } else { self < o }) || (self.is_nan() && !o.is_nan())
+        }
+    })* };
+}
+extreme!(f32, f64);
+
+/// Runs an expression with the type that an ordered dtype is computed in.
+macro_rules! ordered {
+    ($t:expr, $kernel:expr, $T:ident => $e:expr) => {
+        match $t.dtype().compute() {
+            DType::Int64 => { type $T = i64; $e }
+            DType::Float32 => { type $T = f32; $e }
+            DType::Float64 => { type $T = f64; $e }
+            _ => Err(Error::dtype($kernel, $t.dtype())),
+        }
+    };
+}
+pub(crate) use ordered;
+
+/// An extreme of nothing has no value.
+fn check_not_empty(t: &Tensor, dims: &[usize], name: &str) -> Result<()> {
+    match dims.iter().find(|&&d| t.sizes()[d] == 0) {
+        Some(d) => Err(Error::index(format!("{name}: Expected reduction dim {d} to have non-zero size."))),
+        None => Ok(()),
+    }
+}
+
+fn dim_needed(name: &str) -> String {
+    format!("{name}(): Expected reduction dim to be specified for input.numel() == 0.")
+}
+
+/// Errors of a whole tensor without elements go on like this.
+const DIM_HINT: &str = " Specify the reduction dim with the 'dim' argument.";
+
+fn folded<T: Extreme>(t: &Tensor, dims: &[usize], keepdim: bool, greater: bool) -> Result {
+    let pick = |a: T, x: T| if x.beats(a, greater) { x } else { a };
+    fold::<T, T, T>(t, dims, keepdim, t.dtype(), T::worst(greater), pick, pick, |a| a)
+}
+
+fn extreme_dim(t: &Tensor, dim: i64, keepdim: bool, greater: bool) -> Result<Vec<Tensor>> {
+    let name = if greater { "max()" } else { "min()" };
+    let dims = one_dim(dim, t.ndim())?;
+    if t.dtype().is_complex() {
+        return Err(Error::type_error(format!("{name}: does not support complex input")));
+    }
+    check_not_empty(t, &dims, name)?;
+    let (v, i) = ordered!(t, "max_cpu", T => find::<T>(t, &dims, keepdim, t.dtype(), |a, b| a.beats(b, greater)))?;
+    Ok(vec![v, i])
+}
+
+fn extreme_all(t: &Tensor, greater: bool) -> Result {
+    let name = if greater { "max" } else { "min" };
+    if t.numel() == 0 {
+        return Err(Error::runtime(dim_needed(name) + DIM_HINT));
+    }
+    let all: Vec<usize> = (0..t.ndim()).collect();
+    ordered!(t, if greater { "max_all" } else { "min_all" }, T => folded::<T>(t, &all, false, greater))
+}
+
+fn extreme_many(t: &Tensor, dims: &Dims, keepdim: bool, greater: bool) -> Result {
+    let name = if greater { "amax" } else { "amin" };
+    let all = reduce_dims(Some(dims), t.ndim())?;
+    if t.numel() == 0 && dims.is_empty() {
+        return Err(Error::runtime(dim_needed(name) + DIM_HINT));
+    }
+    check_not_empty(t, &all, &format!("{name}()"))?;
+    ordered!(t, if greater { "max_values_cpu" } else { "min_values_cpu" }, T => folded::<T>(t, &all, keepdim, greater))
+}
+
+fn both_extremes(t: &Tensor, dim: Option<i64>, keepdim: bool) -> Result<Vec<Tensor>> {
+    let dims = match dim {
+        None => reduce_dims(None, t.ndim())?,
+        Some(d) => {
+            reduce_dims(None, t.ndim())?;
+            one_dim(d, t.ndim())?
+        }
+    };
+    if t.dtype().is_complex() {
+        return Err(Error::type_error(format!("aminmax not implemented for {}", t.dtype().scalar_type())));
+    }
+    if dim.is_none() && t.numel() == 0 {
+        return Err(Error::runtime(
+            "aminmax(): cannot compute aminmax over an empty dimension as the operation has no identity.",
+        ));
+    }
+    check_not_empty(t, &dims, "aminmax")?;
+    ordered!(t, "aminmax_cpu", T =>
+        Ok(vec![folded::<T>(t, &dims, keepdim, false)?, folded::<T>(t, &dims, keepdim, true)?]))
+}
+
+fn arg_extreme(t: &Tensor, dim: Option<i64>, keepdim: bool, greater: bool) -> Result {
+    let name = if greater { "argmax" } else { "argmin" };
+    let dims = match dim {
+        Some(d) => one_dim(d, t.ndim())?,
+        None => (0..t.ndim()).collect(),
+    };
+    if t.dtype().is_complex() {
+        return Err(Error::type_error(format!("{name}(): does not support complex input")));
+    }
+    if t.dtype() == DType::Bool {
+        return Err(Error::not_implemented(format!("{name}(): does not support bool input")));
+    }
+    if dim.is_none() && t.numel() == 0 {
+        return Err(Error::index(dim_needed(name)));
+    }
+    check_not_empty(t, &dims, &format!("{name}()"))?;
+    ordered!(t, "argmax_cpu", T => find::<T>(t, &dims, keepdim, t.dtype(), |a, b| a.beats(b, greater)).map(|r| r.1))
+}
+
+/// The gradient goes to every element equal to the extreme, in equal shares.
+fn extreme_grad(g: &Tensor, input: &Tensor, out: &Tensor, dims: Option<&Dims>, keepdim: bool) -> Result {
+    let sizes = input.dims();
+    let out = spread(out, &sizes, dims, keepdim)?;
+    let both_nan = input.isnan().logical_and(out.isnan())?;
+    let mask = input.eq(&out).logical_or(both_nan)?;
+    let n = mask.sum_dim(&dim_list(dims, sizes.len())?, true, input.dtype());
+    spread(g, &sizes, dims, keepdim)?.mul(mask._to_copy(input.dtype()).div(n, ()))
+}
+
+/// The gradient of a selection by index: zeros but there.
+pub(crate) fn at_index(g: &Tensor, sizes: &Dims, dim: i64, indices: &Tensor, keepdim: bool) -> Result {
+    if sizes.is_empty() {
+        return Ok(g.clone());
+    }
+    let (g, i) = if keepdim { (g.clone(), indices.clone()) } else { (g.unsqueeze(dim)?, indices.unsqueeze(dim)?) };
+    Tensor::zeros(sizes, g.dtype())?.scatter_src(dim, i, g)
+}
+
+ops! { TABLE, ExtremeOps;
+    /// The greatest element.
+    fn max(input: Tensor) [MaxBackward1] eval { extreme_all(&input, true) }
+        d input = |g, input, out| extreme_grad(g, &input, &out, None, false);
+    /// The least element.
+    fn min(input: Tensor) [MinBackward1] eval { extreme_all(&input, false) }
+        d input = |g, input, out| extreme_grad(g, &input, &out, None, false);
+    /// The greatest elements along a dimension, and where they are.
+    fn max_dim "max"(input: Tensor, dim: i64, keepdim: bool = "false") -> (values, indices) [] eval {
+            extreme_dim(&input, dim, keepdim, true) }
+        d input = |g, sizes, dim, keepdim, outs| at_index(g, &sizes, dim, &outs[1], keepdim);
+    /// The least elements along a dimension, and where they are.
+    fn min_dim "min"(input: Tensor, dim: i64, keepdim: bool = "false") -> (values, indices) [] eval {
+            extreme_dim(&input, dim, keepdim, false) }
+        d input = |g, sizes, dim, keepdim, outs| at_index(g, &sizes, dim, &outs[1], keepdim);
+    /// The larger of two elements: `maximum`.
+    fn max_other "max"(input: Tensor, other: Tensor) [] compose { input.maximum(other) };
+    /// The smaller of two elements: `minimum`.
+    fn min_other "min"(input: Tensor, other: Tensor) [] compose { input.minimum(other) };
+    /// The greatest elements along dimensions; ties share the gradient.
+    fn amax(input: Tensor, dim: Dims = "[]", keepdim: bool = "false") [] eval {
+            extreme_many(&input, &dim, keepdim, true) }
+        d input = |g, input, out, dim, keepdim| extreme_grad(g, &input, &out, Some(&dim), keepdim);
+    /// The least elements along dimensions; ties share the gradient.
+    fn amin(input: Tensor, dim: Dims = "[]", keepdim: bool = "false") [] eval {
+            extreme_many(&input, &dim, keepdim, false) }
+        d input = |g, input, out, dim, keepdim| extreme_grad(g, &input, &out, Some(&dim), keepdim);
+    /// The least and the greatest elements.
+    fn aminmax(input: Tensor; dim: Option<i64> = "null", keepdim: bool = "false") -> (min, max) [] eval {
+            both_extremes(&input, dim, keepdim) }
+        d input = |g, input, outs, dim, keepdim, grads| {
+            let d: Option<Dims> = dim.map(|d| smallvec![d]);
+            let _ = g;
+            let part = |i: usize| grads[i].as_ref()
+                .map(|g| extreme_grad(g, &input, &outs[i], d.as_ref(), keepdim)).transpose();
+            match (part(0)?, part(1)?) {
+                (Some(a), Some(b)) => a.add(b, 1i64).map(Some),
+                (a, b) => Ok(a.or(b)),
+            } };
+    /// Where the greatest element is.
+    fn argmax(input: Tensor, dim: Option<i64> = "null", keepdim: bool = "false") [] eval {
+        arg_extreme(&input, dim, keepdim, true) };
+    /// Where the least element is.
+    fn argmin(input: Tensor, dim: Option<i64> = "null", keepdim: bool = "false") [] eval {
+        arg_extreme(&input, dim, keepdim, false) };
+}
