@@ -4,7 +4,7 @@ import { functionOf, type Entry } from './call.js';
 import type { DType } from './dtype.js';
 import type { Complex, Int, Num, Tensor, TensorLike } from './tensor.js';
 
-export const TABLE_HASH = 386856888;
+export const TABLE_HASH = 3386033610;
 
 export const TABLE: readonly Entry[] = [
   { names: ['add'], params: [['input', 'AsTensor', undefined, false], ['other', 'AsTensor', undefined, false], ['alpha', 'Scalar', 1n, true]], returns: [], marks: ['inplace'] },
@@ -128,6 +128,9 @@ export const TABLE: readonly Entry[] = [
   { names: ['nanmean'], params: [['input', 'Tensor', undefined, false], ['dim', 'Option<Dims>', null, false], ['keepdim', 'bool', false, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: [] },
   { names: ['prod'], params: [['input', 'Tensor', undefined, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: [] },
   { names: ['prod'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false], ['keepdim', 'bool', false, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: [] },
+  { names: ['all'], params: [['input', 'Tensor', undefined, false], ['dim', 'Option<Dims>', null, false], ['keepdim', 'bool', false, false]], returns: [], marks: [] },
+  { names: ['any'], params: [['input', 'Tensor', undefined, false], ['dim', 'Option<Dims>', null, false], ['keepdim', 'bool', false, false]], returns: [], marks: [] },
+  { names: ['count_nonzero'], params: [['input', 'Tensor', undefined, false], ['dim', 'Option<Dims>', null, false]], returns: [], marks: [] },
   { names: ['max'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
   { names: ['min'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
   { names: ['max'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false], ['keepdim', 'bool', false, false]], returns: ['values', 'indices'], marks: [] },
@@ -139,20 +142,56 @@ export const TABLE: readonly Entry[] = [
   { names: ['aminmax'], params: [['input', 'Tensor', undefined, false], ['dim', 'Option<i64>', null, true], ['keepdim', 'bool', false, true]], returns: ['min', 'max'], marks: [] },
   { names: ['argmax'], params: [['input', 'Tensor', undefined, false], ['dim', 'Option<i64>', null, false], ['keepdim', 'bool', false, false]], returns: [], marks: [] },
   { names: ['argmin'], params: [['input', 'Tensor', undefined, false], ['dim', 'Option<i64>', null, false], ['keepdim', 'bool', false, false]], returns: [], marks: [] },
-  { names: ['all'], params: [['input', 'Tensor', undefined, false], ['dim', 'Option<Dims>', null, false], ['keepdim', 'bool', false, false]], returns: [], marks: [] },
-  { names: ['any'], params: [['input', 'Tensor', undefined, false], ['dim', 'Option<Dims>', null, false], ['keepdim', 'bool', false, false]], returns: [], marks: [] },
-  { names: ['count_nonzero'], params: [['input', 'Tensor', undefined, false], ['dim', 'Option<Dims>', null, false]], returns: [], marks: [] },
+  { names: ['var'], params: [['input', 'Tensor', undefined, false], ['unbiased', 'bool', true, false]], returns: [], marks: [] },
+  { names: ['var'], params: [['input', 'Tensor', undefined, false], ['dim', 'Option<Dims>', undefined, false], ['unbiased', 'bool', true, false], ['keepdim', 'bool', false, false]], returns: [], marks: [] },
   { names: ['var'], params: [['input', 'Tensor', undefined, false], ['dim', 'Option<Dims>', null, false], ['correction', 'Option<f64>', null, true], ['keepdim', 'bool', false, true]], returns: [], marks: [] },
+  { names: ['std'], params: [['input', 'Tensor', undefined, false], ['unbiased', 'bool', true, false]], returns: [], marks: [] },
+  { names: ['std'], params: [['input', 'Tensor', undefined, false], ['dim', 'Option<Dims>', undefined, false], ['unbiased', 'bool', true, false], ['keepdim', 'bool', false, false]], returns: [], marks: [] },
   { names: ['std'], params: [['input', 'Tensor', undefined, false], ['dim', 'Option<Dims>', null, false], ['correction', 'Option<f64>', null, true], ['keepdim', 'bool', false, true]], returns: [], marks: [] },
+  { names: ['var_mean'], params: [['input', 'Tensor', undefined, false], ['unbiased', 'bool', true, false]], returns: ['var', 'mean'], marks: [] },
+  { names: ['var_mean'], params: [['input', 'Tensor', undefined, false], ['dim', 'Option<Dims>', undefined, false], ['unbiased', 'bool', true, false], ['keepdim', 'bool', false, false]], returns: ['var', 'mean'], marks: [] },
+  { names: ['var_mean'], params: [['input', 'Tensor', undefined, false], ['dim', 'Option<Dims>', null, false], ['correction', 'Option<f64>', null, true], ['keepdim', 'bool', false, true]], returns: ['var', 'mean'], marks: [] },
+  { names: ['std_mean'], params: [['input', 'Tensor', undefined, false], ['unbiased', 'bool', true, false]], returns: ['std', 'mean'], marks: [] },
+  { names: ['std_mean'], params: [['input', 'Tensor', undefined, false], ['dim', 'Option<Dims>', undefined, false], ['unbiased', 'bool', true, false], ['keepdim', 'bool', false, false]], returns: ['std', 'mean'], marks: [] },
+  { names: ['std_mean'], params: [['input', 'Tensor', undefined, false], ['dim', 'Option<Dims>', null, false], ['correction', 'Option<f64>', null, true], ['keepdim', 'bool', false, true]], returns: ['std', 'mean'], marks: [] },
+  { names: ['cov'], params: [['input', 'Tensor', undefined, false], ['correction', 'i64', 1, true], ['fweights', 'Option<Tensor>', null, true], ['aweights', 'Option<Tensor>', null, true]], returns: [], marks: [] },
+  { names: ['corrcoef'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
   { names: ['linalg.vector_norm'], params: [['x', 'Tensor', undefined, false], ['ord', 'f64', 2, false], ['dim', 'Option<Dims>', null, false], ['keepdim', 'bool', false, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: [] },
+  { names: ['_norm'], params: [['input', 'Tensor', undefined, false], ['p', 'f64', undefined, false], ['dim', 'Dims', undefined, false], ['keepdim', 'bool', false, false]], returns: [], marks: ['hidden'] },
+  { names: ['linalg.matrix_norm'], params: [['A', 'Tensor', undefined, false], ['ord', 'f64', undefined, false], ['dim', 'Dims', [-2, -1], false], ['keepdim', 'bool', false, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: [] },
+  { names: ['linalg.matrix_norm'], params: [['A', 'Tensor', undefined, false], ['ord', 'String', 'fro', false], ['dim', 'Dims', [-2, -1], false], ['keepdim', 'bool', false, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: [] },
+  { names: ['linalg.norm'], params: [['A', 'Tensor', undefined, false], ['ord', 'Option<f64>', null, false], ['dim', 'Option<Dims>', null, false], ['keepdim', 'bool', false, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: [] },
+  { names: ['linalg.norm'], params: [['A', 'Tensor', undefined, false], ['ord', 'String', undefined, false], ['dim', 'Option<Dims>', null, false], ['keepdim', 'bool', false, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: [] },
   { names: ['norm'], params: [['input', 'Tensor', undefined, false], ['p', 'Option<f64>', null, false], ['dim', 'Option<Dims>', null, false], ['keepdim', 'bool', false, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: [] },
   { names: ['norm'], params: [['input', 'Tensor', undefined, false], ['p', 'String', undefined, false], ['dim', 'Option<Dims>', null, false], ['keepdim', 'bool', false, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: [] },
-  { names: ['logsumexp'], params: [['input', 'Tensor', undefined, false], ['dim', 'Dims', undefined, false], ['keepdim', 'bool', false, false]], returns: [], marks: [] },
+  { names: ['frobenius_norm'], params: [['input', 'Tensor', undefined, false], ['dim', 'Dims', [], false], ['keepdim', 'bool', false, false]], returns: [], marks: ['function'] },
+  { names: ['dist'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false], ['p', 'f64', 2, false]], returns: [], marks: [] },
+  { names: ['renorm'], params: [['input', 'Tensor', undefined, false], ['p', 'f64', undefined, false], ['dim', 'i64', undefined, false], ['maxnorm', 'f64', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['nn.functional.normalize'], params: [['input', 'Tensor', undefined, false], ['p', 'f64', 2, false], ['dim', 'Dims', [1], false], ['eps', 'f64', 1e-12, false]], returns: [], marks: [] },
+  { names: ['pairwise_distance', 'nn.functional.pairwise_distance'], params: [['x1', 'Tensor', undefined, false], ['x2', 'Tensor', undefined, false], ['p', 'f64', 2, false], ['eps', 'f64', 1e-6, false], ['keepdim', 'bool', false, false]], returns: [], marks: ['function'] },
+  { names: ['cosine_similarity', 'nn.functional.cosine_similarity'], params: [['x1', 'Tensor', undefined, false], ['x2', 'Tensor', undefined, false], ['dim', 'i64', 1, false], ['eps', 'f64', 1e-8, false]], returns: [], marks: ['function'] },
+  { names: ['softmax', 'special.softmax', 'nn.functional.softmax'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: [] },
+  { names: ['log_softmax', 'special.log_softmax', 'nn.functional.log_softmax'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: [] },
+  { names: ['_softmax_backward_data'], params: [['grad_output', 'Tensor', undefined, false], ['output', 'Tensor', undefined, false], ['dim', 'i64', undefined, false]], returns: [], marks: ['hidden'] },
+  { names: ['_log_softmax_backward_data'], params: [['grad_output', 'Tensor', undefined, false], ['output', 'Tensor', undefined, false], ['dim', 'i64', undefined, false]], returns: [], marks: ['hidden'] },
+  { names: ['nn.functional.softmin'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: [] },
+  { names: ['nn.functional.gumbel_softmax'], params: [['logits', 'Tensor', undefined, false], ['tau', 'f64', 1, false], ['hard', 'bool', false, false], ['eps', 'f64', 1e-10, false], ['dim', 'i64', -1, false]], returns: [], marks: [] },
+  { names: ['logsumexp', 'special.logsumexp'], params: [['input', 'Tensor', undefined, false], ['dim', 'Dims', undefined, false], ['keepdim', 'bool', false, false]], returns: [], marks: [] },
   { names: ['cumsum'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['inplace'] },
   { names: ['cumprod'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['inplace'] },
   { names: ['cummax'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false]], returns: ['values', 'indices'], marks: [] },
   { names: ['cummin'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false]], returns: ['values', 'indices'], marks: [] },
   { names: ['logcumsumexp'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false]], returns: [], marks: [] },
+  { names: ['diff'], params: [['input', 'Tensor', undefined, false], ['n', 'i64', 1, false], ['dim', 'i64', -1, false], ['prepend', 'Option<Tensor>', null, false], ['append', 'Option<Tensor>', null, false]], returns: [], marks: [] },
+  { names: ['trapezoid', 'trapz'], params: [['y', 'Tensor', undefined, false], ['x', 'Tensor', undefined, false], ['dim', 'i64', -1, true]], returns: [], marks: ['function'] },
+  { names: ['trapezoid', 'trapz'], params: [['y', 'Tensor', undefined, false], ['dx', 'Scalar', 1n, true], ['dim', 'i64', -1, true]], returns: [], marks: ['function'] },
+  { names: ['cumulative_trapezoid'], params: [['y', 'Tensor', undefined, false], ['x', 'Tensor', undefined, false], ['dim', 'i64', -1, true]], returns: [], marks: ['function'] },
+  { names: ['cumulative_trapezoid'], params: [['y', 'Tensor', undefined, false], ['dx', 'Scalar', 1n, true], ['dim', 'i64', -1, true]], returns: [], marks: ['function'] },
+  { names: ['gradient'], params: [['input', 'Tensor', undefined, false], ['spacing', 'Option<Scalar>', null, true], ['dim', 'Option<Dims>', null, true], ['edge_order', 'i64', 1, true]], returns: ['list'], marks: ['function'] },
+  { names: ['gradient'], params: [['input', 'Tensor', undefined, false], ['spacing', 'Floats', undefined, false], ['dim', 'Option<Dims>', null, true], ['edge_order', 'i64', 1, true]], returns: ['list'], marks: ['function'] },
+  { names: ['gradient'], params: [['input', 'Tensor', undefined, false], ['spacing', 'Vec<Tensor>', undefined, false], ['dim', 'Option<Dims>', null, true], ['edge_order', 'i64', 1, true]], returns: ['list'], marks: ['function'] },
+  { names: ['_mul_number'], params: [['input', 'Tensor', undefined, false], ['other', 'Scalar', undefined, false]], returns: [], marks: ['hidden'] },
+  { names: ['_div_number'], params: [['input', 'Tensor', undefined, false], ['other', 'Scalar', undefined, false]], returns: [], marks: ['hidden'] },
   { names: ['view'], params: [['input', 'Tensor', undefined, false], ['size', 'Dims', undefined, false]], returns: [], marks: ['method'] },
   { names: ['reshape'], params: [['input', 'Tensor', undefined, false], ['shape', 'Dims', undefined, false]], returns: [], marks: [] },
   { names: ['_reshape_alias'], params: [['input', 'Tensor', undefined, false], ['size', 'Dims', undefined, false]], returns: [], marks: ['hidden'] },
@@ -234,8 +273,6 @@ export const TABLE: readonly Entry[] = [
   { names: ['relu'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
   { names: ['nn.functional.gelu'], params: [['input', 'Tensor', undefined, false], ['approximate', 'String', 'none', true]], returns: [], marks: [] },
   { names: ['nn.functional.silu'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
-  { names: ['softmax'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: [] },
-  { names: ['log_softmax'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: [] },
   { names: ['nn.functional.mse_loss'], params: [['input', 'Tensor', undefined, false], ['target', 'Tensor', undefined, false], ['reduction', 'String', 'mean', true]], returns: [], marks: [] },
   { names: ['nn.functional.nll_loss'], params: [['input', 'Tensor', undefined, false], ['target', 'Tensor', undefined, false], ['weight', 'Option<Tensor>', null, true], ['ignore_index', 'i64', -100, true], ['reduction', 'String', 'mean', true]], returns: [], marks: [] },
   { names: ['nn.functional.cross_entropy'], params: [['input', 'Tensor', undefined, false], ['target', 'Tensor', undefined, false], ['weight', 'Option<Tensor>', null, true], ['ignore_index', 'i64', -100, true], ['reduction', 'String', 'mean', true]], returns: [], marks: [] },
@@ -809,7 +846,7 @@ export interface Methods {
   sum(dim: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: { dtype?: DType | null }): Tensor;
   /** The sum along dimensions. */
   sum(kwargs: { dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null }): Tensor;
-  /** The sum of all elements that are numbers. */
+  /** The sum of the elements that are numbers. */
   nansum(dim?: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: { dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null }): Tensor;
   /** The mean of all elements. */
   mean(kwargs?: { dtype?: DType | null }): Tensor;
@@ -825,6 +862,12 @@ export interface Methods {
   prod(dim: Int, keepdim?: boolean, kwargs?: { dtype?: DType | null }): Tensor;
   /** The product along a dimension. */
   prod(kwargs: { dim?: Int; keepdim?: boolean; dtype?: DType | null }): Tensor;
+  /** Whether all elements are true. */
+  all(dim?: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: { dim?: Int | readonly Int[] | null; keepdim?: boolean }): Tensor;
+  /** Whether any element is true. */
+  any(dim?: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: { dim?: Int | readonly Int[] | null; keepdim?: boolean }): Tensor;
+  /** How many elements are not zero. */
+  count_nonzero(dim?: Int | readonly Int[] | null, kwargs?: { dim?: Int | readonly Int[] | null }): Tensor;
   /** The greatest element. */
   max(kwargs?: object): Tensor;
   /** The least element. */
@@ -855,22 +898,68 @@ export interface Methods {
   argmax(dim?: Int | null, keepdim?: boolean, kwargs?: { dim?: Int | null; keepdim?: boolean }): Tensor;
   /** Where the least element is. */
   argmin(dim?: Int | null, keepdim?: boolean, kwargs?: { dim?: Int | null; keepdim?: boolean }): Tensor;
-  /** Whether all elements are true. */
-  all(dim?: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: { dim?: Int | readonly Int[] | null; keepdim?: boolean }): Tensor;
-  /** Whether any element is true. */
-  any(dim?: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: { dim?: Int | readonly Int[] | null; keepdim?: boolean }): Tensor;
-  /** How many elements are not zero. */
-  count_nonzero(dim?: Int | readonly Int[] | null, kwargs?: { dim?: Int | readonly Int[] | null }): Tensor;
+  /** The variance of all elements; without `unbiased` it is divided by their number. */
+  var(unbiased?: boolean, kwargs?: { unbiased?: boolean }): Tensor;
+  /** The variance along dimensions; without `unbiased` it is divided by the number of elements. */
+  var(dim: Int | readonly Int[] | null, unbiased?: boolean, keepdim?: boolean, kwargs?: object): Tensor;
+  /** The variance along dimensions; without `unbiased` it is divided by the number of elements. */
+  var(kwargs: { dim?: Int | readonly Int[] | null; unbiased?: boolean; keepdim?: boolean }): Tensor;
   /** The variance; `correction` is taken off the number of elements. */
   var(dim?: Int | readonly Int[] | null, kwargs?: { dim?: Int | readonly Int[] | null; correction?: Num | null; keepdim?: boolean }): Tensor;
+  /** The standard deviation of all elements. */
+  std(unbiased?: boolean, kwargs?: { unbiased?: boolean }): Tensor;
+  /** The standard deviation along dimensions. */
+  std(dim: Int | readonly Int[] | null, unbiased?: boolean, keepdim?: boolean, kwargs?: object): Tensor;
+  /** The standard deviation along dimensions. */
+  std(kwargs: { dim?: Int | readonly Int[] | null; unbiased?: boolean; keepdim?: boolean }): Tensor;
   /** The standard deviation; `correction` is taken off the number of elements. */
   std(dim?: Int | readonly Int[] | null, kwargs?: { dim?: Int | readonly Int[] | null; correction?: Num | null; keepdim?: boolean }): Tensor;
-  /** The vector norm of order `p`, 2 if left out. */
+  /** The variance and the mean of all elements. */
+  var_mean(unbiased?: boolean, kwargs?: { unbiased?: boolean }): { var: Tensor; mean: Tensor } & [Tensor, Tensor];
+  /** The variance and the mean along dimensions. */
+  var_mean(dim: Int | readonly Int[] | null, unbiased?: boolean, keepdim?: boolean, kwargs?: object): { var: Tensor; mean: Tensor } & [Tensor, Tensor];
+  /** The variance and the mean along dimensions. */
+  var_mean(kwargs: { dim?: Int | readonly Int[] | null; unbiased?: boolean; keepdim?: boolean }): { var: Tensor; mean: Tensor } & [Tensor, Tensor];
+  /** The variance and the mean; `correction` is taken off the number of elements. */
+  var_mean(dim?: Int | readonly Int[] | null, kwargs?: { dim?: Int | readonly Int[] | null; correction?: Num | null; keepdim?: boolean }): { var: Tensor; mean: Tensor } & [Tensor, Tensor];
+  /** The standard deviation and the mean of all elements. */
+  std_mean(unbiased?: boolean, kwargs?: { unbiased?: boolean }): { std: Tensor; mean: Tensor } & [Tensor, Tensor];
+  /** The standard deviation and the mean along dimensions. */
+  std_mean(dim: Int | readonly Int[] | null, unbiased?: boolean, keepdim?: boolean, kwargs?: object): { std: Tensor; mean: Tensor } & [Tensor, Tensor];
+  /** The standard deviation and the mean along dimensions. */
+  std_mean(kwargs: { dim?: Int | readonly Int[] | null; unbiased?: boolean; keepdim?: boolean }): { std: Tensor; mean: Tensor } & [Tensor, Tensor];
+  /** The standard deviation and the mean; `correction` is taken off the number of elements. */
+  std_mean(dim?: Int | readonly Int[] | null, kwargs?: { dim?: Int | readonly Int[] | null; correction?: Num | null; keepdim?: boolean }): { std: Tensor; mean: Tensor } & [Tensor, Tensor];
+  /** The covariance of the variables in the rows of `input`. */
+  cov(kwargs?: { correction?: Int; fweights?: TensorLike | null; aweights?: TensorLike | null }): Tensor;
+  /** The correlation coefficients of the variables in the rows of `input`. */
+  corrcoef(kwargs?: object): Tensor;
+  /** The norm of order `p`, 2 if left out, over all the dimensions together. */
   norm(p?: Num | null, dim?: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: { p?: Num | null; dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null }): Tensor;
-  /** The Frobenius norm, by its name. */
+  /** The norm by name: `'fro'` or `'nuc'`. */
   norm(p: string, dim?: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: { dtype?: DType | null }): Tensor;
-  /** The Frobenius norm, by its name. */
+  /** The norm by name: `'fro'` or `'nuc'`. */
   norm(kwargs: { p?: string; dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null }): Tensor;
+  /** The norm of order `p` of `input - other`. */
+  dist(other: TensorLike, p?: Num, kwargs?: object): Tensor;
+  /** The norm of order `p` of `input - other`. */
+  dist(kwargs: { other?: TensorLike; p?: Num }): Tensor;
+  /** Every slice along `dim` whose norm is above `maxnorm`, scaled down to it. */
+  renorm(p: Num, dim: Int, maxnorm: Num, kwargs?: object): Tensor;
+  /** `renorm` in place. */
+  renorm_(p: Num, dim: Int, maxnorm: Num, kwargs?: object): Tensor;
+  /** Every slice along `dim` whose norm is above `maxnorm`, scaled down to it. */
+  renorm(kwargs: { p?: Num; dim?: Int; maxnorm?: Num }): Tensor;
+  /** `renorm` in place. */
+  renorm_(kwargs: { p?: Num; dim?: Int; maxnorm?: Num }): Tensor;
+  /** Exponentials that add up to one along a dimension. */
+  softmax(dim: Int, kwargs?: { dtype?: DType | null }): Tensor;
+  /** Exponentials that add up to one along a dimension. */
+  softmax(kwargs: { dim?: Int; dtype?: DType | null }): Tensor;
+  /** The logarithm of `softmax`. */
+  log_softmax(dim: Int, kwargs?: { dtype?: DType | null }): Tensor;
+  /** The logarithm of `softmax`. */
+  log_softmax(kwargs: { dim?: Int; dtype?: DType | null }): Tensor;
   /** `log(sum(exp(input)))` along dimensions, without overflow. */
   logsumexp(dim: Int | readonly Int[], keepdim?: boolean, kwargs?: object): Tensor;
   /** `log(sum(exp(input)))` along dimensions, without overflow. */
@@ -903,6 +992,8 @@ export interface Methods {
   logcumsumexp(dim: Int, kwargs?: object): Tensor;
   /** Running `logsumexp`. */
   logcumsumexp(kwargs: { dim?: Int }): Tensor;
+  /** Differences of neighbours along a dimension, taken `n` times. */
+  diff(n?: Int, dim?: Int, prepend?: TensorLike | null, append?: TensorLike | null, kwargs?: { n?: Int; dim?: Int; prepend?: TensorLike | null; append?: TensorLike | null }): Tensor;
   /** The same elements in other sizes, sharing memory; one size may be -1. */
   view(size: Int | readonly Int[], kwargs?: object): Tensor;
   /** The same elements in other sizes, sharing memory; one size may be -1. */
@@ -1123,14 +1214,6 @@ export interface Methods {
   relu(kwargs?: object): Tensor;
   /** `relu` in place. */
   relu_(kwargs?: object): Tensor;
-  /** Exponentials that add up to one along a dimension. */
-  softmax(dim: Int, kwargs?: { dtype?: DType | null }): Tensor;
-  /** Exponentials that add up to one along a dimension. */
-  softmax(kwargs: { dim?: Int; dtype?: DType | null }): Tensor;
-  /** The logarithm of `softmax`. */
-  log_softmax(dim: Int, kwargs?: { dtype?: DType | null }): Tensor;
-  /** The logarithm of `softmax`. */
-  log_softmax(kwargs: { dim?: Int; dtype?: DType | null }): Tensor;
 }
 
 /** Sum of `input` and `alpha` times `other`, with broadcasting. */
@@ -1355,7 +1438,7 @@ export const allclose: { (input: TensorLike, other: TensorLike, rtol?: Num, atol
 export const equal: { (input: TensorLike, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): boolean; (input: TensorLike, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[] }): boolean } = functionOf('equal') as never;
 /** The sum of all elements. */
 export const sum: { (input: TensorLike, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, dim: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('sum') as never;
-/** The sum of all elements that are numbers. */
+/** The sum of the elements that are numbers. */
 export const nansum: { (input: TensorLike, dim?: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('nansum') as never;
 /** The mean of all elements. */
 export const mean: { (input: TensorLike, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, dim: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('mean') as never;
@@ -1363,6 +1446,12 @@ export const mean: { (input: TensorLike, kwargs?: { dtype?: DType | null; out?: 
 export const nanmean: { (input: TensorLike, dim?: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('nanmean') as never;
 /** The product of all elements. */
 export const prod: { (input: TensorLike, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, dim: Int, keepdim?: boolean, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { dim?: Int; keepdim?: boolean; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('prod') as never;
+/** Whether all elements are true. */
+export const all: { (input: TensorLike, dim?: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { dim?: Int | readonly Int[] | null; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('all') as never;
+/** Whether any element is true. */
+export const any: { (input: TensorLike, dim?: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { dim?: Int | readonly Int[] | null; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('any') as never;
+/** How many elements are not zero. */
+export const count_nonzero: { (input: TensorLike, dim?: Int | readonly Int[] | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { dim?: Int | readonly Int[] | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('count_nonzero') as never;
 /** The greatest element. */
 export const max: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, dim: Int, keepdim?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): { values: Tensor; indices: Tensor } & [Tensor, Tensor]; (input: TensorLike, kwargs: { dim?: Int; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): { values: Tensor; indices: Tensor } & [Tensor, Tensor]; (input: TensorLike, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('max') as never;
 /** The least element. */
@@ -1377,18 +1466,34 @@ export const aminmax: { (input: TensorLike, kwargs?: { dim?: Int | null; keepdim
 export const argmax: { (input: TensorLike, dim?: Int | null, keepdim?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { dim?: Int | null; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('argmax') as never;
 /** Where the least element is. */
 export const argmin: { (input: TensorLike, dim?: Int | null, keepdim?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { dim?: Int | null; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('argmin') as never;
-/** Whether all elements are true. */
-export const all: { (input: TensorLike, dim?: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { dim?: Int | readonly Int[] | null; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('all') as never;
-/** Whether any element is true. */
-export const any: { (input: TensorLike, dim?: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { dim?: Int | readonly Int[] | null; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('any') as never;
-/** How many elements are not zero. */
-export const count_nonzero: { (input: TensorLike, dim?: Int | readonly Int[] | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { dim?: Int | readonly Int[] | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('count_nonzero') as never;
-/** The variance; `correction` is taken off the number of elements. */
-export const var_: { (input: TensorLike, dim?: Int | readonly Int[] | null, kwargs?: { correction?: Num | null; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { dim?: Int | readonly Int[] | null; correction?: Num | null; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('var') as never;
-/** The standard deviation; `correction` is taken off the number of elements. */
-export const std: { (input: TensorLike, dim?: Int | readonly Int[] | null, kwargs?: { correction?: Num | null; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { dim?: Int | readonly Int[] | null; correction?: Num | null; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('std') as never;
-/** The vector norm of order `p`, 2 if left out. */
+/** The variance of all elements; without `unbiased` it is divided by their number. */
+export const var_: { (input: TensorLike, unbiased?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { unbiased?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, dim: Int | readonly Int[] | null, unbiased?: boolean, keepdim?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { dim?: Int | readonly Int[] | null; unbiased?: boolean; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, dim?: Int | readonly Int[] | null, kwargs?: { correction?: Num | null; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { dim?: Int | readonly Int[] | null; correction?: Num | null; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('var') as never;
+/** The standard deviation of all elements. */
+export const std: { (input: TensorLike, unbiased?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { unbiased?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, dim: Int | readonly Int[] | null, unbiased?: boolean, keepdim?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { dim?: Int | readonly Int[] | null; unbiased?: boolean; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, dim?: Int | readonly Int[] | null, kwargs?: { correction?: Num | null; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { dim?: Int | readonly Int[] | null; correction?: Num | null; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('std') as never;
+/** The variance and the mean of all elements. */
+export const var_mean: { (input: TensorLike, unbiased?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): { var: Tensor; mean: Tensor } & [Tensor, Tensor]; (input: TensorLike, kwargs: { unbiased?: boolean; out?: Tensor | readonly Tensor[] }): { var: Tensor; mean: Tensor } & [Tensor, Tensor]; (input: TensorLike, dim: Int | readonly Int[] | null, unbiased?: boolean, keepdim?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): { var: Tensor; mean: Tensor } & [Tensor, Tensor]; (input: TensorLike, kwargs: { dim?: Int | readonly Int[] | null; unbiased?: boolean; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): { var: Tensor; mean: Tensor } & [Tensor, Tensor]; (input: TensorLike, dim?: Int | readonly Int[] | null, kwargs?: { correction?: Num | null; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): { var: Tensor; mean: Tensor } & [Tensor, Tensor]; (input: TensorLike, kwargs: { dim?: Int | readonly Int[] | null; correction?: Num | null; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): { var: Tensor; mean: Tensor } & [Tensor, Tensor] } = functionOf('var_mean') as never;
+/** The standard deviation and the mean of all elements. */
+export const std_mean: { (input: TensorLike, unbiased?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): { std: Tensor; mean: Tensor } & [Tensor, Tensor]; (input: TensorLike, kwargs: { unbiased?: boolean; out?: Tensor | readonly Tensor[] }): { std: Tensor; mean: Tensor } & [Tensor, Tensor]; (input: TensorLike, dim: Int | readonly Int[] | null, unbiased?: boolean, keepdim?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): { std: Tensor; mean: Tensor } & [Tensor, Tensor]; (input: TensorLike, kwargs: { dim?: Int | readonly Int[] | null; unbiased?: boolean; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): { std: Tensor; mean: Tensor } & [Tensor, Tensor]; (input: TensorLike, dim?: Int | readonly Int[] | null, kwargs?: { correction?: Num | null; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): { std: Tensor; mean: Tensor } & [Tensor, Tensor]; (input: TensorLike, kwargs: { dim?: Int | readonly Int[] | null; correction?: Num | null; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): { std: Tensor; mean: Tensor } & [Tensor, Tensor] } = functionOf('std_mean') as never;
+/** The covariance of the variables in the rows of `input`. */
+export const cov: { (input: TensorLike, kwargs?: { correction?: Int; fweights?: TensorLike | null; aweights?: TensorLike | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('cov') as never;
+/** The correlation coefficients of the variables in the rows of `input`. */
+export const corrcoef: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('corrcoef') as never;
+/** The norm of order `p`, 2 if left out, over all the dimensions together. */
 export const norm: { (input: TensorLike, p?: Num | null, dim?: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { p?: Num | null; dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, p: string, dim?: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { p?: string; dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('norm') as never;
+/** The root of the sum of squares. */
+export const frobenius_norm: { (input: TensorLike, dim?: Int | readonly Int[], keepdim?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { dim?: Int | readonly Int[]; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('frobenius_norm') as never;
+/** The norm of order `p` of `input - other`. */
+export const dist: { (input: TensorLike, other: TensorLike, p?: Num, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; p?: Num; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('dist') as never;
+/** Every slice along `dim` whose norm is above `maxnorm`, scaled down to it. */
+export const renorm: { (input: TensorLike, p: Num, dim: Int, maxnorm: Num, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { p?: Num; dim?: Int; maxnorm?: Num; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('renorm') as never;
+/** The norm of `x1 - x2 + eps` along the last dimension. */
+export const pairwise_distance: { (x1: TensorLike, x2: TensorLike, p?: Num, eps?: Num, keepdim?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (x1: TensorLike, kwargs: { x2?: TensorLike; p?: Num; eps?: Num; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('pairwise_distance') as never;
+/** The cosine of the angle between `x1` and `x2` along a dimension. */
+export const cosine_similarity: { (x1: TensorLike, x2: TensorLike, dim?: Int, eps?: Num, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (x1: TensorLike, kwargs: { x2?: TensorLike; dim?: Int; eps?: Num; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('cosine_similarity') as never;
+/** Exponentials that add up to one along a dimension. */
+export const softmax: { (input: TensorLike, dim: Int, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { dim?: Int; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('softmax') as never;
+/** The logarithm of `softmax`. */
+export const log_softmax: { (input: TensorLike, dim: Int, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { dim?: Int; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('log_softmax') as never;
 /** `log(sum(exp(input)))` along dimensions, without overflow. */
 export const logsumexp: { (input: TensorLike, dim: Int | readonly Int[], keepdim?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { dim?: Int | readonly Int[]; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('logsumexp') as never;
 /** Running sums. */
@@ -1401,6 +1506,16 @@ export const cummax: { (input: TensorLike, dim: Int, kwargs?: { out?: Tensor | r
 export const cummin: { (input: TensorLike, dim: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): { values: Tensor; indices: Tensor } & [Tensor, Tensor]; (input: TensorLike, kwargs: { dim?: Int; out?: Tensor | readonly Tensor[] }): { values: Tensor; indices: Tensor } & [Tensor, Tensor] } = functionOf('cummin') as never;
 /** Running `logsumexp`. */
 export const logcumsumexp: { (input: TensorLike, dim: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('logcumsumexp') as never;
+/** Differences of neighbours along a dimension, taken `n` times. */
+export const diff: { (input: TensorLike, n?: Int, dim?: Int, prepend?: TensorLike | null, append?: TensorLike | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { n?: Int; dim?: Int; prepend?: TensorLike | null; append?: TensorLike | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('diff') as never;
+/** The integral of samples `y` at the points `x`, by the trapezoidal rule. */
+export const trapezoid: { (y: TensorLike, x: TensorLike, kwargs?: { dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor; (y: TensorLike, kwargs: { x?: TensorLike; dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor; (y: TensorLike, kwargs?: { dx?: Num | Complex; dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('trapezoid') as never;
+/** The integral of samples `y` at the points `x`, by the trapezoidal rule. */
+export const trapz: { (y: TensorLike, x: TensorLike, kwargs?: { dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor; (y: TensorLike, kwargs: { x?: TensorLike; dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor; (y: TensorLike, kwargs?: { dx?: Num | Complex; dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('trapz') as never;
+/** The running integral of samples `y` at the points `x`, by the trapezoidal rule. */
+export const cumulative_trapezoid: { (y: TensorLike, x: TensorLike, kwargs?: { dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor; (y: TensorLike, kwargs: { x?: TensorLike; dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor; (y: TensorLike, kwargs?: { dx?: Num | Complex; dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('cumulative_trapezoid') as never;
+/** Finite gradients along dimensions whose samples are `spacing` apart. */
+export const gradient: { (input: TensorLike, kwargs?: { spacing?: Num | Complex | null; dim?: Int | readonly Int[] | null; edge_order?: Int; out?: Tensor | readonly Tensor[] }): Tensor[]; (input: TensorLike, spacing: Num | readonly Num[], kwargs?: { dim?: Int | readonly Int[] | null; edge_order?: Int; out?: Tensor | readonly Tensor[] }): Tensor[]; (input: TensorLike, kwargs: { spacing?: Num | readonly Num[]; dim?: Int | readonly Int[] | null; edge_order?: Int; out?: Tensor | readonly Tensor[] }): Tensor[]; (input: TensorLike, spacing: readonly Tensor[], kwargs?: { dim?: Int | readonly Int[] | null; edge_order?: Int; out?: Tensor | readonly Tensor[] }): Tensor[]; (input: TensorLike, kwargs: { spacing?: readonly Tensor[]; dim?: Int | readonly Int[] | null; edge_order?: Int; out?: Tensor | readonly Tensor[] }): Tensor[] } = functionOf('gradient') as never;
 /** The same elements in other sizes: a view where possible, else a copy. */
 export const reshape: { (input: TensorLike, shape: Int | readonly Int[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, ...shape: Int[]): Tensor; (input: TensorLike, kwargs: { shape?: Int | readonly Int[]; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('reshape') as never;
 /** The dimensions in another order. */
@@ -1517,12 +1632,22 @@ export const randperm: { (n: Int, kwargs?: { dtype?: DType | null; out?: Tensor;
 export const bernoulli: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('bernoulli') as never;
 /** `max(input, 0)`. */
 export const relu: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('relu') as never;
-/** Exponentials that add up to one along a dimension. */
-export const softmax: { (input: TensorLike, dim: Int, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { dim?: Int; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('softmax') as never;
-/** The logarithm of `softmax`. */
-export const log_softmax: { (input: TensorLike, dim: Int, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { dim?: Int; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('log_softmax') as never;
 /** `torch.nn.functional`. */
 export const nn_functional = {
+  /** `input` divided by its norm along a dimension, which is held above `eps`. */
+  normalize: functionOf('nn.functional.normalize') as unknown as { (input: TensorLike, p?: Num, dim?: Int | readonly Int[], eps?: Num, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { p?: Num; dim?: Int | readonly Int[]; eps?: Num; out?: Tensor | readonly Tensor[] }): Tensor },
+  /** The norm of `x1 - x2 + eps` along the last dimension. */
+  pairwise_distance: functionOf('nn.functional.pairwise_distance') as unknown as { (x1: TensorLike, x2: TensorLike, p?: Num, eps?: Num, keepdim?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (x1: TensorLike, kwargs: { x2?: TensorLike; p?: Num; eps?: Num; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): Tensor },
+  /** The cosine of the angle between `x1` and `x2` along a dimension. */
+  cosine_similarity: functionOf('nn.functional.cosine_similarity') as unknown as { (x1: TensorLike, x2: TensorLike, dim?: Int, eps?: Num, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (x1: TensorLike, kwargs: { x2?: TensorLike; dim?: Int; eps?: Num; out?: Tensor | readonly Tensor[] }): Tensor },
+  /** Exponentials that add up to one along a dimension. */
+  softmax: functionOf('nn.functional.softmax') as unknown as { (input: TensorLike, dim: Int, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { dim?: Int; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor },
+  /** The logarithm of `softmax`. */
+  log_softmax: functionOf('nn.functional.log_softmax') as unknown as { (input: TensorLike, dim: Int, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { dim?: Int; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor },
+  /** `softmax` of `-input`. */
+  softmin: functionOf('nn.functional.softmin') as unknown as { (input: TensorLike, dim: Int, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { dim?: Int; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor },
+  /** A sample of the Gumbel-softmax distribution; `hard` makes it one-hot, with the gradient of the soft one. */
+  gumbel_softmax: functionOf('nn.functional.gumbel_softmax') as unknown as { (logits: TensorLike, tau?: Num, hard?: boolean, eps?: Num, dim?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (logits: TensorLike, kwargs: { tau?: Num; hard?: boolean; eps?: Num; dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor },
   /** `input @ weight^T + bias`. */
   linear: functionOf('nn.functional.linear') as unknown as { (input: TensorLike, weight: TensorLike, bias?: TensorLike | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { weight?: TensorLike; bias?: TensorLike | null; out?: Tensor | readonly Tensor[] }): Tensor },
   /** The Gaussian error linear unit; `approximate` is `'none'` or `'tanh'`. */
@@ -1541,12 +1666,22 @@ export const nn_functional = {
 export const linalg = {
   /** The vector norm of order `ord`. */
   vector_norm: functionOf('linalg.vector_norm') as unknown as { (x: TensorLike, ord?: Num, dim?: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (x: TensorLike, kwargs: { ord?: Num; dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor },
+  /** The matrix norm of order 1, -1, 2, -2, infinity or -infinity. */
+  matrix_norm: functionOf('linalg.matrix_norm') as unknown as { (A: TensorLike, ord: Num, dim?: Int | readonly Int[], keepdim?: boolean, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (A: TensorLike, kwargs: { ord?: Num; dim?: Int | readonly Int[]; keepdim?: boolean; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (A: TensorLike, ord?: string, dim?: Int | readonly Int[], keepdim?: boolean, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (A: TensorLike, kwargs: { ord?: string; dim?: Int | readonly Int[]; keepdim?: boolean; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor },
+  /** The norm of a vector or a matrix, whichever the dimensions tell. */
+  norm: functionOf('linalg.norm') as unknown as { (A: TensorLike, ord?: Num | null, dim?: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (A: TensorLike, kwargs: { ord?: Num | null; dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (A: TensorLike, ord: string, dim?: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (A: TensorLike, kwargs: { ord?: string; dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor },
 };
 
 /** `torch.special`. */
 export const special = {
   /** `input * log1p(other)`, zero where `input` is. */
   xlog1py: functionOf('special.xlog1py') as unknown as { (input: TensorLike, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor },
+  /** Exponentials that add up to one along a dimension. */
+  softmax: functionOf('special.softmax') as unknown as { (input: TensorLike, dim: Int, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { dim?: Int; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor },
+  /** The logarithm of `softmax`. */
+  log_softmax: functionOf('special.log_softmax') as unknown as { (input: TensorLike, dim: Int, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { dim?: Int; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor },
+  /** `log(sum(exp(input)))` along dimensions, without overflow. */
+  logsumexp: functionOf('special.logsumexp') as unknown as { (input: TensorLike, dim: Int | readonly Int[], keepdim?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { dim?: Int | readonly Int[]; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): Tensor },
 };
 
 /** `torch.fft`. */
