@@ -12,6 +12,7 @@ pub mod cumulative;
 pub mod extremes;
 pub mod join;
 pub mod linear;
+pub mod nn;
 pub mod masks;
 pub mod norms;
 pub mod pick;
@@ -37,6 +38,7 @@ pub mod prelude {
     pub use super::create::CreateOps;
     pub use super::join::JoinOps;
     pub use super::linear::LinearOps;
+    pub use super::nn::{conv::ConvOps, pad::PadOps, NnOps};
     pub use super::masks::MaskOps;
     pub use super::pick::PickOps;
     pub use super::loops::{map, zip, zip3};
@@ -81,6 +83,9 @@ pub static FAMILIES: &[(&str, &[&Op])] = &[
     ("linear", linear::TABLE),
     ("create", create::TABLE),
     ("activation", activation::TABLE),
+    ("nn", nn::TABLE),
+    ("conv", nn::conv::TABLE),
+    ("pad", nn::pad::TABLE),
 ];
 
 /// Every entry, in the order of its number at the JS boundary.
