@@ -1,245 +1,454 @@
 /** The packed call: arguments bound to a signature, written to the buffer, one call, the result read. */
 import { door, wasm } from '#wasm';
-import { DType, DTYPES } from './dtype.js';
-import { raised, RuntimeError } from './errors.js';
+import { DType, DTYPES, can_cast } from './dtype.js';
+import { closest, raised, RuntimeError } from './errors.js';
 import { TABLE, TABLE_HASH } from './generated.js';
 import { Tensor } from './tensor.js';
 
 /** Name, Rust type, default, keyword only. */
 export type Param = readonly [string, string, unknown, boolean];
-/** One entry of the op table. */
-export interface Entry { names: readonly string[]; params: readonly Param[]; returns: readonly string[]; marks: readonly string[] }
-
-const NONE = 0, TENSOR = 1, FLOAT = 2, INT = 3, BOOL = 4, INTS = 5, TENSORS = 6, STR = 7, DTYPE = 8, COMPLEX = 9;
-
-let memory = new DataView(wasm.memory.buffer);
-let base = 0;
-let size = 0;
-const encoder = new TextEncoder();
-
-/** A view of wasm memory, made anew when it has grown. */
-export function view(): DataView {
-  if (memory.buffer !== wasm.memory.buffer || memory.byteLength === 0) memory = new DataView(wasm.memory.buffer);
-  return memory;
+/** One entry of the op table: its name and aliases, and what its results are called. */
+export interface Entry {
+  names: readonly string[]; params: readonly Param[]; returns: readonly string[]; marks: readonly string[];
 }
 
-function room(at: number, bytes: number): void {
-  if (at + bytes > base + size) {
-    const used = at - base;
-    size = Math.max(65536, 2 * (used + bytes));
-    base = door.buffer(size) >>> 0;
-  }
-}
+// Tags of values in the buffer.
+const NONE = 0, TENSOR = 1, FLOAT = 2, INT = 3, BOOL = 4, INTS = 5, TENSORS = 6, STR = 7, DTYPE = 8, COMPLEX = 9, FLOATS = 10;
+// Answers that are no handle.
+const FAILED = -1, IN_BUFFER = -2, NOTHING = -3;
 
-let at = 0;
-function head(tag: number, n: number): void {
-  room(at, 24);
-  const v = view();
-  v.setUint32(at, tag, true);
-  v.setUint32(at + 4, n, true);
-  at += 8;
+/** The kind of a parameter, from its Rust type. */
+const enum Kind { Tensor, Operand, Scalar, Float, Int, Bool, Str, DType, Dims, MaybeDims, Floats, Tensors }
+const KINDS: Record<string, Kind> = {
+  Tensor: Kind.Tensor, Operand: Kind.Operand, AsTensor: Kind.Operand, Scalar: Kind.Scalar, f64: Kind.Float, i64: Kind.Int,
+  bool: Kind.Bool, String: Kind.Str, DType: Kind.DType, Dims: Kind.Dims, MaybeDims: Kind.MaybeDims, Floats: Kind.Floats,
+  'Vec<Tensor>': Kind.Tensors, 'Vec<Option<Tensor>>': Kind.Tensors,
+};
+/** How PyTorch's messages call what a parameter takes. */
+const WANTED = ['Tensor', 'Tensor', 'Number', 'float', 'int', 'bool', 'str', 'torch.dtype', 'tuple of ints', 'tuple of ints', 'tuple of floats',
+  'tuple of Tensors'];
+
+interface Slot { name: string; kind: Kind; optional: boolean; fallback: unknown; keyword: boolean }
+interface Compiled { index: number; name: string; slots: Slot[]; places: number; fields: readonly string[]; entry: Entry }
+
+// --- the buffer ---------------------------------------------------------------------------------
+
+let i32 = new Int32Array(0);
+let f64 = new Float64Array(0);
+let u8 = new Uint8Array(0);
+/** Where the buffer starts, where the next unit goes, where the buffer ends: in units of 4 bytes. */
+let base = 0, at = 0, end = 0;
+
+function refresh(): void {
+  const { buffer } = wasm.memory;
+  i32 = new Int32Array(buffer);
+  f64 = new Float64Array(buffer, 0, buffer.byteLength >>> 3);
+  u8 = new Uint8Array(buffer);
 }
 
 /** Starts a new list of arguments. */
 export function begin(): void {
-  if (size === 0) {
-    size = 65536;
-    base = door.buffer(size) >>> 0;
-  }
+  if (base === 0) room(0);
+  // A module that has grown its memory leaves the old views empty.
+  if (i32.length === 0) refresh();
   at = base;
 }
 
-/** Writes one argument of a declared type. */
-export function write(type: string, value: unknown): void {
-  if (value === null || value === undefined) return head(NONE, 0);
-  if (value instanceof Tensor) return head(TENSOR, value.handle);
-  switch (typeof value) {
-    case 'number':
-      if (type.includes('Dims')) return ints([value]);
-      if (type.includes('i64')) {
-        head(INT, 0);
-        view().setBigInt64(at, BigInt(Math.trunc(value)), true);
-      } else {
-        head(FLOAT, 0);
-        view().setFloat64(at, value, true);
-      }
-      at += 8;
-      return;
-    case 'bigint':
-      if (type.includes('Dims')) return ints([value]);
-      head(INT, 0);
-      view().setBigInt64(at, value, true);
-      at += 8;
-      return;
-    case 'boolean': return head(BOOL, value ? 1 : 0);
-    case 'string': {
-      const bytes = encoder.encode(value);
-      room(at, 16 + bytes.length);
-      head(STR, bytes.length);
-      new Uint8Array(wasm.memory.buffer, at, bytes.length).set(bytes);
-      at += Math.ceil(bytes.length / 8) * 8;
-      return;
-    }
-  }
-  if (value instanceof DType) return head(DTYPE, value.index);
-  if (Array.isArray(value)) {
-    if (type.includes('Dims')) return ints(value as (number | bigint)[]);
-    room(at, 16 + 4 * value.length);
-    head(TENSORS, value.length);
-    value.forEach((t: Tensor | null, i) => view().setUint32(at + 4 * i, t ? t.handle : 0xffffffff, true));
-    at += Math.ceil(value.length / 2) * 8;
-    return;
-  }
-  if (typeof value === 'object' && 're' in value && 'im' in value) {
-    head(COMPLEX, 0);
-    view().setFloat64(at, Number(value.re), true);
-    view().setFloat64(at + 8, Number(value.im), true);
-    at += 16;
-    return;
-  }
-  throw new TypeError(`an argument of type ${typeof value} cannot be passed to an op`);
+/** Makes sure that so many units of 4 bytes more fit. */
+function room(units: number): void {
+  if (at + units + 8 <= end && base !== 0) return;
+  const used = at - base, size = Math.max(65536, 8 * (used + units));
+  base = door.buffer(size) >>> 2;
+  refresh();
+  end = base + (size >>> 2);
+  at = base + used;
 }
 
-function ints(list: readonly (number | bigint)[]): void {
-  room(at, 16 + 8 * list.length);
-  head(INTS, list.length);
-  for (const i of list) {
-    view().setBigInt64(at, BigInt(i), true);
-    at += 8;
+function head(tag: number, n: number): void {
+  if (at + 8 > end) room(8);
+  i32[at] = tag;
+  i32[at + 1] = n;
+  at += 2;
+}
+function float(x: number): void {
+  f64[at >>> 1] = x;
+  at += 2;
+}
+function integer(x: number | bigint): void {
+  if (typeof x === 'number' && x === (x | 0)) {
+    i32[at] = x;
+    i32[at + 1] = x >> 31;
+  } else {
+    const big = BigInt.asIntN(64, typeof x === 'bigint' ? x : BigInt(Math.trunc(x)));
+    i32[at] = Number(BigInt.asIntN(32, big));
+    i32[at + 1] = Number(big >> 32n);
   }
+  at += 2;
+}
+
+/** Writes one tensor, number, list of integers, or list of tensors. */
+export function writeTensor(t: Tensor): void { head(TENSOR, t.handle); }
+export function writeScalar(v: unknown): void {
+  switch (typeof v) {
+    case 'number': head(FLOAT, 0); return float(v);
+    case 'bigint': head(INT, 0); return integer(v);
+    case 'boolean': return head(BOOL, v ? 1 : 0);
+    default: {
+      const z = v as { re: number; im: number };
+      head(COMPLEX, 0);
+      float(Number(z.re));
+      float(Number(z.im));
+    }
+  }
+}
+export function writeInts(list: ArrayLike<number | bigint>): void {
+  room(2 * list.length + 8);
+  head(INTS, list.length);
+  for (let i = 0; i < list.length; i++) integer(list[i]!);
+}
+function writeFloats(list: ArrayLike<number | bigint>): void {
+  room(2 * list.length + 8);
+  head(FLOATS, list.length);
+  for (let i = 0; i < list.length; i++) float(Number(list[i]!));
+}
+export function writeTensors(list: readonly (Tensor | null)[] | null): void {
+  if (!list) return head(NONE, 0);
+  room(2 * list.length + 8);
+  head(TENSORS, list.length);
+  for (const t of list) {
+    i32[at] = t ? t.handle : NOTHING;
+    i32[at + 1] = 0;
+    at += 2;
+  }
+}
+const encoder = new TextEncoder();
+function writeText(s: string): void {
+  const bytes = encoder.encode(s);
+  room((bytes.length >>> 2) + 16);
+  head(STR, bytes.length);
+  u8.set(bytes, at * 4);
+  at += Math.ceil(bytes.length / 8) * 2;
 }
 
 /** Throws what the core left behind. */
 export function check(status: number): number {
-  if (status === 0xffffffff || status === -1) throw raised(door.error());
+  if (status === FAILED) throw raised(door.error());
   return status;
 }
 
-/** Reads the result in the buffer. */
-export function result(): unknown {
-  base = door.buffer(0) >>> 0;
-  const v = view();
-  const [tag, n] = [v.getUint32(base, true), v.getUint32(base + 4, true)];
+/** What a call answered: a tensor, or what lies in the buffer. */
+export function result(status: number): unknown {
+  if (status === FAILED) throw raised(door.error());
+  if (status === IN_BUFFER) return stored();
+  return status === NOTHING ? null : new Tensor(status);
+}
+
+function stored(): unknown {
+  base = door.buffer(0) >>> 2;
+  if (i32.length === 0 || i32.buffer !== wasm.memory.buffer) refresh();
+  const tag = i32[base]!, n = i32[base + 1]!, first = base + 2;
   switch (tag) {
-    case TENSOR: return new Tensor(n);
-    case FLOAT: return v.getFloat64(base + 8, true);
-    case INT: return v.getBigInt64(base + 8, true);
+    case FLOAT: return f64[first >>> 1]!;
+    case INT: return big(first);
     case BOOL: return n !== 0;
-    case INTS: return Array.from({ length: n }, (_, i) => Number(v.getBigInt64(base + 8 + 8 * i, true)));
+    case COMPLEX: return { re: f64[first >>> 1]!, im: f64[(first >>> 1) + 1]! };
+    case INTS: return Array.from({ length: n }, (_, i) => Number(big(first + 2 * i)));
     case TENSORS: {
-      const handles = Array.from({ length: n }, (_, i) => v.getUint32(base + 8 + 4 * i, true));
-      return handles.map((h) => (h === 0xffffffff ? null : new Tensor(h)));
+      // All handles first: a new tensor may use the buffer.
+      const handles = Array.from({ length: n }, (_, i) => i32[first + 2 * i]!);
+      return handles.map((h) => (h === NOTHING ? null : new Tensor(h)));
     }
     case DTYPE: return DTYPES[n];
     default: return null;
   }
 }
+function big(i: number): bigint { return (BigInt(i32[i + 1]!) << 32n) | BigInt(i32[i]! >>> 0); }
+
+/** The first `count` integers that a function of the door wrote. */
+export function readUnits(count: number): number[] {
+  base = door.buffer(0) >>> 2;
+  if (i32.length === 0 || i32.buffer !== wasm.memory.buffer) refresh();
+  const out = new Array<number>(count);
+  for (let i = 0; i < count; i++) {
+    const low = i32[base + 2 * i]!, high = i32[base + 2 * i + 1]!;
+    out[i] = high === low >> 31 ? low : Number((BigInt(high) << 32n) | BigInt(low >>> 0));
+  }
+  return out;
+}
+
+// --- binding ------------------------------------------------------------------------------------
 
 const isInt = (v: unknown): boolean => typeof v === 'bigint' || (typeof v === 'number' && Number.isInteger(v));
-const isNumber = (v: unknown): boolean => typeof v === 'number' || typeof v === 'bigint' || typeof v === 'boolean'
-  || (typeof v === 'object' && v !== null && 're' in v);
+const isComplex = (v: unknown): boolean => typeof v === 'object' && v !== null && 're' in v && 'im' in v;
+const isNumber = (v: unknown): boolean => {
+  const t = typeof v;
+  return t === 'number' || t === 'bigint' || t === 'boolean' || isComplex(v);
+};
+const isZeroDim = (v: unknown): boolean => v instanceof Tensor && v.ndim === 0;
 
-function accepts(type: string, v: unknown): boolean {
-  if (type.startsWith('Option<')) return v === null || accepts(type.slice(7, -1), v);
-  switch (type) {
-    case 'Tensor': case 'Operand': case 'AsTensor': return v instanceof Tensor || isNumber(v);
-    case 'Scalar': case 'f64': return isNumber(v) || (v instanceof Tensor && v.numel() === 1 && v.ndim === 0);
-    case 'i64': return isInt(v);
-    case 'bool': return typeof v === 'boolean';
-    case 'String': return typeof v === 'string';
-    case 'DType': return v instanceof DType;
-    case 'Dims': return isInt(v) || (Array.isArray(v) && v.every(isInt));
-    default: return Array.isArray(v) && v.every((t) => t instanceof Tensor);
+/** Whether a value may stand for a parameter of this kind. */
+function accepts(kind: Kind, v: unknown): boolean {
+  switch (kind) {
+    case Kind.Tensor: return v instanceof Tensor;
+    case Kind.Operand: return v instanceof Tensor || isNumber(v);
+    case Kind.Scalar: return isNumber(v) || isZeroDim(v);
+    case Kind.Float: return (isNumber(v) && !isComplex(v)) || isZeroDim(v);
+    case Kind.Int: return isInt(v) || (isZeroDim(v) && !(v as Tensor).dtype.is_floating_point);
+    case Kind.Bool: return typeof v === 'boolean';
+    case Kind.Str: return typeof v === 'string';
+    case Kind.DType: return v instanceof DType;
+    case Kind.Dims: return isInt(v) || (Array.isArray(v) && v.every(isInt)) || isZeroDim(v);
+    case Kind.MaybeDims: return isInt(v) || (Array.isArray(v) && v.every((n) => n === null || isInt(n)));
+    case Kind.Floats: return isNumber(v) || (Array.isArray(v) && v.every(isNumber));
+    case Kind.Tensors: return Array.isArray(v) && v.every((t) => t === null || t instanceof Tensor);
+  }
+}
+
+/** Writes a value that `accepts` its parameter. */
+function write(kind: Kind, v: unknown): void {
+  if (v === null || v === undefined) return head(NONE, 0);
+  switch (kind) {
+    case Kind.Tensor: case Kind.Operand: return v instanceof Tensor ? head(TENSOR, v.handle) : writeScalar(v);
+    case Kind.Scalar: case Kind.Float: return v instanceof Tensor ? head(TENSOR, v.handle) : writeScalar(v);
+    case Kind.Int:
+      head(INT, 0);
+      return integer(v as number);
+    case Kind.Bool: return head(BOOL, v ? 1 : 0);
+    case Kind.Str: return writeText(v as string);
+    case Kind.DType: return head(DTYPE, (v as DType).index);
+    case Kind.Dims: return writeInts(Array.isArray(v) ? (v as number[]) : [v as number]);
+    case Kind.MaybeDims: return writeInts((Array.isArray(v) ? (v as (number | null)[]) : [v as number]).map((n) => n ?? LEFT_OUT));
+    case Kind.Floats: return writeFloats(Array.isArray(v) ? (v as number[]) : [v as number]);
+    case Kind.Tensors: return writeTensors(v as Tensor[]);
+  }
+}
+
+/** What Python would call the type of a value. */
+function typeName(v: unknown): string {
+  if (v === null || v === undefined) return 'NoneType';
+  if (v instanceof Tensor) return 'Tensor';
+  if (v instanceof DType) return 'torch.dtype';
+  if (Array.isArray(v)) return 'list';
+  switch (typeof v) {
+    case 'number': return 'float';
+    case 'bigint': return 'int';
+    case 'boolean': return 'bool';
+    case 'string': return 'str';
+    case 'function': return 'function';
+    default: return isComplex(v) ? 'complex' : v.constructor?.name ?? 'object';
   }
 }
 
 /** A trailing plain object holds keyword arguments. */
 export function isKeywords(v: unknown): v is Record<string, unknown> {
-  return typeof v === 'object' && v !== null && Object.getPrototypeOf(v) === Object.prototype && !('re' in v);
+  return typeof v === 'object' && v !== null && (v as object).constructor === Object && !isComplex(v);
 }
 
-/** The arguments in the order of the parameters, or why they do not fit. */
-function bind(entry: Entry, args: readonly unknown[]): unknown[] | string {
-  const last = args[args.length - 1];
-  const keywords = args.length > 0 && isKeywords(last) ? last : null;
-  const place = keywords ? args.slice(0, -1) : args;
-  const params = entry.params;
-  const out: unknown[] = new Array(params.length).fill(undefined);
+/** Other names that PyTorch takes for a parameter, for NumPy's sake. */
+const SYNONYMS: Record<string, string> = {
+  axis: 'dim', axes: 'dim', keepdims: 'keepdim', x: 'input', self: 'input', a: 'input', x1: 'input', x2: 'other',
+};
+/** Keywords of every op, and of those that make tensors, that change nothing here. */
+/** What stands for a size that is left out. */
+const LEFT_OUT = -(2n ** 63n);
+
+const IGNORED = new Set(['device', 'layout', 'pin_memory', 'memory_format', 'requires_grad', 'out']);
+
+const bound: unknown[] = [];
+
+/** A value as it is written: an integer in a tensor is read out before the buffer is begun. */
+function settled(kind: Kind, v: unknown): unknown {
+  return v instanceof Tensor && (kind === Kind.Int || kind === Kind.Dims) ? v.item() : v;
+}
+
+/** Binds arguments to the slots of `op` in `bound`; a string says why they do not fit. */
+function bind(op: Compiled, args: readonly unknown[], count: number, keywords: Record<string, unknown> | null): string | null {
+  const { slots, places } = op;
+  bound.length = slots.length;
+  bound.fill(undefined);
   let next = 0;
-  for (let i = 0; i < params.length && next < place.length; i++) {
-    const [name, type, , keyword] = params[i]!;
-    if (keyword) break;
-    let value = place[next++];
+  for (let i = 0; i < places && next < count; i++) {
+    const slot = slots[i]!;
+    let value = args[next++];
     // Sizes may come one by one: view(2, 3).
-    if (type === 'Dims' && isInt(value) && next < place.length && place.slice(next).every(isInt)
-      && (i + 1 >= params.length || params[i + 1]![3])) {
-      value = place.slice(next - 1);
-      next = place.length;
+    if (slot.kind === Kind.Dims && i === places - 1 && next < count && !Array.isArray(value)) {
+      value = args.slice(next - 1, count);
+      next = count;
     }
-    if (value === undefined && params[i]![2] !== undefined) continue;
-    if (!accepts(type, value)) return `argument '${name}' (position ${i + 1}) must be ${type}`;
-    out[i] = value;
-  }
-  if (next < place.length) return `takes ${params.filter((p) => !p[3]).length} positional arguments but ${place.length} were given`;
-  for (const key of keywords ? Object.keys(keywords) : []) {
-    if (key === 'requires_grad' || key === 'device' || key === 'out') continue;
-    const i = params.findIndex((p) => p[0] === key || (key === 'axis' && p[0] === 'dim') || (key === 'self' && p[0] === 'input'));
-    if (i < 0) return `got an unexpected keyword argument '${key}'`;
-    if (out[i] !== undefined) return `got multiple values for argument '${key}'`;
-    const value = keywords![key];
     if (value === undefined) continue;
-    if (!(value === null && params[i]![2] === null) && !accepts(params[i]![1], value)) return `argument '${key}' must be ${params[i]![1]}`;
-    out[i] = value;
+    if (value === null ? !slot.optional : !accepts(slot.kind, value)) {
+      return `argument '${slot.name}' (position ${i + 1}) must be ${WANTED[slot.kind]}, not ${typeName(value)}`;
+    }
+    bound[i] = settled(slot.kind, value);
   }
-  for (let i = 0; i < params.length; i++) {
-    if (out[i] !== undefined) continue;
-    if (params[i]![2] === undefined) return `missing 1 required positional arguments: "${params[i]![0]}"`;
-    out[i] = params[i]![2];
+  if (next < count) {
+    const least = slots.filter((s, i) => i < places && s.fallback === undefined).length;
+    return `takes ${least === places ? '' : `from ${least} to `}${places} positional argument${places === 1 ? '' : 's'} but ${count} ${count === 1 ? 'was' : 'were'} given`;
   }
+  if (keywords) {
+    for (const key in keywords) {
+      const value = keywords[key];
+      if (value === undefined || IGNORED.has(key)) continue;
+      let i = slots.findIndex((s) => s.name === key);
+      if (i < 0 && SYNONYMS[key]) i = slots.findIndex((s) => s.name === SYNONYMS[key]);
+      if (i < 0) {
+        const near = closest(key, slots.map((s) => s.name));
+        return `got an unexpected keyword argument '${key}'${near ? `; did you mean '${near}'?` : ''}`;
+      }
+      const slot = slots[i]!;
+      if (bound[i] !== undefined) return `got multiple values for argument '${slot.name}'`;
+      if (value === null ? !slot.optional : !accepts(slot.kind, value)) {
+        return `argument '${slot.name}' must be ${WANTED[slot.kind]}, not ${typeName(value)}`;
+      }
+      bound[i] = settled(slot.kind, value);
+    }
+  }
+  for (let i = 0; i < slots.length; i++) {
+    if (bound[i] === undefined && slots[i]!.fallback === undefined) {
+      const missing = slots.filter((s, k) => bound[k] === undefined && s.fallback === undefined);
+      return `missing ${missing.length} required positional argument${missing.length === 1 ? '' : 's'}: ${missing.map((s) => `"${s.name}"`).join(', ')}`;
+    }
+  }
+  return null;
+}
+
+/** Calls an op whose arguments are in `bound`. */
+function run(op: Compiled, inPlace: boolean): unknown {
+  const { slots } = op;
+  const target = bound[0];
+  begin();
+  for (let i = 0; i < slots.length; i++) {
+    const slot = slots[i]!;
+    const value = bound[i];
+    write(slot.kind, value === undefined ? slot.fallback : value);
+  }
+  const status = door.call(op.index, slots.length, inPlace);
+  if (inPlace) {
+    check(status);
+    return target;
+  }
+  if (status >= 0 || status < NOTHING) return new Tensor(status);
+  const out = result(status);
+  const { fields } = op;
+  if (fields.length > 1 && Array.isArray(out)) fields.forEach((f, i) => { (out as unknown as Record<string, unknown>)[f] = out[i]; });
+  if (fields[0] === 'number') return Number(out);
   return out;
 }
 
-const OVERLOADS = new Map<string, number[]>();
-TABLE.forEach((entry, i) => {
-  for (const name of entry.names) OVERLOADS.set(name, [...(OVERLOADS.get(name) ?? []), i]);
+// --- calling by name ----------------------------------------------------------------------------
+
+const OVERLOADS = new Map<string, Compiled[]>();
+TABLE.forEach((entry, index) => {
+  const slots = entry.params.map(([name, type, fallback, keyword]): Slot => {
+    const optional = type.startsWith('Option<');
+    return { name, kind: KINDS[optional ? type.slice(7, -1) : type]!, optional, fallback, keyword };
+  });
+  for (const name of entry.names) {
+    const list = OVERLOADS.get(name) ?? [];
+    list.push({ index, name, slots, places: slots.filter((s) => !s.keyword).length, fields: entry.returns, entry });
+    OVERLOADS.set(name, list);
+  }
 });
 
 if (door.table_hash() >>> 0 !== TABLE_HASH) {
   throw new RuntimeError('the wasm module and the TypeScript facade were built from different op tables');
 }
 
-/** Runs entry number `index` on bound arguments. */
-export function run(index: number, values: readonly unknown[], inPlace = false): unknown {
-  begin();
-  const params = TABLE[index]!.params;
-  for (let i = 0; i < values.length; i++) write(params[i]![1], values[i]);
-  check(door.call(index, values.length, inPlace));
-  if (inPlace) return values[0];
-  const out = result();
-  const fields = TABLE[index]!.returns;
-  if (Array.isArray(out)) Object.assign(out, Object.fromEntries(fields.map((f, i) => [f, out[i]])));
+/** How a function is called in messages: without its namespace. */
+const short = (name: string): string => name.slice(name.lastIndexOf('.') + 1);
+
+function mismatch(name: string, list: readonly Compiled[], args: readonly unknown[], count: number, why: string): TypeError {
+  if (list.length === 1) {
+    const plain = why.startsWith('argument');
+    return new TypeError(`${short(name)}()${plain ? ':' : ''} ${why}`);
+  }
+  const given = args.slice(0, count).map(typeName).join(', ');
+  const expected = list.map((op) => ` * (${op.slots.map((s) => `${WANTED[s.kind]} ${s.name}`).join(', ')})`).join('\n');
+  return new TypeError(`${short(name)}() received an invalid combination of arguments - got (${given}), but expected one of:\n${expected}\n${why}`);
+}
+
+function call(name: string, list: readonly Compiled[], args: readonly unknown[], inPlace: boolean): unknown {
+  let count = args.length;
+  const last = count > 0 ? args[count - 1] : undefined;
+  let keywords: Record<string, unknown> | null = null;
+  if (isKeywords(last)) {
+    keywords = last;
+    count -= 1;
+  }
+  let why = '';
+  for (const op of list) {
+    const problem = bind(op, args, count, keywords);
+    if (problem !== null) {
+      why ||= problem;
+      continue;
+    }
+    const place = op.slots.length > 1 && !inPlace ? op.slots.findIndex((s) => s.name === 'inplace') : -1;
+    if (place >= 0 && bound[place] === true) inPlace = true;
+    let out = run(op, inPlace);
+    if (keywords) {
+      if (keywords['out'] !== undefined && keywords['out'] !== null) out = writeOut(op, out, keywords['out']);
+      if (keywords['requires_grad'] && out instanceof Tensor) out.requires_grad_();
+    }
+    return out;
+  }
+  throw mismatch(inPlace ? `${name}_` : name, list, args, count, why);
+}
+
+/** Puts results into the tensors of `out`, in the sizes of the results. */
+function writeOut(op: Compiled, value: unknown, out: unknown): unknown {
+  const targets = (Array.isArray(out) ? out : [out]) as Tensor[];
+  const values = (Array.isArray(value) ? value : [value]) as Tensor[];
+  if (door.grad_mode() && [...targets, ...bound].some((t) => t instanceof Tensor && t.requires_grad)) {
+    throw new RuntimeError(`${short(op.name)}(): functions with out=... arguments don't support automatic differentiation, but one of the arguments requires grad.`);
+  }
+  targets.forEach((t, i) => {
+    const v = values[i]!;
+    if (!can_cast(v.dtype, t.dtype)) {
+      throw new RuntimeError(`result type ${v.dtype.scalar_type} can't be cast to the desired output type ${t.dtype.scalar_type}`);
+    }
+    if (String(v.shape) !== String(t.shape)) t._become(invoke('empty', [v.shape, { dtype: t.dtype }]) as Tensor);
+    invoke('copy', [t, v], true);
+  });
   return out;
 }
 
+/** Whether the table has an op of this name. */
+export function has(name: string): boolean { return OVERLOADS.has(name); }
+
 /** Calls an op by name: the first overload that the arguments fit. */
 export function invoke(name: string, args: readonly unknown[], inPlace = false): unknown {
-  const list = OVERLOADS.get(name) ?? [];
-  let why = 'no such op';
-  for (const index of list) {
-    const bound = bind(TABLE[index]!, args);
-    if (typeof bound === 'string') {
-      why = bound;
-      continue;
-    }
-    const out = run(index, bound, inPlace);
-    const last = args[args.length - 1];
-    if (isKeywords(last) && last['requires_grad'] && out instanceof Tensor) out.requires_grad_();
-    return out;
-  }
-  throw new TypeError(`${name.replace('nn.functional.', '')}(): ${why}`);
+  const list = OVERLOADS.get(name);
+  if (!list) throw new RuntimeError(`no op is called ${name}`);
+  return call(name, list, args, inPlace);
 }
 
-/** The function of an op, for the generated exports. */
+/** The function of an op. */
 export function functionOf(name: string): (...args: unknown[]) => unknown {
-  return { [name]: (...args: unknown[]): unknown => invoke(name, args) }[name]!;
+  const list = OVERLOADS.get(name)!;
+  return { [name]: (...args: unknown[]): unknown => call(name, list, args, false) }[name]!;
+}
+
+/** Defines the methods of the table on the prototype of tensors, and the in-place ones. */
+export function defineMethods(prototype: object): void {
+  const define = (key: string, value: unknown): void => {
+    if (!Object.hasOwn(prototype, key)) Object.defineProperty(prototype, key, { value, writable: true, configurable: true });
+  };
+  for (const [name, list] of OVERLOADS) {
+    const methods = list.filter((o) => o.slots[0]?.name !== undefined && o.slots[0].kind <= Kind.Operand
+      && !o.entry.marks.includes('function') && !o.entry.marks.includes('create'));
+    if (name.includes('.') || methods.length === 0) continue;
+    const readers = methods.filter((o) => !o.entry.marks.includes('hidden'));
+    if (readers.length > 0) {
+      define(name, function (this: Tensor, ...args: unknown[]) {
+        args.unshift(this);
+        return call(name, readers, args, false);
+      });
+    }
+    const writers = methods.filter((o) => o.entry.marks.includes('inplace'));
+    if (writers.length === 0) continue;
+    define(`${name}_`, function (this: Tensor, ...args: unknown[]) {
+      args.unshift(this);
+      return call(name, writers, args, true);
+    });
+  }
 }

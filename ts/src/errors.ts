@@ -17,3 +17,22 @@ export function raised(text: string): Error {
     default: return new RuntimeError(message);
   }
 }
+
+/** The number of single-letter changes from one word to another (Wagner and Fischer, 1974). */
+function distance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      next[j] = Math.min(next[j - 1]! + 1, row[j]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1));
+    }
+    row = next;
+  }
+  return row[b.length]!;
+}
+
+/** The word that was probably meant, for a message that suggests it. */
+export function closest(word: string, words: readonly string[]): string | null {
+  const best = words.map((w) => [distance(word, w), w] as const).sort((a, b) => a[0] - b[0])[0];
+  return best && best[0] <= Math.max(1, word.length >> 1) ? best[1] : null;
+}

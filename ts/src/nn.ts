@@ -2,7 +2,7 @@
 import { invoke } from './call.js';
 import { nn_functional as table, rand } from './generated.js';
 import { door } from '#wasm';
-import { keep } from './memory.js';
+import { keepLeaf } from './memory.js';
 import { Tensor, tidy } from './tensor.js';
 
 export const functional = table;
@@ -10,10 +10,11 @@ export const functional = table;
 /** A tensor that is a parameter of the module it is assigned to. */
 export class Parameter extends Tensor {
   constructor(data: Tensor, requires_grad = true) {
-    const own = data.detach().clone();
+    const own = data.detach();
     super(own.handle);
-    own.cell.live = false;
-    keep(this);
+    // The handle is this one's now.
+    own._cell.handle = 0;
+    keepLeaf(this);
     if (requires_grad) this.requires_grad_();
   }
 }

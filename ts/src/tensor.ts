@@ -1,133 +1,176 @@
 /** The tensor as JavaScript sees it: a handle of the core, with PyTorch's attributes and methods. */
 import { door, wasm } from '#wasm';
-import { begin, check, invoke, result, write } from './call.js';
-import { bool, DType, DTYPES, float64, int64, type TypedArray } from './dtype.js';
-import { RuntimeError } from './errors.js';
-import { TABLE, type Methods } from './generated.js';
-import { free, scoped, track, type Cell } from './memory.js';
+import { check, defineMethods, invoke, readUnits, result } from './call.js';
+import { bool, DType, DTYPES, float32, float64, type TypedArray } from './dtype.js';
+import * as dtypes from './dtype.js';
+import { IndexError, RuntimeError, ValueError } from './errors.js';
+import { runBackward, gradFn, addHook, type BackwardOptions, type GradFn, type RemovableHandle } from './autograd.js';
+import type { Methods } from './generated.js';
+import { indexed, putIndexed, type Index } from './indexing.js';
+import { Cell, free, keepLeaf, revive, scoped, track } from './memory.js';
 
 /** Python's float, int or bool. */
 export type Num = number | bigint | boolean;
-/** Python's complex. */
+/** A complex number. */
 export interface Complex { re: number; im: number }
 /** Sizes, dims, indices, counts. */
 export type Int = number | bigint;
 /** What an op takes for a tensor. */
-export type TensorLike = Tensor | Num;
-/** Numbers nested in arrays. */
-export type Nested = Num | readonly Nested[];
-/** `tolist()`. */
-export type List = number | bigint | boolean | List[];
-
-/** A node of the graph. */
-export interface GradFn { name: string; next_functions: string[]; toString(): string }
-
-/** `slice(start, end, step)`, for indexing. */
-export class Slice {
-  constructor(readonly start: Int | null = null, readonly end: Int | null = null, readonly step: Int | null = null) {}
-}
-/** What may stand in brackets in Python: an integer, a slice, null, '...', '1:3', a mask, indices. */
-export type Index = Int | Slice | null | string | Tensor | boolean;
+export type TensorLike = Tensor | Num | Complex;
+/** `tolist()`: numbers nested as deep as the tensor has dimensions. */
+export type List = number | bigint | boolean | Complex | List[];
 
 export interface Tensor extends Methods {}
+/** An n-dimensional array with automatic differentiation; make one with `torch.tensor` and its like. */
 export class Tensor {
-  /** What it holds of the core. */
-  readonly cell: Cell;
+  /** @internal What it holds of the core. */
+  _cell: Cell;
+  /** @internal Keeps its page of tensors from being taken for garbage. */
+  _page: object | null = null;
+  // dtype, flags, version, offset, number of dimensions; then sizes and strides: all but the flags
+  // and the version stay as they are.
   #info: number[] | null = null;
+  #grad: Tensor | null = null;
 
-  /** Takes over a handle of the core. */
+  /** @internal Takes over a handle of the core. */
   constructor(handle: number) {
-    this.cell = { handle, live: true };
-    track(this, this.cell);
+    this._cell = new Cell(handle);
+    track(this, this._cell);
   }
 
-  /** The handle; an error once the tensor has been disposed of. */
+  /** @internal The handle; an error once the tensor has been disposed of. */
   get handle(): number {
-    if (!this.cell.live) throw new RuntimeError('this tensor has been disposed of');
-    return this.cell.handle;
+    const cell = this._cell;
+    if (cell.handle === 0 && !revive(cell)) throw new RuntimeError('this tensor has been disposed of');
+    cell.used = Cell.beats;
+    return cell.handle;
+  }
+  /** @internal Becomes what another tensor is. */
+  _become(other: Tensor): this {
+    check(door.replace(this.handle, other.handle));
+    this.#info = null;
+    return this;
   }
 
-  /** dtype, requires_grad, is_leaf, contiguous, version, offset, sizes, strides. */
   #read(): number[] {
     check(door.info(this.handle));
-    return result() as number[];
+    return (this.#info = readUnits(5 + 2 * readUnits(5)[4]!));
   }
-  // Sizes, strides and dtype never change.
-  #fixed(): number[] { return (this.#info ??= this.#read()); }
+  #fixed(): number[] { return this.#info ?? this.#read(); }
 
   get dtype(): DType { return DTYPES[this.#fixed()[0]!]!; }
-  get shape(): number[] { const i = this.#fixed(); return i.slice(6, 6 + (i.length - 6) / 2); }
-  get ndim(): number { return (this.#fixed().length - 6) / 2; }
-  get requires_grad(): boolean { return this.#read()[1] !== 0; }
+  get shape(): number[] {
+    const i = this.#fixed();
+    return i.slice(5, 5 + i[4]!);
+  }
+  get ndim(): number { return this.#fixed()[4]!; }
+  get requires_grad(): boolean { return (this.#read()[1]! & 1) !== 0; }
   set requires_grad(on: boolean) { this.requires_grad_(on); }
-  get is_leaf(): boolean { return this.#read()[2] !== 0; }
-  get _version(): number { return this.#read()[4]!; }
+  get is_leaf(): boolean { return (this.#read()[1]! & 2) !== 0; }
+  get _version(): number { return this.#read()[2]!; }
   get itemsize(): number { return this.dtype.itemsize; }
   get nbytes(): number { return this.numel() * this.itemsize; }
   get device(): string { return 'cpu'; }
-  get T(): Tensor { return this.permute(this.shape.map((_, i) => i).reverse()); }
-  get mT(): Tensor { return this.transpose(-2, -1); }
+  get layout(): string { return 'torch.strided'; }
+  get is_cpu(): boolean { return true; }
+  /** The dimensions in reverse order. */
+  get T(): Tensor {
+    const n = this.ndim;
+    return this.permute(Array.from({ length: n }, (_, i) => n - 1 - i));
+  }
+  /** The last two dimensions exchanged. */
+  get mT(): Tensor {
+    if (this.ndim < 2) throw new RuntimeError(`tensor.mT is only supported on matrices or batches of matrices. Got ${this.ndim}-D tensor.`);
+    return this.transpose(-2, -1);
+  }
+  /** The conjugate transpose of a matrix. */
+  get H(): Tensor {
+    if (this.ndim !== 2 && this.ndim !== 0) throw new RuntimeError(`tensor.H is only supported on matrices (2-D tensors). Got ${this.ndim}-D tensor.${this.ndim > 2 ? ' For batches of matrices, consider using tensor.mH' : ''}`);
+    return this.ndim === 0 ? this : this.dtype.is_complex ? this.transpose(0, 1).conj() : this.transpose(0, 1);
+  }
+  /** The conjugate transpose of the last two dimensions. */
+  get mH(): Tensor {
+    if (this.ndim < 2) throw new RuntimeError(`tensor.mH is only supported on matrices or batches of matrices. Got ${this.ndim}-D tensor.`);
+    return this.dtype.is_complex ? this.transpose(-2, -1).conj() : this.transpose(-2, -1);
+  }
+  /** The same elements, outside of the graph and without its version counter. */
   get data(): Tensor { return this.detach(); }
+  set data(value: Tensor) { this._become(value.detach()); }
 
   size(): number[];
   size(dim: Int): number;
   size(dim?: Int): number | number[] {
     const shape = this.shape;
-    if (dim === undefined) return shape;
-    const n = Math.max(shape.length, 1), d = Number(dim);
-    if (d < -n || d >= n) throw new IndexError(`Dimension out of range (expected to be in range of [${-n}, ${n - 1}], but got ${d})`);
-    return shape[d < 0 ? d + n : d]!;
+    if (dim === undefined || dim === null) return shape;
+    return shape[wrap(dim, shape.length)]!;
   }
-  stride(): number[] { const i = this.#fixed(); return i.slice(6 + (i.length - 6) / 2); }
-  storage_offset(): number { return this.#fixed()[5]!; }
+  stride(): number[];
+  stride(dim: Int): number;
+  stride(dim?: Int): number | number[] {
+    const i = this.#fixed(), n = i[4]!, strides = i.slice(5 + n);
+    return dim === undefined || dim === null ? strides : strides[wrap(dim, n)]!;
+  }
+  storage_offset(): number { return this.#fixed()[3]!; }
   dim(): number { return this.ndim; }
   ndimension(): number { return this.ndim; }
-  numel(): number { return this.shape.reduce((a, b) => a * b, 1); }
+  numel(): number {
+    const i = this.#fixed();
+    let n = 1;
+    for (let d = 0; d < i[4]!; d++) n *= i[5 + d]!;
+    return n;
+  }
   nelement(): number { return this.numel(); }
   element_size(): number { return this.itemsize; }
-  is_contiguous(): boolean { return this.#fixed()[3] !== 0; }
+  get_device(): number { return -1; }
+  is_contiguous(): boolean { return (this.#fixed()[1]! & 4) !== 0; }
   is_floating_point(): boolean { return this.dtype.is_floating_point; }
   is_complex(): boolean { return this.dtype.is_complex; }
+  is_signed(): boolean { return this.dtype.is_signed; }
+  is_same_size(other: Tensor): boolean { return String(this.shape) === String(other.shape); }
+  is_nonzero(): boolean { return this.truth(); }
+  /** Whether the only element is not zero: what Python's `bool(tensor)` is. */
+  truth(): boolean {
+    if (this.numel() === 0) throw new RuntimeError('Boolean value of Tensor with no values is ambiguous');
+    if (this.numel() > 1) throw new RuntimeError('Boolean value of Tensor with more than one value is ambiguous');
+    const v = this.item() as unknown as Num | Complex;
+    return typeof v === 'object' ? v.re !== 0 || v.im !== 0 : Boolean(v);
+  }
 
-  /** The gradient; `null` before there is one. */
+  /** The gradient that `backward` has accumulated; `null` before there is one. */
   get grad(): Tensor | null {
-    check(door.grad(this.handle));
-    const g = result() as Tensor | null;
-    return g;
+    const known = this.#grad?._cell.handle ?? 0;
+    const handle = check(door.grad(this.handle, known));
+    if (handle === -3) return (this.#grad = null);
+    return handle === known && this.#grad ? this.#grad : (this.#grad = new Tensor(handle));
   }
-  set grad(grad: Tensor | null) { check(door.set_grad(this.handle, grad ? grad.handle : undefined)); }
-
-  get grad_fn(): GradFn | null {
-    const text = door.grad_fn(this.handle);
-    if (!text) return null;
-    const [name, ...next] = text.split('\n');
-    return { name: name!, next_functions: next.filter(Boolean), toString: () => `<${name}>` };
+  set grad(grad: Tensor | null) {
+    check(door.set_grad(this.handle, grad ? grad.handle : 0));
+    this.#grad = grad;
   }
+  /** The node that made it; `null` for a leaf. */
+  get grad_fn(): GradFn | null { return gradFn(this); }
 
   requires_grad_(on = true): this {
     check(door.set_requires_grad(this.handle, on));
+    // A leaf that will have a gradient is held for long, with its like.
+    if (on && this._cell.page) keepLeaf(this);
     return this;
   }
   retain_grad(): void { check(door.retain_grad(this.handle)); }
-  /** Calls `hook` with each gradient; what it returns takes its place. */
-  register_hook(hook: (grad: Tensor) => Tensor | null | void): { remove(): void } {
-    const key = ++lastHook;
-    hooks.set(key, hook);
-    check(door.add_hook(this.handle, key));
-    return { remove: () => { hooks.delete(key); if (this.cell.live) door.remove_hook(this.handle, key); } };
-  }
-
+  /** Calls `hook` with each gradient of this tensor; what it returns takes the gradient's place. */
+  register_hook(hook: (grad: Tensor) => Tensor | null | void): RemovableHandle { return addHook(this, hook); }
   /** Gradients of this scalar, or of its product with `gradient`, added to the leaves. */
   backward(gradient?: Tensor | null | BackwardOptions, options?: BackwardOptions): void {
-    const kw = options ?? (gradient && !(gradient instanceof Tensor) ? gradient : {});
-    const g = gradient instanceof Tensor ? gradient : kw.gradient ?? null;
-    runBackward([this], [g], kw.inputs ?? null, (kw.retain_graph ? 1 : 0) | (kw.create_graph ? 2 : 0) | 4);
+    const given = gradient instanceof Tensor ? gradient : null;
+    const kw = options ?? (gradient && !given ? (gradient as BackwardOptions) : {});
+    runBackward([this], [given ?? kw.gradient ?? null], kw.inputs ?? null,
+      (kw.retain_graph ?? kw.create_graph ? 1 : 0) | (kw.create_graph ? 2 : 0) | 4);
   }
 
-  /** The only element, as a number; of int64 a bigint; of bool a boolean. */
+  /** The only element as a number; of int64 a bigint, of bool a boolean, of complex `{re, im}`. */
   item(): number {
-    if (this.numel() !== 1) throw new RuntimeError(`a Tensor with ${this.numel()} elements cannot be converted to Scalar`);
-    return this.flatten().tolist().at(0) as number;
+    const value = result(door.item(this.handle)) as Num | Complex;
+    return (typeof value === 'bigint' && this.dtype !== dtypes.int64 ? Number(value) : value) as number;
   }
   /** Nested arrays of elements. */
   tolist(): List[] & List {
@@ -135,244 +178,113 @@ export class Tensor {
     const shape = this.shape;
     const build = (d: number, at: number, step: number): List => {
       if (d === shape.length) return flat[at]!;
-      const inner = step / shape[d]!;
+      const inner = shape[d]! ? step / shape[d]! : 0;
       return Array.from({ length: shape[d]! }, (_, i) => build(d + 1, at + i * inner, inner));
     };
     return build(0, 0, flat.length) as List[] & List;
   }
   /** A copy of the elements, row-major, in the typed array of the dtype. */
-  numpy(): TypedArray { return typed(this); }
-
-  /** The elements, row-major, as raw bytes. */
+  numpy(): TypedArray {
+    if (this.requires_grad) throw new RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.");
+    return typed(this);
+  }
+  /** A copy of the elements, row-major, as bytes. */
   tobytes(): Uint8Array {
-    const row = this.is_contiguous() ? this : this.detach().contiguous();
-    return new Uint8Array(wasm.memory.buffer, check(door.address(row.handle)) >>> 0, this.nbytes).slice();
+    const t = typed(this);
+    return new Uint8Array(t.buffer, t.byteOffset, t.byteLength);
   }
+
   /** Another dtype; the tensor itself if it has that already. */
-  to(dtype: DType | string | { dtype?: DType }): Tensor {
-    const d = dtype instanceof DType ? dtype : typeof dtype === 'object' ? dtype.dtype : undefined;
-    return !d || d === this.dtype ? this : (invoke('_to_copy', [this, d]) as Tensor);
+  to(target?: DType | Tensor | string | { dtype?: DType; copy?: boolean; device?: string }, options?: DType | { dtype?: DType; copy?: boolean }): Tensor {
+    const kw = [target, options].find((o): o is { dtype?: DType; copy?: boolean } => typeof o === 'object' && o !== null && !(o instanceof DType) && !(o instanceof Tensor));
+    const named = [target, options].find((o) => o instanceof DType || o instanceof Tensor) as DType | Tensor | undefined;
+    const dtype = named instanceof Tensor ? named.dtype : named ?? kw?.dtype ?? this.dtype;
+    if (dtype === this.dtype) return kw?.copy ? this.clone() : this;
+    return invoke('_to_copy', [this, dtype]) as Tensor;
   }
+  type(): string;
+  type(dtype: DType): Tensor;
+  type(dtype?: DType): Tensor | string { return dtype ? this.to(dtype) : `torch.${this.dtype.scalar_type}Tensor`; }
   type_as(other: Tensor): Tensor { return this.to(other.dtype); }
-  float(): Tensor { return this.to(DTYPES[8]!); }
+  float(): Tensor { return this.to(float32); }
   double(): Tensor { return this.to(float64); }
-  long(): Tensor { return this.to(int64); }
-  int(): Tensor { return this.to(DTYPES[4]!); }
+  half(): Tensor { return this.to(dtypes.float16); }
+  bfloat16(): Tensor { return this.to(dtypes.bfloat16); }
+  long(): Tensor { return this.to(dtypes.int64); }
+  int(): Tensor { return this.to(dtypes.int32); }
+  short(): Tensor { return this.to(dtypes.int16); }
+  char(): Tensor { return this.to(dtypes.int8); }
+  byte(): Tensor { return this.to(dtypes.uint8); }
   bool(): Tensor { return this.to(bool); }
-  half(): Tensor { return this.to(DTYPES[6]!); }
-  bfloat16(): Tensor { return this.to(DTYPES[7]!); }
+  cfloat(): Tensor { return this.to(dtypes.complex64); }
+  cdouble(): Tensor { return this.to(dtypes.complex128); }
   cpu(): this { return this; }
-  clone(): Tensor { return invoke('clone', [this]) as Tensor; }
   reshape_as(other: Tensor): Tensor { return this.reshape(other.shape); }
   view_as(other: Tensor): Tensor { return this.view(other.shape); }
   expand_as(other: Tensor): Tensor { return this.expand(other.shape); }
-  detach_(): this { throw new RuntimeError('detach_() is not available: use detach()'); }
+  /** Cuts it off from its history, in place. */
+  detach_(): this {
+    const leaf = this.detach();
+    return this._become(leaf);
+  }
 
-  /** `tensor[...]`. */
+  /** What stands in brackets in Python: `x.index(1, torch.slice(2, null), null, '...', mask)`. */
   index(...indices: Index[]): Tensor { return indexed(this, indices); }
-  /** `tensor[...] = value`. */
-  index_put_(indices: Index[], value: TensorLike): this {
-    const target = indexed(this, indices);
-    invoke('copy', [target, value instanceof Tensor ? value : scalarLike(value, this.dtype)], true);
+  /** `x[indices] = value`; with `accumulate` it is added. */
+  index_put_(indices: readonly Index[], value: TensorLike, accumulate = false): this {
+    putIndexed(this, indices, value, accumulate);
     return this;
   }
-  *[Symbol.iterator](): IterableIterator<Tensor> { yield* this.unbind(); }
+  /** Its parts along the first dimension. */
+  *[Symbol.iterator](): IterableIterator<Tensor> {
+    if (this.ndim === 0) throw new TypeError('iteration over a 0-d tensor');
+    yield* this.unbind();
+  }
 
   /** Frees it now. */
-  dispose(): void { free(this.cell); }
-  [Symbol.dispose](): void { free(this.cell); }
+  dispose(): void { free(this._cell); }
+  [Symbol.dispose](): void { free(this._cell); }
   toString(): string { return door.repr(this.handle); }
-  [Symbol.for('nodejs.util.inspect.custom')](): string { return this.cell.live ? this.toString() : '<disposed tensor>'; }
+  [Symbol.toPrimitive](hint: string): unknown { return hint === 'string' || this.numel() !== 1 ? this.toString() : this.item(); }
+  [Symbol.for('nodejs.util.inspect.custom')](): string {
+    return this._cell.handle === 0 && !this._cell.evacuated ? '<disposed tensor>' : this.toString();
+  }
 }
 
-import { IndexError } from './errors.js';
-
-export interface BackwardOptions { gradient?: Tensor | null; retain_graph?: boolean; create_graph?: boolean; inputs?: Tensor[] }
-
-const hooks = new Map<number, (g: Tensor) => Tensor | null | void>();
-let lastHook = 0;
-let hookError: unknown = null;
-(globalThis as Record<string, unknown>)['__cresset_hook'] = (key: number, handle: number): number => {
-  const given = new Tensor(handle);
-  try {
-    const out = hooks.get(key)?.(given);
-    return out instanceof Tensor ? out.handle : -1;
-  } catch (e) {
-    hookError = e;
-    throw e;
-  }
-};
-
-/** One backward pass; flags: 1 retain, 2 create, 4 accumulate. */
-export function runBackward(roots: Tensor[], grads: (Tensor | null)[], inputs: Tensor[] | null, flags: number): (Tensor | null)[] {
-  begin();
-  write('Vec<Tensor>', roots);
-  write('Vec<Tensor>', grads);
-  write('Vec<Tensor>', inputs);
-  hookError = null;
-  const status = door.backward(flags);
-  if (hookError !== null) {
-    door.error();
-    throw hookError;
-  }
-  check(status);
-  return result() as (Tensor | null)[];
+/** A dimension from the front. */
+function wrap(dim: Int, ndim: number): number {
+  const n = Math.max(ndim, 1), d = Number(dim);
+  if (d < -n || d >= n) throw new IndexError(`Dimension out of range (expected to be in range of [${-n}, ${n - 1}], but got ${d})`);
+  return d < 0 ? d + n : d;
 }
 
 function typed(t: Tensor): TypedArray {
-  const row = t.is_contiguous() ? t : t.detach().contiguous();
-  const make = t.dtype.array!;
-  const at = check(door.address(row.handle)) >>> 0;
+  const row = t.is_contiguous() ? t : (invoke('contiguous', [t.detach()]) as Tensor);
   const length = t.numel() * (t.dtype.is_complex ? 2 : 1);
-  return new make(wasm.memory.buffer, at, length).slice();
+  // An empty tensor has no address worth reading.
+  if (length === 0) return new t.dtype.array(0);
+  const handle = row.handle;
+  return new t.dtype.array(wasm.memory.buffer, door.address(handle) >>> 0, length).slice();
 }
 
-function elements(t: Tensor): (number | bigint | boolean)[] {
-  if (t.dtype.name === 'float16' || t.dtype.name === 'bfloat16') return elements(t.detach().float());
+function elements(t: Tensor): (number | bigint | boolean | Complex)[] {
+  if (t.dtype === dtypes.float16 || t.dtype === dtypes.bfloat16) return elements(t.detach().float());
   if (t.dtype.is_complex) {
     const flat = typed(t) as Float64Array;
-    return Array.from({ length: t.numel() }, (_, i) => ({ re: flat[2 * i], im: flat[2 * i + 1] })) as unknown as number[];
+    return Array.from({ length: t.numel() }, (_, i) => ({ re: flat[2 * i]!, im: flat[2 * i + 1]! }));
   }
   const flat = Array.from(typed(t) as ArrayLike<number | bigint>);
   return t.dtype === bool ? flat.map(Boolean) : flat;
 }
 
-/** An empty tensor, to be filled. */
-function create(shape: readonly number[], dtype: DType): Tensor {
-  begin();
-  write('Dims', shape);
-  return new Tensor(check(door.create(dtype.index)) >>> 0);
-}
-
-/** A tensor of typed values. */
-export function fromTyped(data: TypedArray, shape: readonly number[], dtype: DType): Tensor {
-  const t = create(shape, dtype);
-  const at = check(door.address(t.handle)) >>> 0;
-  const make = dtype.array as Float32ArrayConstructor;
-  new make(wasm.memory.buffer, at, data.length).set(data as Float32Array);
-  return t;
-}
-
-const TYPED: [Function, number][] = [[Uint8Array, 1], [Int8Array, 2], [Int16Array, 3], [Int32Array, 4],
-  [BigInt64Array, 5], [Float32Array, 8], [Float64Array, 9]];
-
-/** A tensor of one dimension from raw little-endian bytes. */
-export function frombuffer(buffer: ArrayBufferView, { dtype }: { dtype: DType }): Tensor {
-  const t = create([buffer.byteLength / dtype.itemsize], dtype);
-  new Uint8Array(wasm.memory.buffer, check(door.address(t.handle)) >>> 0, buffer.byteLength).set(new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength));
-  return t;
-}
-/** A number in a dtype. */
-export function scalarLike(value: Num, dtype: DType): Tensor { return tensor(value, { dtype }); }
-
-/** A tensor with a copy of `data`: numbers, nested arrays, a typed array. */
-export function tensor(data: Nested | TypedArray | Tensor, kwargs: { dtype?: DType; requires_grad?: boolean } = {}): Tensor {
-  let out: Tensor;
-  if (data instanceof Tensor) {
-    out = data.detach().clone();
-  } else if (ArrayBuffer.isView(data)) {
-    const kind = TYPED.find(([c]) => data instanceof c);
-    if (!kind) throw new TypeError(`tensor(): no dtype for ${(data as object).constructor.name}`);
-    out = fromTyped(data as TypedArray, [(data as TypedArray).length], DTYPES[kind[1]]!);
-  } else {
-    const shape: number[] = [];
-    for (let d: Nested = data as Nested; Array.isArray(d); d = d[0] as Nested) {
-      shape.push(d.length);
-      if (d.length === 0) break;
-    }
-    const flat: Num[] = [];
-    const walk = (d: Nested, depth: number): void => {
-      if (Array.isArray(d)) {
-        if (d.length !== shape[depth]) {
-          throw new ValueError(`expected sequence of length ${shape[depth]} at dim ${depth} (got ${d.length})`);
-        }
-        for (const x of d) walk(x as Nested, depth + 1);
-      } else if (d instanceof Tensor) {
-        flat.push(d.item());
-      } else if (depth !== shape.length) {
-        throw new TypeError("not a sequence");
-      } else {
-        flat.push(d as Num);
-      }
-    };
-    walk(data as Nested, 0);
-    const floats = flat.length === 0 || flat.some((x) => typeof x === 'number');
-    const ints = flat.some((x) => typeof x === 'bigint');
-    if (floats) out = fromTyped(Float64Array.from(flat, Number), shape, float64).to(kwargs.dtype ?? DTYPES[door.default_dtype()]!);
-    else if (ints) out = fromTyped(BigInt64Array.from(flat, BigInt), shape, int64);
-    else out = fromTyped(Uint8Array.from(flat, Number), shape, bool);
-  }
-  if (kwargs.dtype) out = out.to(kwargs.dtype);
-  return kwargs.requires_grad ? out.requires_grad_() : out;
-}
-import { ValueError } from './errors.js';
-
-const integer = (s: string): number | null => (s.trim() === '' ? null : Number(s));
-
-/** Indexing: views for integers, slices, null and '...'; copies for masks and index tensors. */
-function indexed(t: Tensor, list: Index[]): Tensor {
-  const parts: Index[] = list.flatMap((i): Index[] => {
-    if (typeof i === 'string' && i !== '...') {
-      return i.split(',').map((p) => {
-        const s = p.trim();
-        if (s === '...' ) return s;
-        if (!s.includes(':')) return Number(s);
-        const [a, b, c] = s.split(':');
-        return new Slice(integer(a ?? ''), integer(b ?? ''), integer(c ?? ''));
-      });
-    }
-    return [i];
-  });
-  const used = parts.reduce<number>((n, i) => n + (i === null || i === '...' || typeof i === 'boolean' ? 0
-    : i instanceof Tensor && i.dtype === bool ? i.ndim : 1), 0);
-  if (used > t.ndim) throw new IndexError(`too many indices for tensor of dimension ${t.ndim}`);
-  let out = t;
-  let dim = 0;
-  const arrays: { at: number; index: Tensor }[] = [];
-  for (const i of parts) {
-    if (i === '...') dim += t.ndim - used;
-    else if (i === null) out = out.unsqueeze(dim++);
-    else if (i instanceof Slice) {
-      out = invoke('slice', [out, dim++, i.start, i.end, i.step ?? 1]) as Tensor;
-    } else if (i instanceof Tensor) {
-      if (i.dtype === bool) {
-        const flat = out.flatten(dim, dim + i.ndim - 1);
-        const where = Array.from(i.flatten().tolist() as boolean[]).flatMap((b, k) => (b ? [BigInt(k)] : []));
-        out = flat;
-        arrays.push({ at: dim++, index: tensor(where.length ? where : [], { dtype: int64 }) });
-      } else arrays.push({ at: dim++, index: i });
-    } else if (typeof i === 'boolean') throw new IndexError('indexing by a boolean is not supported');
-    else {
-      const n = out.shape[dim]!;
-      const k = Number(i);
-      if (k < -n || k >= n) throw new IndexError(`index ${k} is out of bounds for dimension ${dim} with size ${n}`);
-      out = out.select(dim, i as Int);
-    }
-  }
-  if (arrays.length > 1) throw new IndexError('indexing by several index tensors is not supported yet');
-  for (const { at, index } of arrays) {
-    const n = out.shape[at]!;
-    const wrapped = index.lt(0).where(index.add(BigInt(n)), index);
-    const shape = out.shape;
-    out = out.index_select(at, wrapped.flatten()).reshape([...shape.slice(0, at), ...index.shape, ...shape.slice(at + 1)]);
-  }
-  return out === t ? (invoke('alias', [t]) as Tensor) : out;
-}
-
-const isTensor = (v: unknown): v is Tensor => v instanceof Tensor;
-/** Runs `fn` and frees the tensors made in it that it does not return. */
+/** @internal */
+export const isTensor = (v: unknown): v is Tensor => v instanceof Tensor;
+/** Runs `fn` and frees the tensors made in it that it does not return or `keep`. */
 export function tidy<T>(fn: () => T): T { return scoped(fn, isTensor); }
 
-// The methods of the op table: `where` and friends take the tensor where PyTorch does.
-for (const entry of TABLE) {
-  if (entry.names[0]!.includes('.') || !['Tensor', 'Operand', 'AsTensor'].includes(entry.params[0]?.[1] ?? '') || entry.marks.includes('create')) continue;
-  for (const name of entry.names) {
-    const define = (key: string, value: unknown): void => {
-      if (!(key in Tensor.prototype)) Object.defineProperty(Tensor.prototype, key, { value, writable: true, configurable: true });
-    };
-    define(name, function (this: Tensor, ...args: unknown[]) { return invoke(name, [this, ...args]); });
-    if (entry.marks.includes('inplace')) {
-      define(`${name}_`, function (this: Tensor, ...args: unknown[]) { return invoke(name, [this, ...args], true); });
-    }
-  }
+/** Fails unless a flag has one of two values, as PyTorch's enumerations do. */
+export function oneOf(name: string, value: string, allowed: readonly string[]): void {
+  if (!allowed.includes(value)) throw new ValueError(`${value} is not a valid value for ${name}`);
 }
+
+defineMethods(Tensor.prototype);

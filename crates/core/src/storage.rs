@@ -14,13 +14,23 @@ const POOL_LIMIT: usize = 1 << 28;
 struct Pool {
     free: Vec<Vec<*mut u8>>,
     held: usize,
-    live: usize,
     peak: usize,
     blocks: usize,
 }
 
 thread_local! {
     static POOL: RefCell<Pool> = RefCell::new(Pool::default());
+    static LIVE: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Where the number of live bytes is kept.
+pub fn live_address() -> usize {
+    LIVE.with(|l| l.as_ptr() as usize)
+}
+
+/// Counts the peak anew from what is live now.
+pub fn reset_peak() {
+    POOL.with_borrow_mut(|p| p.peak = LIVE.get());
 }
 
 /// What `torch.memory.stats()` tells of storages.
@@ -39,7 +49,7 @@ pub struct Stats {
 /// The counts of this thread's storages.
 pub fn stats() -> Stats {
     POOL.with_borrow(|p| Stats {
-        live_bytes: p.live,
+        live_bytes: LIVE.get(),
         peak_bytes: p.peak,
         storages: p.blocks,
         cached_bytes: p.held,
@@ -91,8 +101,8 @@ fn take(bytes: usize) -> Result<(*mut u8, usize)> {
         return Err(Error::out_of_memory(bytes, stats().live_bytes));
     }
     POOL.with_borrow_mut(|p| {
-        p.live += bytes;
-        p.peak = p.peak.max(p.live);
+        LIVE.set(LIVE.get() + bytes);
+        p.peak = p.peak.max(LIVE.get());
         p.blocks += 1;
     });
     Ok((ptr, room))
@@ -104,7 +114,7 @@ fn give(ptr: *mut u8, bytes: usize, room: usize) {
     }
     let kept = POOL.try_with(|p| {
         let mut p = p.borrow_mut();
-        p.live -= bytes;
+        LIVE.set(LIVE.get() - bytes);
         p.blocks -= 1;
         if room > POOLED || p.held + room > POOL_LIMIT {
             return false;

@@ -354,6 +354,15 @@ impl Tensor {
         Ok(())
     }
 
+    /// Whether its bytes are all that there is of it: nothing else holds the tensor or its storage,
+    /// and it has no gradient, hook, history or base.
+    pub fn is_evacuable(&self) -> bool {
+        let alone = Rc::strong_count(&self.0) == 1 && Rc::strong_count(&self.0.storage) == 1;
+        let meta = self.0.meta.borrow();
+        alone && !self.0.wrapped && self.is_contiguous() && !meta.requires_grad && meta.grad_fn.is_none()
+            && meta.grad.is_none() && meta.hooks.is_none() && meta.base.is_none()
+    }
+
     /// A copy of sizes as a list.
     pub fn dims(&self) -> Dims {
         self.0.layout.sizes.clone()

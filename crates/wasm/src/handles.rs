@@ -5,55 +5,87 @@ use cresset_core::error::{Error, Result};
 use cresset_core::tensor::Tensor;
 use std::cell::RefCell;
 
+/// What the door answers instead of a handle; no handle has this generation.
+pub const FAILED: i32 = -1;
+/// The answer is in the buffer.
+pub const IN_BUFFER: i32 = -2;
+/// There is none.
+pub const NOTHING: i32 = -3;
+const LAST_GENERATION: u8 = 0xfe;
+
 #[derive(Default)]
 struct Slot {
     generation: u8,
     tensor: Option<Tensor>,
 }
 
-#[derive(Default)]
 struct Table {
     slots: Vec<Slot>,
     free: Vec<u32>,
 }
 
 thread_local! {
-    static TABLE: RefCell<Table> = RefCell::default();
+    // Place 0 stays empty: handle 0 is what JavaScript keeps of a disposed tensor.
+    static TABLE: RefCell<Table> =
+        RefCell::new(Table { slots: vec![Slot::default()], free: Vec::new() });
 }
 
-fn split(handle: u32) -> (usize, u8) {
-    ((handle & 0xff_ffff) as usize, (handle >> 24) as u8)
+fn split(handle: i32) -> (usize, u8) {
+    ((handle & 0xff_ffff) as usize, (handle as u32 >> 24) as u8)
 }
 
 /// Gives a tensor a handle.
-pub fn put(t: Tensor) -> u32 {
+pub fn put(t: Tensor) -> Result<i32> {
     TABLE.with_borrow_mut(|table| {
-        let at = table.free.pop().unwrap_or_else(|| {
-            table.slots.push(Slot::default());
-            table.slots.len() as u32 - 1
-        });
+        let at = match table.free.pop() {
+            Some(at) => at,
+            None if table.slots.len() >= 1 << 24 => {
+                return Err(Error::runtime("too many tensors are alive: the limit is 16777215"));
+            }
+            None => {
+                table.slots.push(Slot::default());
+                table.slots.len() as u32 - 1
+            }
+        };
         let slot = &mut table.slots[at as usize];
         slot.tensor = Some(t);
-        at | u32::from(slot.generation) << 24
+        Ok((at | u32::from(slot.generation) << 24) as i32)
     })
 }
 
 /// The tensor of a handle.
-pub fn get(handle: u32) -> Result<Tensor> {
+pub fn get(handle: i32) -> Result<Tensor> {
+    with(handle, Tensor::clone)
+}
+
+/// What `f` tells of the tensor of a handle, without counting it up.
+pub fn with<T>(handle: i32, f: impl FnOnce(&Tensor) -> T) -> Result<T> {
     let (at, generation) = split(handle);
     TABLE.with_borrow(|table| {
         let slot = table.slots.get(at).filter(|s| s.generation == generation);
-        slot.and_then(|s| s.tensor.clone()).ok_or_else(|| Error::runtime("this tensor has been disposed of"))
+        slot.and_then(|s| s.tensor.as_ref()).map(f)
     })
+    .ok_or_else(|| Error::runtime("this tensor has been disposed of"))
+}
+
+/// Puts another tensor in the place of a handle's.
+pub fn replace(handle: i32, t: Tensor) -> Result<()> {
+    let (at, generation) = split(handle);
+    let old = TABLE.with_borrow_mut(|table| {
+        let slot = table.slots.get_mut(at).filter(|s| s.generation == generation)?;
+        slot.tensor.replace(t)
+    });
+    old.map(drop).ok_or_else(|| Error::runtime("this tensor has been disposed of"))
 }
 
 /// Lets a handle go; twice is as good as once.
-pub fn release(handle: u32) {
+pub fn release(handle: i32) {
     let (at, generation) = split(handle);
+    // Dropped after the table is free again: the last owner of a graph frees much.
     let dead = TABLE.with_borrow_mut(|table| {
         let slot = table.slots.get_mut(at).filter(|s| s.generation == generation)?;
         let dead = slot.tensor.take()?;
-        slot.generation = slot.generation.wrapping_add(1);
+        slot.generation = if generation == LAST_GENERATION { 0 } else { generation + 1 };
         table.free.push(at as u32);
         Some(dead)
     });
@@ -62,5 +94,5 @@ pub fn release(handle: u32) {
 
 /// How many handles are held.
 pub fn count() -> usize {
-    TABLE.with_borrow(|t| t.slots.len() - t.free.len())
+    TABLE.with_borrow(|t| t.slots.len() - 1 - t.free.len())
 }
