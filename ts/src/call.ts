@@ -422,14 +422,15 @@ export function invoke(name: string, args: readonly unknown[], inPlace = false):
   return call(name, list, args, inPlace);
 }
 
-/** The function of an op. */
+/** The function of an op. Its overloads are looked up when it is first called: the table's functions
+ * are made before this module's own constants are. */
 export function functionOf(name: string): (...args: unknown[]) => unknown {
-  const list = OVERLOADS.get(name)!;
-  return { [name]: (...args: unknown[]): unknown => call(name, list, args, false) }[name]!;
+  let list: readonly Compiled[] | undefined;
+  return { [name]: (...args: unknown[]): unknown => call(name, list ??= OVERLOADS.get(name)!, args, false) }[name]!;
 }
 
 /** Defines the methods of the table on the prototype of tensors, and the in-place ones. */
-export function defineMethods(prototype: object): void {
+function defineMethods(prototype: object): void {
   const define = (key: string, value: unknown): void => {
     if (!Object.hasOwn(prototype, key)) Object.defineProperty(prototype, key, { value, writable: true, configurable: true });
   };
@@ -452,3 +453,5 @@ export function defineMethods(prototype: object): void {
     });
   }
 }
+
+defineMethods(Tensor.prototype);

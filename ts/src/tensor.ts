@@ -1,6 +1,6 @@
 /** The tensor as JavaScript sees it: a handle of the core, with PyTorch's attributes and methods. */
 import { door, wasm } from '#wasm';
-import { check, defineMethods, invoke, readUnits, result } from './call.js';
+import { check, invoke, readUnits, result } from './call.js';
 import { bool, DType, DTYPES, float32, float64, type TypedArray } from './dtype.js';
 import * as dtypes from './dtype.js';
 import { IndexError, RuntimeError, ValueError } from './errors.js';
@@ -286,5 +286,3 @@ export function tidy<T>(fn: () => T): T { return scoped(fn, isTensor); }
 export function oneOf(name: string, value: string, allowed: readonly string[]): void {
   if (!allowed.includes(value)) throw new ValueError(`${value} is not a valid value for ${name}`);
 }
-
-defineMethods(Tensor.prototype);
