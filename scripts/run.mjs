@@ -53,7 +53,10 @@ switch (command) {
     break;
   case 'start': build(); example('tutorial'); if (existsSync(join(ROOT, 'examples/mnist.ts'))) example('mnist', '--epochs', '1'); break;
   case 'test': test(); break;
-  case 'conformance': run(NODE, [join(ROOT, 'test/conformance/run.ts'), ...args], { show: true }); break;
+  case 'conformance':
+    if (!existsSync(join(ROOT, 'ts/dist/index.js'))) build();
+    process.exitCode = run(NODE, [join(ROOT, 'test/conformance/run.ts'), ...args], { show: true, may: true }).status;
+    break;
   case 'example': {
     const names = readdirSync(join(ROOT, 'examples')).filter((f) => f.endsWith('.ts')).map((f) => f.slice(0, -3));
     if (!names.includes(args[0])) throw new Error(`which one? ${names.join(', ')}`);

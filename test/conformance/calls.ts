@@ -7,7 +7,6 @@ const call = (name: string) => (t: Any, ...rest: Any[]): Any => method(t, name, 
 
 /** Special methods of Python and what stands for them here. */
 const SPECIAL: Record<string, (t: Any, ...rest: Any[]) => Any> = {
-  __getitem__: (t, index) => method(t, 'index', Array.isArray(index) ? index : [index]),
   __add__: call('add'), __radd__: call('add'), __sub__: call('sub'), __rsub__: (t, other) => fn('rsub')(t, other),
   __mul__: call('mul'), __rmul__: call('mul'), __truediv__: call('div'), __div__: call('div'),
   __rdiv__: (t, other) => method(t, 'reciprocal', []).mul(other), __rtruediv__: (t, other) => method(t, 'reciprocal', []).mul(other),
@@ -24,8 +23,8 @@ const SPECIAL: Record<string, (t: Any, ...rest: Any[]) => Any> = {
 
 const isInPlace = (name: string): boolean => name.endsWith('_') && !name.endsWith('__');
 
-/** Performs a call of the vectors. */
-export function perform(kind: string, path: string, args: readonly Any[], kwargs: Record<string, Any>): Any {
+/** Performs the call of a case on its decoded arguments. */
+export function perform({ kind, path, args: recorded }: Any, args: readonly Any[], kwargs: Record<string, Any>): Any {
   if (kind === 'function') return fn(path)(...withKeywords(args, kwargs));
   const [self, ...rest] = args;
   const name = path.replace('Tensor.', '');
@@ -33,6 +32,8 @@ export function perform(kind: string, path: string, args: readonly Any[], kwargs
     if (!(name in self)) throw new Unsupported(`Tensor.${name} is not there`);
     return self[name];
   }
+  // A tuple holds an index for each dimension, a list is one index.
+  if (name === '__getitem__') return method(self, 'index', recorded[1] && typeof recorded[1] === 'object' && 'tuple' in recorded[1] ? rest[0] : rest);
   if (name in SPECIAL && !(isTensor(self) && name in torch.Tensor.prototype)) return SPECIAL[name]!(self, ...rest);
   return method(isInPlace(name) ? self.clone() : self, name, withKeywords(rest, kwargs));
 }

@@ -1,17 +1,17 @@
 /** Comparison with the recorded value, by the vectors' own rule: the first difference in words, or null. */
-import { type Any, bytesOf, dtypeName, find, isTensor, shapeOf, torch } from './adapter.ts';
+import { type Any, bytesOf, dtype as needDtype, dtypeName, find, isTensor, shapeOf, torch } from './adapter.ts';
 import { float, show, slice, type TensorRecord } from './decode.ts';
 
 /** Relative and absolute. */
 export type Tolerance = readonly [number, number];
 export interface Rule {
-  tol?: Tolerance;
+  tol?: Tolerance | undefined;
   /** Positions that are too ill-conditioned to compare, by number of the output tensor. */
   ignore?: [number, number[]][];
   /** Only dtype and shape are specified. */
   meta?: boolean;
   /** Judges the positions in which two index tensors differ. */
-  sameChoice?: (actual: Any, expected: Numbers) => boolean;
+  sameChoice?: ((actual: Any, expected: Numbers) => boolean) | undefined;
 }
 
 export type Numbers = ArrayLike<number | bigint>;
@@ -65,6 +65,7 @@ const nearComplex = (ar: number, ai: number, er: number, ei: number, [rtol, atol
   || (Number.isFinite(ar - er) && Number.isFinite(ai - ei) && Math.hypot(ar - er, ai - ei) <= atol + rtol * Math.hypot(er, ei));
 
 function tensorDifference(actual: Any, record: TensorRecord, bin: Uint8Array, rule: Rule, ignored: readonly number[]): string | null {
+  needDtype(record.dtype);
   if (!isTensor(actual)) return `got ${kind(actual)}, expected ${record.dtype}[${record.shape.join(', ')}]`;
   const [dtype, shape] = [dtypeName(actual), shapeOf(actual)];
   if (dtype !== record.dtype || shape.join() !== record.shape.join()) {
@@ -148,8 +149,7 @@ export function difference(actual: Any, expected: Any, bin: Uint8Array, rule: Ru
     }
     return `no reading of ${JSON.stringify(want).slice(0, 60)}`;
   };
-  const why = walk(actual, expected);
-  return why;
+  return walk(actual, expected);
 }
 
 /** The tensors in a value, depth first. */

@@ -40,31 +40,47 @@ export function familyLines(family: Family, entries: Record<string, Tally>, cap:
   return lines;
 }
 
-/** The committed list: one `family entry` a line. */
-export const readSupported = (path: string): Set<string> => new Set(existsSync(path)
-  ? readFileSync(path, 'utf8').split('\n').map((l) => l.trim()).filter((l) => l && !l.startsWith('#')) : []);
-
-/** What is wrong with entries of the list, among the families that were run. */
-export function broken(supported: Set<string>, totals: Totals): string[] {
-  const found: string[] = [];
-  for (const line of supported) {
-    const [family, ...rest] = line.split(' ');
-    const entries = totals[family as Family];
-    if (!entries) continue;
-    const t = entries[rest.join(' ')];
-    if (!t) found.push(`${line}: listed in supported.txt, but there are no such vectors`);
-    else if (!isWhole(t)) found.push(`${line}: ${t.failed} failed, ${t.unsupported} unsupported${t.failures[0] ? `; ${t.failures[0].id}: ${t.failures[0].why}` : ''}`);
+/**
+ * The committed list: `family entry` where every case passes, `family entry: n` where n of them do. The list only grows; where
+ * two branches have added a line for the same entry, the greater demand holds.
+ */
+export function readSupported(path: string): Map<string, number> {
+  const demands = new Map<string, number>();
+  for (const line of existsSync(path) ? readFileSync(path, 'utf8').split('\n') : []) {
+    const [, name, count] = /^(\w+ [^:]+)(?:: (\d+))?$/.exec(line) ?? [];
+    if (name) demands.set(name, Math.max(demands.get(name) ?? 0, count === undefined ? Infinity : Number(count)));
   }
-  return found;
+  return demands;
 }
 
-/** Adds what passes now; takes nothing away. Returns how many were added. */
-export function extendSupported(path: string, totals: Totals): number {
-  const supported = readSupported(path);
-  const before = supported.size;
-  for (const [family, entries] of Object.entries(totals)) {
-    for (const [entry, t] of Object.entries(entries)) if (isWhole(t)) supported.add(`${family} ${entry}`);
+/** The demands that are not met, among the families that were run. */
+export function broken(demands: ReadonlyMap<string, number>, totals: Totals): string[] {
+  const lost: string[] = [];
+  for (const [name, demand] of demands) {
+    const [family, ...entry] = name.split(' ');
+    const entries = totals[family as Family];
+    if (!entries) continue;
+    const t = entries[entry.join(' ')] ?? { passed: 0, failed: 0, unsupported: 0, failures: [] };
+    if (demand === Infinity ? isWhole(t) : t.passed >= demand) continue;
+    lost.push(`${name}: ${t.passed} passed, ${t.failed} failed, ${t.unsupported} unsupported, but ${demand === Infinity ? 'all' : demand} must pass`);
+    for (const { id, why } of t.failures.slice(0, demand === Infinity ? 5 : 0)) lost.push(`    ${id}: ${why}`);
   }
-  writeFileSync(path, `${[...supported].sort().join('\n')}\n`);
-  return supported.size - before;
+  return lost;
+}
+
+/** Adds what passes now; takes nothing away. Returns how many entries are new or passed more. */
+export function extendSupported(path: string, totals: Totals): number {
+  const demands = readSupported(path);
+  let better = 0;
+  for (const [family, entries] of Object.entries(totals)) {
+    for (const [entry, t] of Object.entries(entries)) {
+      const name = `${family} ${entry}`;
+      const passed = isWhole(t) ? Infinity : t.passed;
+      if (passed <= (demands.get(name) ?? 0)) continue;
+      demands.set(name, passed);
+      better++;
+    }
+  }
+  writeFileSync(path, [...demands].map(([name, n]) => (n === Infinity ? `${name}\n` : `${name}: ${n}\n`)).sort().join(''));
+  return better;
 }

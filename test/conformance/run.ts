@@ -44,7 +44,7 @@ for (const family of families) {
 console.log(`${((Date.now() - start) / 1000).toFixed(1)} s`);
 
 if (options.json) writeFileSync(options.json, `${JSON.stringify(totals, null, 1)}\n`);
-if (options.update) console.log(`supported.txt: ${extendSupported(SUPPORTED, totals)} entries added`);
+if (options.update) console.log(`supported.txt: ${extendSupported(SUPPORTED, totals)} entries are new or pass more`);
 if (options.check) {
   const lost = broken(readSupported(SUPPORTED), totals);
   for (const line of lost) console.log(`lost: ${line}`);

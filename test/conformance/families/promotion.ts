@@ -1,5 +1,5 @@
 /** Family promotion: the dtypes of results for every pair of operands. */
-import { type Any, dtype, dtypeName, fn, isTensor, method, shapeOf, torch, bytesOf } from '../adapter.ts';
+import { type Any, bytesOf, dtype, dtypeName, fn, isTensor, method, shapeOf, torch } from '../adapter.ts';
 import { numbers } from '../compare.ts';
 import { float } from '../decode.ts';
 import { mustRaise, type Unit } from '../unit.ts';
@@ -22,7 +22,8 @@ function apply(operation: string, left: Any, right: Any): Any {
 
 function judge(result: Any, expected: Any): string | null {
   if ('bool' in expected) return result === expected.bool ? null : `got ${result}, expected ${expected.bool}`;
-  if (!('shape' in expected)) return result === torch[expected.dtype] ? null : `got ${result}, expected torch.${expected.dtype}`;
+  const of = dtype(expected.dtype);
+  if (!('shape' in expected)) return result === of ? null : `got ${result}, expected torch.${expected.dtype}`;
   const out = Array.isArray(result) ? result[0] : result;
   if (!isTensor(out)) return `got ${typeof out}, expected ${expected.dtype}[${expected.shape}]`;
   const [name, shape] = [dtypeName(out), shapeOf(out)];
