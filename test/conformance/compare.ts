@@ -99,10 +99,12 @@ function kind(v: Any): string {
 
 const isList = (v: Any): boolean => Array.isArray(v) || ArrayBuffer.isView(v);
 
+/** A difference within a part of a value: `[0].values: got ...`. */
+export const inside = (label: string, why: string | null): string | null => why && `${label}${/^(\[|\.)/.test(why) ? '' : ': '}${why}`;
+
 /** The first difference of a value from its record. */
 export function difference(actual: Any, expected: Any, bin: Uint8Array, rule: Rule = {}): string | null {
   let tensorsSeen = 0;
-  const inside = (label: string, why: string | null): string | null => why && `${label}${/^(\[|\.)/.test(why) ? '' : ': '}${why}`;
   const list = (got: Any, want: Any[]): string | null => {
     if (!isList(got) || got.length !== want.length) return `got ${kind(got)}, expected ${want.length} items`;
     for (let i = 0; i < want.length; i++) {

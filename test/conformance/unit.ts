@@ -21,21 +21,23 @@ export class Trap extends Error {}
 export class Checker {
   readonly outcomes: Outcome[] = [];
   readonly strict: boolean;
+  /** The call under test as one would write it, for the reasons of failure. */
+  subject = '';
   constructor(strict: boolean) { this.strict = strict; }
 
   /** Runs a part: it passes with null, fails with a reason or an error. */
-  part(part: string, work: () => string | null): boolean {
+  part(part: string, work: () => string | null): void {
     try {
       const why = work();
-      this.outcomes.push(why === null ? { part, state: 'passed' } : { part, state: 'failed', why });
-      return why === null;
+      this.outcomes.push(why === null ? { part, state: 'passed' } : { part, state: 'failed', why: this.#about(why) });
     } catch (e) {
       if (e instanceof Unsupported) this.outcomes.push({ part, state: 'unsupported', why: e.message });
-      else this.outcomes.push({ part, state: 'failed', why: `raised ${thrown(e)}` });
+      else this.outcomes.push({ part, state: 'failed', why: this.#about(`raised ${thrown(e)}`) });
       if (isTrap(e)) throw new Trap();
-      return false;
     }
   }
+
+  #about(why: string): string { return this.subject ? `${this.subject}: ${why}` : why; }
 
   /** The tolerance of a record: the one to pass, or with --strict the one to aim for. */
   tol(record: Any): [number, number] | undefined { return (this.strict && record.strict_tol) || record.tol; }

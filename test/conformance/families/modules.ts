@@ -15,8 +15,7 @@ function build(c: Any, bin: Uint8Array): Any {
 
 function runCase(c: Any, bin: Uint8Array, check: Checker): void {
   const decoder = new Decoder(bin);
-  let module: Any, output: Any, call = '', done = false;
-  const told = (why: string | null): string | null => why && `${call}: ${why}`;
+  let module: Any, output: Any, done = false;
   check.part('/repr', () => {
     module = build(c, bin);
     const text = String(module);
@@ -25,7 +24,7 @@ function runCase(c: Any, bin: Uint8Array, check: Checker): void {
   if (!module) return;
   check.part('', () => {
     const args = c.args.map(decoder.value), kwargs = decoder.record(c.kwargs);
-    call = `${c.path}(${withKeywords(c.init.args.map((a: Any) => new Decoder(bin).value(a)), new Decoder(bin).record(c.init.kwargs)).map(show).join(', ')})`
+    check.subject = `${c.path}(${withKeywords(c.init.args.map((a: Any) => new Decoder(bin).value(a)), new Decoder(bin).record(c.init.kwargs)).map(show).join(', ')})`
       + `(${withKeywords(args, kwargs).map(show).join(', ')})`;
     if (c.lazy) quietly(() => module(...withKeywords(args, kwargs)));
     module.load_state_dict(Object.fromEntries(Object.entries(c.state).map(([k, t]) => [k, new Decoder(bin).value(t)])));
@@ -36,19 +35,19 @@ function runCase(c: Any, bin: Uint8Array, check: Checker): void {
     let why = difference(output, c.out, bin, { tol: check.tol(c), ignore: c.ignore, meta: c.compare === 'meta' && !c.random });
     const after = Object.fromEntries(entries(module.state_dict()));
     for (const [name, t] of Object.entries(c.state_after ?? {})) why ??= difference(after[name], t, bin, { tol: check.tol(c) });
-    return told(why);
+    return why;
   });
   if (!c.grad || !done) return;
   check.part('/grad', () => {
     const outputs = tensorsIn(output);
     const pairs = outputs.map((t, i) => [t, c.grad.cotangents[i]]).filter(([, g]) => g !== null && g !== undefined);
-    if (pairs.length === 0 || pairs.some(([t]) => !t.requires_grad)) return told('an output does not require grad');
+    if (pairs.length === 0 || pairs.some(([t]) => !t.requires_grad)) return 'an output does not require grad';
     const named = Object.fromEntries(entries(module.named_parameters()));
-    if (Object.keys(named).join() !== c.parameters.join()) return told(`has the parameters ${Object.keys(named)}, expected ${c.parameters}`);
+    if (Object.keys(named).join() !== c.parameters.join()) return `has the parameters ${Object.keys(named)}, expected ${c.parameters}`;
     const inputs = [...decoder.tensors.filter((t) => t.requires_grad), ...c.parameters.map((n: string) => named[n])];
     const grads = grad(pairs.map(([t]) => t), inputs, pairs.map(([, g]) => new Decoder(bin).value(g)), false);
     const expected = [...c.grad.grads, ...c.parameters.map((n: string) => c.grad.parameter_grads[n])];
-    return told(difference(grads, expected, bin, { tol: check.tol(c.grad), ignore: c.grad.ignore }));
+    return difference(grads, expected, bin, { tol: check.tol(c.grad), ignore: c.grad.ignore });
   });
 }
 

@@ -1,7 +1,7 @@
 /** Family ops: every public op, forward, backward, twice backward, in place, and its errors. */
 import { type Any, bytesOf, dtypeName, fn, grad, gradFn, isTensor, method, shapeOf, torch } from '../adapter.ts';
 import { applyPost, perform } from '../calls.ts';
-import { difference, type Numbers, numbers, type Rule, tensorsIn } from '../compare.ts';
+import { difference, inside, type Numbers, numbers, type Rule, tensorsIn } from '../compare.ts';
 import { Decoder, show, withKeywords } from '../decode.ts';
 import { type Checker, mustRaise, type Unit } from '../unit.ts';
 
@@ -10,7 +10,6 @@ const written = (c: Any, args: Any[], kwargs: Any): string => {
   const inside = withKeywords(args, kwargs);
   return c.kind === 'function' ? `torch.${c.path}(${inside.map(show).join(', ')})` : `${show(args[0])}.${c.path.replace('Tensor.', '')}(${inside.slice(1).map(show).join(', ')})`;
 };
-const told = (call: string, why: string | null): string | null => why && `${call} ${why}`;
 
 /** The generator's seed before every call. */
 const SEED = 42;
@@ -46,37 +45,37 @@ function sameChoice(c: Any, args: Any[], kwargs: Any): Rule['sameChoice'] {
 
 function runCase(c: Any, bin: Uint8Array, inplaceMethod: string | undefined, check: Checker): void {
   const decoder = new Decoder(bin);
-  let args: Any[] = [], kwargs: Any = {}, output: Any, call = '', done = false;
+  let args: Any[] = [], kwargs: Any = {}, output: Any, done = false;
   const rule: Rule = { tol: check.tol(c), ignore: c.ignore, meta: c.compare === 'meta' && !c.random };
   check.part('', () => {
     args = c.args.map(decoder.value);
     kwargs = decoder.record(c.kwargs);
-    call = written(c, args, kwargs);
+    check.subject = written(c, args, kwargs);
     torch.manual_seed(BigInt(c.seed ?? SEED));
     output = applyPost(c.post, perform(c, args, kwargs));
     done = true;
     if (c.ties) rule.sameChoice = sameChoice(c, args, kwargs);
     let why = difference(output, c.out, bin, rule);
-    for (const [n, after] of c.mutates ?? []) why ??= told(`input ${n} afterwards:`, difference(decoder.tensors[n], after, bin, { tol: rule.tol }));
-    return told(call, why);
+    for (const [n, after] of c.mutates ?? []) why ??= inside(`input ${n} afterwards`, difference(decoder.tensors[n], after, bin, { tol: rule.tol }));
+    return why;
   });
   if (!done) return;
   const inputs = decoder.tensors.filter((t) => t.requires_grad);
-  if (c.grad || c.backward_error) gradients(c, bin, check, call, tensorsIn(output), inputs);
+  if (c.grad || c.backward_error) gradients(c, bin, check, tensorsIn(output), inputs);
   if (c.inplace === true) {
     check.part('/inplace', () => {
       const name = (inplaceMethod ?? `${c.path}_`).replace('Tensor.', '');
       const self = args[0].clone();
       const rest = withKeywords(args.slice(1), kwargs);
       torch.manual_seed(BigInt(c.seed ?? SEED));
+      check.subject = `${show(args[0])}.clone().${name}(${rest.map(show).join(', ')})`;
       const out = method(self, name, rest);
-      return told(`${show(args[0])}.clone().${name}(${rest.map(show).join(', ')})`,
-        difference(out, c.out, bin, rule) ?? told('the tensor itself:', difference(self, c.out, bin, rule)));
+      return difference(out, c.out, bin, rule) ?? inside('the tensor itself', difference(self, c.out, bin, rule));
     });
   }
 }
 
-function gradients(c: Any, bin: Uint8Array, check: Checker, call: string, outputs: Any[], inputs: Any[]): void {
+function gradients(c: Any, bin: Uint8Array, check: Checker, outputs: Any[], inputs: Any[]): void {
   const decoder = new Decoder(bin);
   const made = outputs.filter((t) => t.requires_grad);
   if (c.backward_error) {
@@ -87,24 +86,24 @@ function gradients(c: Any, bin: Uint8Array, check: Checker, call: string, output
   if (record.grad_fn) {
     check.part('/grad_fn', () => {
       const names = outputs.map((t) => gradFn(t) ?? (t.requires_grad ? 'NoneType' : null));
-      return names.join() === record.grad_fn.join() ? null : `${call} has grad_fn ${names.join(', ')}, expected ${record.grad_fn.map(String).join(', ')}`;
+      return names.join() === record.grad_fn.join() ? null : `grad_fn is ${names.map(String).join(', ')}, expected ${record.grad_fn.map(String).join(', ')}`;
     });
   }
   let grads: Any[] | null = null;
   check.part('/grad', () => {
     const pairs = outputs.map((t, i) => [t, record.cotangents[i]]).filter(([, g]) => g !== null && g !== undefined);
     const missing = pairs.find(([t]) => !t.requires_grad);
-    if (missing || pairs.length === 0) return `${call} gives an output that does not require grad`;
+    if (missing || pairs.length === 0) return 'an output does not require grad';
     grads = grad(pairs.map(([t]) => t), inputs, pairs.map(([, g]) => decoder.value(g)), 'grad2' in c);
-    return told(`gradients of ${call}`, difference(grads, record.grads, bin, { tol: check.tol(record), ignore: record.ignore }));
+    return difference(grads, record.grads, bin, { tol: check.tol(record), ignore: record.ignore });
   });
   if (!c.grad2 || !grads) return;
   check.part('/grad2', () => {
     const pairs = grads!.map((t, i) => [t, c.grad2.cotangents[i]]).filter(([, g]) => g !== null && g !== undefined);
     const missing = pairs.find(([t]) => !isTensor(t) || !t.requires_grad);
-    if (missing) return `${call} has a gradient that does not require grad`;
+    if (missing) return 'a gradient does not require grad';
     const second = grad(pairs.map(([t]) => t), inputs, pairs.map(([, g]) => decoder.value(g)), false);
-    return told(`second gradients of ${call}`, difference(second, c.grad2.grads, bin, { tol: check.tol(c.grad2), ignore: c.grad2.ignore }));
+    return difference(second, c.grad2.grads, bin, { tol: check.tol(c.grad2), ignore: c.grad2.ignore });
   });
 }
 
@@ -126,7 +125,8 @@ export function units(document: Any, bin: Uint8Array): Unit[] {
         const decoder = new Decoder(bin);
         const args = c.args.map(decoder.value), kwargs = decoder.record(c.kwargs);
         torch.manual_seed(SEED);
-        return told(written(c, args, kwargs), mustRaise(c.error, () => perform(c, args, kwargs)));
+        check.subject = written(c, args, kwargs);
+        return mustRaise(c.error, () => perform(c, args, kwargs));
       });
     },
   }));
