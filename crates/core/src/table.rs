@@ -112,6 +112,8 @@ pub struct Rule {
 
 /// One entry of the table.
 pub struct Op {
+    /// The name in Rust, which tells overloads apart.
+    pub id: &'static str,
     /// PyTorch's public name, with its namespace; entries that share one are its overloads.
     pub name: &'static str,
     /// First line of the docs and what follows.
@@ -254,6 +256,7 @@ macro_rules! ops {
             #[allow(unused_imports)] use super::*;
             $crate::ops!(@args ($($sig)*));
             pub static OP: $crate::table::Op = $crate::table::Op {
+                id: stringify!($name),
                 name: $crate::ops!(@name $name $($path)?),
                 doc: concat!($($doc, "\n"),*),
                 params: $crate::ops!(@params ($($sig)*)),

@@ -1,6 +1,7 @@
 //! The tape: the one door through which every op goes, the nodes it records, and what they save.
 
 mod engine;
+pub mod gradcheck;
 mod inplace;
 
 use crate::value::first as first_of;

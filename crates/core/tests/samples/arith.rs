@@ -1,0 +1,43 @@
+//! Samples: arithmetic of two and three operands.
+
+use super::Rows;
+
+#[rustfmt::skip]
+pub const ROWS: Rows = &[
+    ("add", "x(2,3), x(3), alpha=2.5"),
+    ("add", "x(2,1), x(3)"),
+    ("add", "x(3), 2.0"),
+    ("sub", "x(2,3), x(3), alpha=2.5"),
+    ("sub", "x(3), 2.0"),
+    ("rsub", "x(2,3), x(3), alpha=2.5"),
+    ("div", "x(2,3), x(3)"),
+    ("div", "x(2,1), x(3)"),
+    ("div", "x(3), 2.5"),
+    ("div", "x(2,3), x(3), rounding_mode='floor'"),
+    ("div", "x(3), x(3), rounding_mode='trunc'"),
+    ("mul", "x(2,3), x(3)"),
+    ("mul", "x(2,1), x(3)"),
+    ("mul", "x(3), 2.5"),
+    ("pow_scalar", "x(2,3), 3"),
+    ("pow_scalar", "x(2,3), 2"),
+    ("pow_scalar", "x(3), 1"),
+    ("pow_scalar", "x(3), 0"),
+    ("pow_scalar", "pos(2,3), 0.5"),
+    ("pow_scalar", "pos(3), -1.5"),
+    ("pow", "pos(2,3), x(3)"),
+    ("pow", "pos(2,1), x(3)"),
+    ("pow", "pos(3), x()"),
+    ("clamp", "x(2,3), -0.5, 1.0"),
+    ("clamp", "x(2,3), none, 1.0"),
+    ("clamp", "x(2,3), x(3)"),
+    ("clamp", "x(2,3), x(3), x(2,3)"),
+    ("clamp_min", "x(2,3), x(3)"),
+    ("clamp_max", "x(2,3), x(3)"),
+    ("lerp", "x(2,3), x(3), 0.3"),
+    ("lerp", "x(2,3), x(3), x(2,3)"),
+    ("addcmul", "x(2,3), x(3), x(2,1), value=1.5"),
+    ("addcdiv", "x(2,3), x(3), x(2,1), value=1.5"),
+    ("logaddexp", "x(2,3), x(3)"),
+    ("where_op", "bool(2,3), x(2,3), x(3)"),
+    ("where_op", "bool(3), x(2,1), 1.5"),
+];

@@ -1,0 +1,13 @@
+//! Where functions are defined, and what is known not to hold.
+
+/// The kind of tensor that an entry's default samples are made of, where `x` will not do.
+#[rustfmt::skip]
+pub const DOMAINS: &[(&str, &str)] = &[
+    ("sqrt", "pos"), ("rsqrt", "pos"), ("log", "pos"), ("log2", "pos"), ("log10", "pos"), ("log1p", "pos"),
+    ("lgamma", "pos"), ("digamma", "pos"), ("acosh", "big"), ("xlogy", "pos"), ("xlog1py", "pos"),
+    ("asin", "unit"), ("acos", "unit"), ("atanh", "unit"), ("erfinv", "unit"), ("bernoulli", "prob"),
+];
+
+/// Id, what does not hold (`complex`, `second order`, `strides`, `in place`, `first order`), and why.
+pub const EXCEPTIONS: &[(&str, &str, &str)] = &[
+];
