@@ -15,6 +15,10 @@
 //! words after `g` are what the rule needs: a tensor named there is saved (only if this input needs
 //! a gradient), a parameter comes typed as declared, `out` is the first result, `sizes` the sizes
 //! of the input being differentiated.
+//!
+//! Every entry with rules is checked against differences, twice, by `tests/gradcheck.rs`, on default
+//! arguments that its types suggest. An entry that needs others gets a row, `("narrow", "x(2,5), 1,
+//! 1, 3")`, in its family's file of `tests/samples`, whose `mod.rs` describes how rows are written.
 
 use crate::autograd::Kept;
 use crate::error::Result;

@@ -10,7 +10,7 @@ use cresset_core::autograd::{call, call_in_place};
 use cresset_core::dtype::DType;
 use cresset_core::error::Result;
 use cresset_core::layout::{Dims, Layout};
-use cresset_core::table::Op;
+use cresset_core::table::{How, Op};
 use cresset_core::tensor::Tensor;
 use cresset_core::value::Value;
 use cresset_core::{kernels, ops, random};
@@ -143,7 +143,11 @@ impl Checker {
         let said = |e: cresset_core::error::Error| format!("on strided inputs: {}", e.message);
         let want = gradients(outs, inputs).map_err(said)?;
         let moved = inputs.iter().map(restrided).collect::<Result<Vec<_>>>().map_err(said)?;
-        let others = outputs(self.op, &with_tensors(args, &moved)).map_err(said)?;
+        let others = match outputs(self.op, &with_tensors(args, &moved)) {
+            // Not every view exists over every memory.
+            Err(_) if self.op.how == How::View => return Ok(()),
+            other => other.map_err(said)?,
+        };
         if !outs.iter().zip(&others).all(|(a, b)| near(a, b)) {
             return Err("other values on strided inputs".into());
         }
@@ -212,7 +216,7 @@ fn complaints(op: &'static Op, told: bool) -> Vec<String> {
     let checker = Checker { op };
     let mut wrong = Vec::new();
     let mut working = 0;
-    let mut why = String::from("it has none");
+    let (mut ran, mut refused) = (Vec::new(), Vec::new());
     for dtype in [DType::Float64, DType::Complex128] {
         if dtype.is_complex() && checker.excepted("complex") {
             continue;
@@ -225,9 +229,11 @@ fn complaints(op: &'static Op, told: bool) -> Vec<String> {
                 outcome
             }));
             match outcome {
-                Ok(Outcome::Checked) => working += 1,
-                Ok(Outcome::Unfit(reason)) if dtype.is_complex() || !sample.meant || op.rules.is_empty() => why = reason,
-                Ok(Outcome::Unfit(reason)) => wrong.push(format!("{call}: refused: {reason}")),
+                Ok(Outcome::Checked) => {
+                    working += 1;
+                    ran.push(sample.text);
+                }
+                Ok(Outcome::Unfit(reason)) => refused.push((sample, reason)),
                 Ok(Outcome::Wrong(reason)) => wrong.push(format!("{call}: {reason}")),
                 Err(_) => wrong.push(format!("{call}: panicked")),
             }
@@ -236,8 +242,11 @@ fn complaints(op: &'static Op, told: bool) -> Vec<String> {
             }
         }
     }
-    if working == 0 && wrong.is_empty() && !op.rules.is_empty() {
-        wrong.push(format!("{}: no sample works ({why}): write one in tests/samples", op.id));
+    // A sample written for the entry must run, be it with complex numbers only.
+    for (sample, reason) in refused {
+        if !op.rules.is_empty() && (sample.meant && !ran.contains(&sample.text) || working == 0 && wrong.is_empty()) {
+            wrong.push(format!("{}({}): refused: {reason}; samples are in tests/samples", op.id, sample.text));
+        }
     }
     wrong
 }
@@ -254,5 +263,9 @@ fn every_rule_is_right_twice() {
         wrong.extend(complaints(op, only.is_some()));
     }
     std::panic::set_hook(quiet);
-    assert!(wrong.is_empty(), "{} complaints:\n{}", wrong.len(), wrong.join("\n"));
+    if only.is_none() {
+        // Jacobians only where one entry is asked for.
+        wrong.iter_mut().for_each(|w| w.truncate(w.find('\n').unwrap_or(w.len())));
+    }
+    assert!(wrong.is_empty(), "{} complaints (OP=id tells more):\n{}", wrong.len(), wrong.join("\n"));
 }

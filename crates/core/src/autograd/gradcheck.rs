@@ -38,17 +38,21 @@ fn coordinates(t: &Tensor) -> Vec<f64> {
     }
 }
 
-/// A tensor laid out like another, with these coordinates.
+/// A row-major tensor of the sizes and dtype of another, with these coordinates.
 fn from_coordinates(like: &Tensor, values: &[f64]) -> Result {
-    let flat = if like.dtype().is_complex() {
+    if like.dtype().is_complex() {
         let pairs: Vec<_> = values.chunks_exact(2).map(|p| num_complex::Complex::new(p[0], p[1])).collect();
-        Tensor::from_slice(&pairs, like.sizes())?
+        Tensor::from_slice(&pairs, like.sizes())
     } else {
-        Tensor::from_slice(values, like.sizes())?
-    };
+        Tensor::from_slice(values, like.sizes())
+    }
+}
+
+/// A leaf laid out like another, with these coordinates.
+fn moved_leaf(like: &Tensor, values: &[f64]) -> Result {
     let room = Tensor::zeros(&[like.layout().extent() as i64], like.dtype())?;
     let out = room.alias(like.layout().clone());
-    crate::kernels::copy::copy(&flat, &out);
+    crate::kernels::copy::copy(&from_coordinates(like, values)?, &out);
     out.set_requires_grad(like.requires_grad())?;
     Ok(out)
 }
@@ -77,7 +81,7 @@ fn outputs_of(f: &Function, inputs: &[Tensor]) -> Result<Vec<Tensor>> {
 /// Fresh leaves with the data of the inputs, so that a check leaves no trace on them.
 fn leaves(inputs: &[Tensor]) -> Result<Vec<Tensor>> {
     let checked = |t: &Tensor| t.requires_grad() && t.dtype().to_real() == DType::Float64;
-    inputs.iter().map(|t| if checked(t) { from_coordinates(t, &coordinates(t)) } else { Ok(t.clone()) }).collect()
+    inputs.iter().map(|t| if checked(t) { moved_leaf(t, &coordinates(t)) } else { Ok(t.clone()) }).collect()
 }
 
 /// How all outputs change, a coordinate each, when one input moves along `way`.
@@ -86,7 +90,7 @@ fn difference(f: &Function, inputs: &[Tensor], which: usize, way: &[f64], eps: f
     let at = |step: f64| -> Result<Vec<Vec<f64>>> {
         let moved: Vec<f64> = base.iter().zip(way).map(|(x, w)| x + step * w).collect();
         let mut list = inputs.to_vec();
-        list[which] = from_coordinates(&inputs[which], &moved)?;
+        list[which] = moved_leaf(&inputs[which], &moved)?;
         Ok(outputs_of(f, &list)?.iter().map(coordinates).collect())
     };
     let (up, down) = (at(eps)?, at(-eps)?);
@@ -99,7 +103,7 @@ fn difference(f: &Function, inputs: &[Tensor], which: usize, way: &[f64], eps: f
 /// The gradient of one output along `way` with respect to every leaf, in coordinates.
 fn pulled(out: &Tensor, way: &[f64], leaves: &[Tensor]) -> Result<Vec<Vec<f64>>> {
     let targets: Vec<Tensor> = leaves.iter().filter(|t| t.requires_grad()).cloned().collect();
-    let grad = from_coordinates(&out.detached(), way)?;
+    let grad = from_coordinates(out, way)?;
     let ask = Backward { retain_graph: true, inputs: Some(&targets), ..Backward::default() };
     let mut grads = backward(&[out.clone()], &[Some(grad)], &ask)?.into_iter();
     Ok(leaves
@@ -203,7 +207,7 @@ pub fn gradgradcheck(f: &Function, inputs: &[Tensor], grad_outputs: Option<&[Ten
     for (i, out) in outs.iter().enumerate() {
         let grad = match grad_outputs.and_then(|g| g.get(i)) {
             Some(g) => g.clone(),
-            None => from_coordinates(&out.detached(), &directions(coordinates(out).len(), 77 + i as u64))?,
+            None => from_coordinates(out, &directions(coordinates(out).len(), 77 + i as u64))?,
         };
         let grad = grad.copied(grad.dtype())?;
         grad.set_requires_grad(true)?;

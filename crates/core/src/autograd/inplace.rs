@@ -23,7 +23,16 @@ fn run(op: &'static Op, args: &[Value]) -> Result<Tensor> {
     let recording = state::grad_enabled() && args.iter().flat_map(Value::tensors).any(Tensor::requires_grad);
     check_leaf(target)?;
     if op.how != How::Eval {
-        let result = super::first_of(super::call(op, args)?)?;
+        // The ops that it is written in may save the value from before the write.
+        let mut args: Vec<Value> = args.to_vec();
+        if recording {
+            let edge = target.edge();
+            args[0] = Value::Tensor(match edge {
+                Some(Edge { node, index }) => with_history(target.copied(target.dtype())?, node, index),
+                None => target.copied(target.dtype())?,
+            });
+        }
+        let result = super::first_of(super::call(op, &args)?)?;
         return write_to(target, &result).map(|()| target.clone());
     }
     let recording = recording && needs_record(op, args);

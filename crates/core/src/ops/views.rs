@@ -212,6 +212,7 @@ fn undo(g: &Tensor, sizes: &Dims, view: impl FnOnce(&Layout) -> Result<Layout>) 
 fn strided_add(g: &Tensor, base: &Dims, strides: &Dims, offset: i64) -> Result {
     let out = Tensor::zeros(base, g.dtype())?;
     let l = Layout { sizes: g.dims(), strides: strides.clone(), offset };
+    inside(&l, out.numel())?;
     let overlaps = l.sizes.iter().zip(&l.strides).any(|(n, s)| *n > 1 && *s == 0) || is_overlapping(&l);
     if !overlaps {
         copy_elements(g, &out.alias(l));
@@ -250,8 +251,18 @@ fn is_overlapping(l: &Layout) -> bool {
 
 fn strided_take(t: &Tensor, size: &Dims, strides: &Dims, offset: i64) -> Result {
     let base = t.contiguous_data()?;
-    let l = Layout { sizes: size.clone(), strides: strides.clone(), offset: offset + base.layout().offset };
+    let mut l = Layout { sizes: size.clone(), strides: strides.clone(), offset };
+    inside(&l, base.numel())?;
+    l.offset += base.layout().offset;
     base.alias(l).copied(t.dtype())
+}
+
+/// Whether a layout stays within `numel` elements.
+fn inside(l: &Layout, numel: usize) -> Result<()> {
+    if l.sizes.len() != l.strides.len() || l.offset < 0 || l.strides.iter().any(|s| *s < 0) || l.extent() > numel {
+        return Err(Error::runtime(format!("{l:?} is out of bounds for a storage of {numel} elements")));
+    }
+    Ok(())
 }
 
 fn restrided(t: &Tensor, size: &Dims, stride: &Dims, offset: Option<i64>) -> Result {

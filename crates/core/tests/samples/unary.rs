@@ -9,7 +9,6 @@ pub const ROWS: Rows = &[
     ("round", "x(2,3)"),
     ("round", "x(3), decimals=1"),
     ("sinc", "x(2,3)"),
-    ("sinc", "values[0, 1.5, 0.2]"),
     ("imag", "x(2,3)"),
     ("view_as_complex", "x(3,2)"),
 ];
