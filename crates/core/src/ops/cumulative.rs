@@ -221,6 +221,9 @@ fn no_bool(name: &str, y: &Tensor, x: Option<&Tensor>) -> Result<()> {
 
 /// The distances of sample points, in the dimensions of the samples.
 fn spacing(name: &str, y: &Tensor, x: &Tensor, dim: i64) -> Result {
+    if y.ndim() == 0 {
+        return Err(Error::index("Dimension specified as 0 but tensor has no dimensions"));
+    }
     let d = wrap_dim(dim, y.ndim())?;
     let x = if x.ndim() == 1 {
         if x.sizes()[0] != y.sizes()[d] {

@@ -15,6 +15,7 @@ mod create;
 mod domains;
 mod join;
 mod linear;
+mod nn;
 mod reduce;
 mod unary;
 mod views;
@@ -31,6 +32,7 @@ pub type Rows = &'static [(&'static str, &'static str)];
 
 const FAMILIES: &[Rows] = &[
     arith::ROWS, unary::ROWS, reduce::ROWS, views::ROWS, join::ROWS, linear::ROWS, create::ROWS, activation::ROWS,
+    nn::ROWS,
 ];
 
 /// What is known not to hold: id, what (`complex`, `second order`, `strides`, `in place`), why.
@@ -65,8 +67,12 @@ fn is_tensor(ty: &str) -> bool {
     matches!(ty, "Tensor" | "Operand" | "AsTensor")
 }
 
-/// Calls that fit the types: one tensor, or several that broadcast.
+/// Calls that fit the types: one tensor, or several that broadcast. Parts of other entries have
+/// none: they are checked where those are differentiated twice.
 fn defaults(op: &Op) -> Vec<String> {
+    if op.is("hidden") {
+        return Vec::new();
+    }
     let kind = domains::DOMAINS.iter().find(|d| d.0 == op.id).map_or("x", |d| d.1);
     let required: Vec<_> = op.params.iter().filter(|p| p.default.is_none()).collect();
     let tensors = required.iter().filter(|p| is_tensor(p.ty)).count();
