@@ -4,7 +4,7 @@ import { functionOf, type Entry } from './call.js';
 import type { DType } from './dtype.js';
 import type { Complex, Int, Num, Tensor, TensorLike } from './tensor.js';
 
-export const TABLE_HASH = 3235314752;
+export const TABLE_HASH = 3061633801;
 
 export const TABLE: readonly Entry[] = [
   { names: ['add'], params: [['input', 'AsTensor', undefined, false], ['other', 'AsTensor', undefined, false], ['alpha', 'Scalar', 1n, true]], returns: [], marks: ['inplace'] },
@@ -299,6 +299,8 @@ export const TABLE: readonly Entry[] = [
   { names: ['replication_pad2d'], params: [['input', 'Tensor', undefined, false], ['padding', 'Dims', undefined, false]], returns: [], marks: ['hidden'] },
   { names: ['replication_pad3d'], params: [['input', 'Tensor', undefined, false], ['padding', 'Dims', undefined, false]], returns: [], marks: ['hidden'] },
   { names: ['_pad_back'], params: [['input', 'Tensor', undefined, false], ['sizes', 'Dims', undefined, false], ['padding', 'Dims', undefined, false], ['reflect', 'bool', undefined, false]], returns: [], marks: ['hidden'] },
+  { names: ['_sgd_step'], params: [['params', 'Vec<Tensor>', undefined, false], ['grads', 'Vec<Tensor>', undefined, false], ['buffers', 'Vec<Option<Tensor>>', undefined, false], ['lr', 'f64', undefined, false], ['momentum', 'f64', undefined, false], ['dampening', 'f64', undefined, false], ['weight_decay', 'f64', undefined, false], ['nesterov', 'bool', undefined, false], ['maximize', 'bool', undefined, false]], returns: ['list'], marks: ['hidden'] },
+  { names: ['_adam_step'], params: [['params', 'Vec<Tensor>', undefined, false], ['grads', 'Vec<Tensor>', undefined, false], ['exp_avgs', 'Vec<Tensor>', undefined, false], ['exp_avg_sqs', 'Vec<Tensor>', undefined, false], ['max_exp_avg_sqs', 'Vec<Option<Tensor>>', undefined, false], ['steps', 'Vec<Tensor>', undefined, false], ['lr', 'f64', undefined, false], ['beta1', 'f64', undefined, false], ['beta2', 'f64', undefined, false], ['eps', 'f64', undefined, false], ['weight_decay', 'f64', undefined, false], ['decoupled', 'bool', undefined, false], ['maximize', 'bool', undefined, false]], returns: ['none'], marks: ['hidden'] },
 ];
 
 /** The methods of a tensor that are ops of the table. */
@@ -320,9 +322,9 @@ export interface Methods {
   /** `sub` in place. */
   sub_(kwargs: { other?: TensorLike; alpha?: Num | Complex }): Tensor;
   /** `other - alpha * input`. */
-  rsub(other: TensorLike, kwargs?: { alpha?: Num | Complex }): Tensor;
+  rsub(other: Tensor, kwargs?: { alpha?: Num | Complex }): Tensor;
   /** `other - alpha * input`. */
-  rsub(kwargs: { other?: TensorLike; alpha?: Num | Complex }): Tensor;
+  rsub(kwargs: { other?: Tensor; alpha?: Num | Complex }): Tensor;
   /** Product of `input` and `other`, with broadcasting. */
   mul(other: TensorLike, kwargs?: object): Tensor;
   /** `mul` in place. */
@@ -348,21 +350,21 @@ export interface Methods {
   /** `floor_divide` in place. */
   floor_divide_(kwargs: { other?: TensorLike }): Tensor;
   /** Python's remainder: it has the sign of the divisor. */
-  remainder(other: TensorLike, kwargs?: object): Tensor;
+  remainder(other: Tensor, kwargs?: object): Tensor;
   /** `remainder` in place. */
-  remainder_(other: TensorLike, kwargs?: object): Tensor;
+  remainder_(other: Tensor, kwargs?: object): Tensor;
   /** Python's remainder: it has the sign of the divisor. */
-  remainder(kwargs: { other?: TensorLike }): Tensor;
+  remainder(kwargs: { other?: Tensor }): Tensor;
   /** `remainder` in place. */
-  remainder_(kwargs: { other?: TensorLike }): Tensor;
+  remainder_(kwargs: { other?: Tensor }): Tensor;
   /** C's remainder: it has the sign of the dividend. */
-  fmod(other: TensorLike, kwargs?: object): Tensor;
+  fmod(other: Tensor, kwargs?: object): Tensor;
   /** `fmod` in place. */
-  fmod_(other: TensorLike, kwargs?: object): Tensor;
+  fmod_(other: Tensor, kwargs?: object): Tensor;
   /** C's remainder: it has the sign of the dividend. */
-  fmod(kwargs: { other?: TensorLike }): Tensor;
+  fmod(kwargs: { other?: Tensor }): Tensor;
   /** `fmod` in place. */
-  fmod_(kwargs: { other?: TensorLike }): Tensor;
+  fmod_(kwargs: { other?: Tensor }): Tensor;
   /** `input` to the power `exponent`. */
   pow(exponent: Num | Complex, kwargs?: object): Tensor;
   /** `pow` in place. */
@@ -372,157 +374,161 @@ export interface Methods {
   /** `pow` in place. */
   pow_(kwargs: { exponent?: Num | Complex }): Tensor;
   /** `input` to the power `exponent`. */
-  pow(exponent: TensorLike, kwargs?: object): Tensor;
+  pow(exponent: Tensor, kwargs?: object): Tensor;
   /** `pow` in place. */
-  pow_(exponent: TensorLike, kwargs?: object): Tensor;
+  pow_(exponent: Tensor, kwargs?: object): Tensor;
   /** `input` to the power `exponent`. */
-  pow(kwargs: { exponent?: TensorLike }): Tensor;
+  pow(kwargs: { exponent?: Tensor }): Tensor;
   /** `pow` in place. */
-  pow_(kwargs: { exponent?: TensorLike }): Tensor;
+  pow_(kwargs: { exponent?: Tensor }): Tensor;
   /** The larger of two elements; NaN if one is. */
-  maximum(other: TensorLike, kwargs?: object): Tensor;
+  maximum(other: Tensor, kwargs?: object): Tensor;
   /** The larger of two elements; NaN if one is. */
-  maximum(kwargs: { other?: TensorLike }): Tensor;
+  maximum(kwargs: { other?: Tensor }): Tensor;
   /** The smaller of two elements; NaN if one is. */
-  minimum(other: TensorLike, kwargs?: object): Tensor;
+  minimum(other: Tensor, kwargs?: object): Tensor;
   /** The smaller of two elements; NaN if one is. */
-  minimum(kwargs: { other?: TensorLike }): Tensor;
+  minimum(kwargs: { other?: Tensor }): Tensor;
   /** The larger of two elements; a NaN gives way to a number. */
-  fmax(other: TensorLike, kwargs?: object): Tensor;
+  fmax(other: Tensor, kwargs?: object): Tensor;
   /** The larger of two elements; a NaN gives way to a number. */
-  fmax(kwargs: { other?: TensorLike }): Tensor;
+  fmax(kwargs: { other?: Tensor }): Tensor;
   /** The smaller of two elements; a NaN gives way to a number. */
-  fmin(other: TensorLike, kwargs?: object): Tensor;
+  fmin(other: Tensor, kwargs?: object): Tensor;
   /** The smaller of two elements; a NaN gives way to a number. */
-  fmin(kwargs: { other?: TensorLike }): Tensor;
+  fmin(kwargs: { other?: Tensor }): Tensor;
   /** Elements limited to `[min, max]`; NaN stays. */
-  clamp(min?: TensorLike | null, max?: TensorLike | null, kwargs?: { min?: TensorLike | null; max?: TensorLike | null }): Tensor;
+  clamp(min?: Tensor | null, max?: Tensor | null, kwargs?: object): Tensor;
   /** `clamp` in place. */
-  clamp_(min?: TensorLike | null, max?: TensorLike | null, kwargs?: { min?: TensorLike | null; max?: TensorLike | null }): Tensor;
+  clamp_(min?: Tensor | null, max?: Tensor | null, kwargs?: object): Tensor;
+  /** Elements limited to `[min, max]`; NaN stays. */
+  clamp(kwargs: { min?: Tensor | null; max?: Tensor | null }): Tensor;
+  /** `clamp` in place. */
+  clamp_(kwargs: { min?: Tensor | null; max?: Tensor | null }): Tensor;
   /** Elements not below `min`. */
-  clamp_min(min: TensorLike, kwargs?: object): Tensor;
+  clamp_min(min: Tensor, kwargs?: object): Tensor;
   /** `clamp_min` in place. */
-  clamp_min_(min: TensorLike, kwargs?: object): Tensor;
+  clamp_min_(min: Tensor, kwargs?: object): Tensor;
   /** Elements not below `min`. */
-  clamp_min(kwargs: { min?: TensorLike }): Tensor;
+  clamp_min(kwargs: { min?: Tensor }): Tensor;
   /** `clamp_min` in place. */
-  clamp_min_(kwargs: { min?: TensorLike }): Tensor;
+  clamp_min_(kwargs: { min?: Tensor }): Tensor;
   /** Elements not above `max`. */
-  clamp_max(max: TensorLike, kwargs?: object): Tensor;
+  clamp_max(max: Tensor, kwargs?: object): Tensor;
   /** `clamp_max` in place. */
-  clamp_max_(max: TensorLike, kwargs?: object): Tensor;
+  clamp_max_(max: Tensor, kwargs?: object): Tensor;
   /** Elements not above `max`. */
-  clamp_max(kwargs: { max?: TensorLike }): Tensor;
+  clamp_max(kwargs: { max?: Tensor }): Tensor;
   /** `clamp_max` in place. */
-  clamp_max_(kwargs: { max?: TensorLike }): Tensor;
+  clamp_max_(kwargs: { max?: Tensor }): Tensor;
   /** The angle of the point `(other, input)`. */
-  atan2(other: TensorLike, kwargs?: object): Tensor;
+  atan2(other: Tensor, kwargs?: object): Tensor;
   /** `atan2` in place. */
-  atan2_(other: TensorLike, kwargs?: object): Tensor;
+  atan2_(other: Tensor, kwargs?: object): Tensor;
   /** The angle of the point `(other, input)`. */
-  atan2(kwargs: { other?: TensorLike }): Tensor;
+  atan2(kwargs: { other?: Tensor }): Tensor;
   /** `atan2` in place. */
-  atan2_(kwargs: { other?: TensorLike }): Tensor;
+  atan2_(kwargs: { other?: Tensor }): Tensor;
   /** `sqrt(input^2 + other^2)` without overflow. */
-  hypot(other: TensorLike, kwargs?: object): Tensor;
+  hypot(other: Tensor, kwargs?: object): Tensor;
   /** `hypot` in place. */
-  hypot_(other: TensorLike, kwargs?: object): Tensor;
+  hypot_(other: Tensor, kwargs?: object): Tensor;
   /** `sqrt(input^2 + other^2)` without overflow. */
-  hypot(kwargs: { other?: TensorLike }): Tensor;
+  hypot(kwargs: { other?: Tensor }): Tensor;
   /** `hypot` in place. */
-  hypot_(kwargs: { other?: TensorLike }): Tensor;
+  hypot_(kwargs: { other?: Tensor }): Tensor;
   /** `input + weight * (end - input)`. */
-  lerp(end: TensorLike, weight: TensorLike, kwargs?: object): Tensor;
+  lerp(end: Tensor, weight: Tensor, kwargs?: object): Tensor;
   /** `lerp` in place. */
-  lerp_(end: TensorLike, weight: TensorLike, kwargs?: object): Tensor;
+  lerp_(end: Tensor, weight: Tensor, kwargs?: object): Tensor;
   /** `input + weight * (end - input)`. */
-  lerp(kwargs: { end?: TensorLike; weight?: TensorLike }): Tensor;
+  lerp(kwargs: { end?: Tensor; weight?: Tensor }): Tensor;
   /** `lerp` in place. */
-  lerp_(kwargs: { end?: TensorLike; weight?: TensorLike }): Tensor;
+  lerp_(kwargs: { end?: Tensor; weight?: Tensor }): Tensor;
   /** `input + value * tensor1 * tensor2`. */
-  addcmul(tensor1: TensorLike, tensor2: TensorLike, kwargs?: { value?: Num | Complex }): Tensor;
+  addcmul(tensor1: Tensor, tensor2: Tensor, kwargs?: { value?: Num | Complex }): Tensor;
   /** `addcmul` in place. */
-  addcmul_(tensor1: TensorLike, tensor2: TensorLike, kwargs?: { value?: Num | Complex }): Tensor;
+  addcmul_(tensor1: Tensor, tensor2: Tensor, kwargs?: { value?: Num | Complex }): Tensor;
   /** `input + value * tensor1 * tensor2`. */
-  addcmul(kwargs: { tensor1?: TensorLike; tensor2?: TensorLike; value?: Num | Complex }): Tensor;
+  addcmul(kwargs: { tensor1?: Tensor; tensor2?: Tensor; value?: Num | Complex }): Tensor;
   /** `addcmul` in place. */
-  addcmul_(kwargs: { tensor1?: TensorLike; tensor2?: TensorLike; value?: Num | Complex }): Tensor;
+  addcmul_(kwargs: { tensor1?: Tensor; tensor2?: Tensor; value?: Num | Complex }): Tensor;
   /** `input + value * tensor1 / tensor2`. */
-  addcdiv(tensor1: TensorLike, tensor2: TensorLike, kwargs?: { value?: Num | Complex }): Tensor;
+  addcdiv(tensor1: Tensor, tensor2: Tensor, kwargs?: { value?: Num | Complex }): Tensor;
   /** `addcdiv` in place. */
-  addcdiv_(tensor1: TensorLike, tensor2: TensorLike, kwargs?: { value?: Num | Complex }): Tensor;
+  addcdiv_(tensor1: Tensor, tensor2: Tensor, kwargs?: { value?: Num | Complex }): Tensor;
   /** `input + value * tensor1 / tensor2`. */
-  addcdiv(kwargs: { tensor1?: TensorLike; tensor2?: TensorLike; value?: Num | Complex }): Tensor;
+  addcdiv(kwargs: { tensor1?: Tensor; tensor2?: Tensor; value?: Num | Complex }): Tensor;
   /** `addcdiv` in place. */
-  addcdiv_(kwargs: { tensor1?: TensorLike; tensor2?: TensorLike; value?: Num | Complex }): Tensor;
+  addcdiv_(kwargs: { tensor1?: Tensor; tensor2?: Tensor; value?: Num | Complex }): Tensor;
   /** `log(exp(input) + exp(other))`. */
-  logaddexp(other: TensorLike, kwargs?: object): Tensor;
+  logaddexp(other: Tensor, kwargs?: object): Tensor;
   /** `log(exp(input) + exp(other))`. */
-  logaddexp(kwargs: { other?: TensorLike }): Tensor;
+  logaddexp(kwargs: { other?: Tensor }): Tensor;
   /** `log2(2^input + 2^other)`. */
-  logaddexp2(other: TensorLike, kwargs?: object): Tensor;
+  logaddexp2(other: Tensor, kwargs?: object): Tensor;
   /** `log2(2^input + 2^other)`. */
-  logaddexp2(kwargs: { other?: TensorLike }): Tensor;
+  logaddexp2(kwargs: { other?: Tensor }): Tensor;
   /** `input * log(other)`, zero where `input` is. */
-  xlogy(other: TensorLike, kwargs?: object): Tensor;
+  xlogy(other: Tensor, kwargs?: object): Tensor;
   /** `xlogy` in place. */
-  xlogy_(other: TensorLike, kwargs?: object): Tensor;
+  xlogy_(other: Tensor, kwargs?: object): Tensor;
   /** `input * log(other)`, zero where `input` is. */
-  xlogy(kwargs: { other?: TensorLike }): Tensor;
+  xlogy(kwargs: { other?: Tensor }): Tensor;
   /** `xlogy` in place. */
-  xlogy_(kwargs: { other?: TensorLike }): Tensor;
+  xlogy_(kwargs: { other?: Tensor }): Tensor;
   /** `input` where `condition`, else `other`. */
-  where(input: TensorLike, other: TensorLike, kwargs?: object): Tensor;
+  where(input: Tensor, other: Tensor, kwargs?: object): Tensor;
   /** `input` where `condition`, else `other`. */
-  where(kwargs: { input?: TensorLike; other?: TensorLike }): Tensor;
+  where(kwargs: { input?: Tensor; other?: Tensor }): Tensor;
   /** The sign of `other` with the size of `input`. */
-  copysign(other: TensorLike, kwargs?: object): Tensor;
+  copysign(other: Tensor, kwargs?: object): Tensor;
   /** `copysign` in place. */
-  copysign_(other: TensorLike, kwargs?: object): Tensor;
+  copysign_(other: Tensor, kwargs?: object): Tensor;
   /** The sign of `other` with the size of `input`. */
-  copysign(kwargs: { other?: TensorLike }): Tensor;
+  copysign(kwargs: { other?: Tensor }): Tensor;
   /** `copysign` in place. */
-  copysign_(kwargs: { other?: TensorLike }): Tensor;
+  copysign_(kwargs: { other?: Tensor }): Tensor;
   /** The step function: `values` at zero. */
-  heaviside(values: TensorLike, kwargs?: object): Tensor;
+  heaviside(values: Tensor, kwargs?: object): Tensor;
   /** `heaviside` in place. */
-  heaviside_(values: TensorLike, kwargs?: object): Tensor;
+  heaviside_(values: Tensor, kwargs?: object): Tensor;
   /** The step function: `values` at zero. */
-  heaviside(kwargs: { values?: TensorLike }): Tensor;
+  heaviside(kwargs: { values?: Tensor }): Tensor;
   /** `heaviside` in place. */
-  heaviside_(kwargs: { values?: TensorLike }): Tensor;
+  heaviside_(kwargs: { values?: Tensor }): Tensor;
   /** Greatest common divisor. */
-  gcd(other: TensorLike, kwargs?: object): Tensor;
+  gcd(other: Tensor, kwargs?: object): Tensor;
   /** `gcd` in place. */
-  gcd_(other: TensorLike, kwargs?: object): Tensor;
+  gcd_(other: Tensor, kwargs?: object): Tensor;
   /** Greatest common divisor. */
-  gcd(kwargs: { other?: TensorLike }): Tensor;
+  gcd(kwargs: { other?: Tensor }): Tensor;
   /** `gcd` in place. */
-  gcd_(kwargs: { other?: TensorLike }): Tensor;
+  gcd_(kwargs: { other?: Tensor }): Tensor;
   /** Least common multiple. */
-  lcm(other: TensorLike, kwargs?: object): Tensor;
+  lcm(other: Tensor, kwargs?: object): Tensor;
   /** `lcm` in place. */
-  lcm_(other: TensorLike, kwargs?: object): Tensor;
+  lcm_(other: Tensor, kwargs?: object): Tensor;
   /** Least common multiple. */
-  lcm(kwargs: { other?: TensorLike }): Tensor;
+  lcm(kwargs: { other?: Tensor }): Tensor;
   /** `lcm` in place. */
-  lcm_(kwargs: { other?: TensorLike }): Tensor;
+  lcm_(kwargs: { other?: Tensor }): Tensor;
   /** The representable number next to `input`, towards `other`. */
-  nextafter(other: TensorLike, kwargs?: object): Tensor;
+  nextafter(other: Tensor, kwargs?: object): Tensor;
   /** `nextafter` in place. */
-  nextafter_(other: TensorLike, kwargs?: object): Tensor;
+  nextafter_(other: Tensor, kwargs?: object): Tensor;
   /** The representable number next to `input`, towards `other`. */
-  nextafter(kwargs: { other?: TensorLike }): Tensor;
+  nextafter(kwargs: { other?: Tensor }): Tensor;
   /** `nextafter` in place. */
-  nextafter_(kwargs: { other?: TensorLike }): Tensor;
+  nextafter_(kwargs: { other?: Tensor }): Tensor;
   /** `x * 2^other`. */
-  ldexp(other: TensorLike, kwargs?: object): Tensor;
+  ldexp(other: Tensor, kwargs?: object): Tensor;
   /** `ldexp` in place. */
-  ldexp_(other: TensorLike, kwargs?: object): Tensor;
+  ldexp_(other: Tensor, kwargs?: object): Tensor;
   /** `x * 2^other`. */
-  ldexp(kwargs: { other?: TensorLike }): Tensor;
+  ldexp(kwargs: { other?: Tensor }): Tensor;
   /** `ldexp` in place. */
-  ldexp_(kwargs: { other?: TensorLike }): Tensor;
+  ldexp_(kwargs: { other?: Tensor }): Tensor;
   /** The negative of each element. */
   neg(kwargs?: object): Tensor;
   /** `neg` in place. */
@@ -638,9 +644,13 @@ export interface Methods {
   /** `sigmoid` in place. */
   sigmoid_(kwargs?: object): Tensor;
   /** `log(input / (1 - input))`, with `input` limited to `[eps, 1 - eps]` if given. */
-  logit(eps?: Num | null, kwargs?: { eps?: Num | null }): Tensor;
+  logit(eps?: Num | null, kwargs?: object): Tensor;
   /** `logit` in place. */
-  logit_(eps?: Num | null, kwargs?: { eps?: Num | null }): Tensor;
+  logit_(eps?: Num | null, kwargs?: object): Tensor;
+  /** `log(input / (1 - input))`, with `input` limited to `[eps, 1 - eps]` if given. */
+  logit(kwargs: { eps?: Num | null }): Tensor;
+  /** `logit` in place. */
+  logit_(kwargs: { eps?: Num | null }): Tensor;
   /** The error function. */
   erf(kwargs?: object): Tensor;
   /** `erf` in place. */
@@ -682,9 +692,13 @@ export interface Methods {
   /** `frac` in place. */
   frac_(kwargs?: object): Tensor;
   /** NaN and infinities replaced by numbers. */
-  nan_to_num(nan?: Num | null, posinf?: Num | null, neginf?: Num | null, kwargs?: { nan?: Num | null; posinf?: Num | null; neginf?: Num | null }): Tensor;
+  nan_to_num(nan?: Num | null, posinf?: Num | null, neginf?: Num | null, kwargs?: object): Tensor;
   /** `nan_to_num` in place. */
-  nan_to_num_(nan?: Num | null, posinf?: Num | null, neginf?: Num | null, kwargs?: { nan?: Num | null; posinf?: Num | null; neginf?: Num | null }): Tensor;
+  nan_to_num_(nan?: Num | null, posinf?: Num | null, neginf?: Num | null, kwargs?: object): Tensor;
+  /** NaN and infinities replaced by numbers. */
+  nan_to_num(kwargs: { nan?: Num | null; posinf?: Num | null; neginf?: Num | null }): Tensor;
+  /** `nan_to_num` in place. */
+  nan_to_num_(kwargs: { nan?: Num | null; posinf?: Num | null; neginf?: Num | null }): Tensor;
   /** Degrees to radians. */
   deg2rad(kwargs?: object): Tensor;
   /** `deg2rad` in place. */
@@ -724,121 +738,121 @@ export interface Methods {
   /** Whether the sign bit is set. */
   signbit(kwargs?: object): Tensor;
   /** Whether elements are equal. */
-  eq(other: TensorLike, kwargs?: object): Tensor;
+  eq(other: Tensor, kwargs?: object): Tensor;
   /** `eq` in place. */
-  eq_(other: TensorLike, kwargs?: object): Tensor;
+  eq_(other: Tensor, kwargs?: object): Tensor;
   /** Whether elements are equal. */
-  eq(kwargs: { other?: TensorLike }): Tensor;
+  eq(kwargs: { other?: Tensor }): Tensor;
   /** `eq` in place. */
-  eq_(kwargs: { other?: TensorLike }): Tensor;
+  eq_(kwargs: { other?: Tensor }): Tensor;
   /** Whether elements differ. */
-  ne(other: TensorLike, kwargs?: object): Tensor;
+  ne(other: Tensor, kwargs?: object): Tensor;
   /** `ne` in place. */
-  ne_(other: TensorLike, kwargs?: object): Tensor;
+  ne_(other: Tensor, kwargs?: object): Tensor;
   /** Whether elements differ. */
-  ne(kwargs: { other?: TensorLike }): Tensor;
+  ne(kwargs: { other?: Tensor }): Tensor;
   /** `ne` in place. */
-  ne_(kwargs: { other?: TensorLike }): Tensor;
+  ne_(kwargs: { other?: Tensor }): Tensor;
   /** `input < other`. */
-  lt(other: TensorLike, kwargs?: object): Tensor;
+  lt(other: Tensor, kwargs?: object): Tensor;
   /** `lt` in place. */
-  lt_(other: TensorLike, kwargs?: object): Tensor;
+  lt_(other: Tensor, kwargs?: object): Tensor;
   /** `input < other`. */
-  lt(kwargs: { other?: TensorLike }): Tensor;
+  lt(kwargs: { other?: Tensor }): Tensor;
   /** `lt` in place. */
-  lt_(kwargs: { other?: TensorLike }): Tensor;
+  lt_(kwargs: { other?: Tensor }): Tensor;
   /** `input <= other`. */
-  le(other: TensorLike, kwargs?: object): Tensor;
+  le(other: Tensor, kwargs?: object): Tensor;
   /** `le` in place. */
-  le_(other: TensorLike, kwargs?: object): Tensor;
+  le_(other: Tensor, kwargs?: object): Tensor;
   /** `input <= other`. */
-  le(kwargs: { other?: TensorLike }): Tensor;
+  le(kwargs: { other?: Tensor }): Tensor;
   /** `le` in place. */
-  le_(kwargs: { other?: TensorLike }): Tensor;
+  le_(kwargs: { other?: Tensor }): Tensor;
   /** `input > other`. */
-  gt(other: TensorLike, kwargs?: object): Tensor;
+  gt(other: Tensor, kwargs?: object): Tensor;
   /** `gt` in place. */
-  gt_(other: TensorLike, kwargs?: object): Tensor;
+  gt_(other: Tensor, kwargs?: object): Tensor;
   /** `input > other`. */
-  gt(kwargs: { other?: TensorLike }): Tensor;
+  gt(kwargs: { other?: Tensor }): Tensor;
   /** `gt` in place. */
-  gt_(kwargs: { other?: TensorLike }): Tensor;
+  gt_(kwargs: { other?: Tensor }): Tensor;
   /** `input >= other`. */
-  ge(other: TensorLike, kwargs?: object): Tensor;
+  ge(other: Tensor, kwargs?: object): Tensor;
   /** `ge` in place. */
-  ge_(other: TensorLike, kwargs?: object): Tensor;
+  ge_(other: Tensor, kwargs?: object): Tensor;
   /** `input >= other`. */
-  ge(kwargs: { other?: TensorLike }): Tensor;
+  ge(kwargs: { other?: Tensor }): Tensor;
   /** `ge` in place. */
-  ge_(kwargs: { other?: TensorLike }): Tensor;
+  ge_(kwargs: { other?: Tensor }): Tensor;
   /** Whether both are true. */
-  logical_and(other: TensorLike, kwargs?: object): Tensor;
+  logical_and(other: Tensor, kwargs?: object): Tensor;
   /** `logical_and` in place. */
-  logical_and_(other: TensorLike, kwargs?: object): Tensor;
+  logical_and_(other: Tensor, kwargs?: object): Tensor;
   /** Whether both are true. */
-  logical_and(kwargs: { other?: TensorLike }): Tensor;
+  logical_and(kwargs: { other?: Tensor }): Tensor;
   /** `logical_and` in place. */
-  logical_and_(kwargs: { other?: TensorLike }): Tensor;
+  logical_and_(kwargs: { other?: Tensor }): Tensor;
   /** Whether one is true. */
-  logical_or(other: TensorLike, kwargs?: object): Tensor;
+  logical_or(other: Tensor, kwargs?: object): Tensor;
   /** `logical_or` in place. */
-  logical_or_(other: TensorLike, kwargs?: object): Tensor;
+  logical_or_(other: Tensor, kwargs?: object): Tensor;
   /** Whether one is true. */
-  logical_or(kwargs: { other?: TensorLike }): Tensor;
+  logical_or(kwargs: { other?: Tensor }): Tensor;
   /** `logical_or` in place. */
-  logical_or_(kwargs: { other?: TensorLike }): Tensor;
+  logical_or_(kwargs: { other?: Tensor }): Tensor;
   /** Whether exactly one is true. */
-  logical_xor(other: TensorLike, kwargs?: object): Tensor;
+  logical_xor(other: Tensor, kwargs?: object): Tensor;
   /** `logical_xor` in place. */
-  logical_xor_(other: TensorLike, kwargs?: object): Tensor;
+  logical_xor_(other: Tensor, kwargs?: object): Tensor;
   /** Whether exactly one is true. */
-  logical_xor(kwargs: { other?: TensorLike }): Tensor;
+  logical_xor(kwargs: { other?: Tensor }): Tensor;
   /** `logical_xor` in place. */
-  logical_xor_(kwargs: { other?: TensorLike }): Tensor;
+  logical_xor_(kwargs: { other?: Tensor }): Tensor;
   /** Whether the element is false or zero. */
   logical_not(kwargs?: object): Tensor;
   /** `logical_not` in place. */
   logical_not_(kwargs?: object): Tensor;
   /** Bitwise and. */
-  bitwise_and(other: TensorLike, kwargs?: object): Tensor;
+  bitwise_and(other: Tensor, kwargs?: object): Tensor;
   /** `bitwise_and` in place. */
-  bitwise_and_(other: TensorLike, kwargs?: object): Tensor;
+  bitwise_and_(other: Tensor, kwargs?: object): Tensor;
   /** Bitwise and. */
-  bitwise_and(kwargs: { other?: TensorLike }): Tensor;
+  bitwise_and(kwargs: { other?: Tensor }): Tensor;
   /** `bitwise_and` in place. */
-  bitwise_and_(kwargs: { other?: TensorLike }): Tensor;
+  bitwise_and_(kwargs: { other?: Tensor }): Tensor;
   /** Bitwise or. */
-  bitwise_or(other: TensorLike, kwargs?: object): Tensor;
+  bitwise_or(other: Tensor, kwargs?: object): Tensor;
   /** `bitwise_or` in place. */
-  bitwise_or_(other: TensorLike, kwargs?: object): Tensor;
+  bitwise_or_(other: Tensor, kwargs?: object): Tensor;
   /** Bitwise or. */
-  bitwise_or(kwargs: { other?: TensorLike }): Tensor;
+  bitwise_or(kwargs: { other?: Tensor }): Tensor;
   /** `bitwise_or` in place. */
-  bitwise_or_(kwargs: { other?: TensorLike }): Tensor;
+  bitwise_or_(kwargs: { other?: Tensor }): Tensor;
   /** Bitwise exclusive or. */
-  bitwise_xor(other: TensorLike, kwargs?: object): Tensor;
+  bitwise_xor(other: Tensor, kwargs?: object): Tensor;
   /** `bitwise_xor` in place. */
-  bitwise_xor_(other: TensorLike, kwargs?: object): Tensor;
+  bitwise_xor_(other: Tensor, kwargs?: object): Tensor;
   /** Bitwise exclusive or. */
-  bitwise_xor(kwargs: { other?: TensorLike }): Tensor;
+  bitwise_xor(kwargs: { other?: Tensor }): Tensor;
   /** `bitwise_xor` in place. */
-  bitwise_xor_(kwargs: { other?: TensorLike }): Tensor;
+  bitwise_xor_(kwargs: { other?: Tensor }): Tensor;
   /** `input << other`. */
-  bitwise_left_shift(other: TensorLike, kwargs?: object): Tensor;
+  bitwise_left_shift(other: Tensor, kwargs?: object): Tensor;
   /** `bitwise_left_shift` in place. */
-  bitwise_left_shift_(other: TensorLike, kwargs?: object): Tensor;
+  bitwise_left_shift_(other: Tensor, kwargs?: object): Tensor;
   /** `input << other`. */
-  bitwise_left_shift(kwargs: { other?: TensorLike }): Tensor;
+  bitwise_left_shift(kwargs: { other?: Tensor }): Tensor;
   /** `bitwise_left_shift` in place. */
-  bitwise_left_shift_(kwargs: { other?: TensorLike }): Tensor;
+  bitwise_left_shift_(kwargs: { other?: Tensor }): Tensor;
   /** `input >> other`, keeping the sign. */
-  bitwise_right_shift(other: TensorLike, kwargs?: object): Tensor;
+  bitwise_right_shift(other: Tensor, kwargs?: object): Tensor;
   /** `bitwise_right_shift` in place. */
-  bitwise_right_shift_(other: TensorLike, kwargs?: object): Tensor;
+  bitwise_right_shift_(other: Tensor, kwargs?: object): Tensor;
   /** `input >> other`, keeping the sign. */
-  bitwise_right_shift(kwargs: { other?: TensorLike }): Tensor;
+  bitwise_right_shift(kwargs: { other?: Tensor }): Tensor;
   /** `bitwise_right_shift` in place. */
-  bitwise_right_shift_(kwargs: { other?: TensorLike }): Tensor;
+  bitwise_right_shift_(kwargs: { other?: Tensor }): Tensor;
   /** Whether the element is NaN. */
   isnan(kwargs?: object): Tensor;
   /** Whether the element is infinite. */
@@ -852,45 +866,65 @@ export interface Methods {
   /** Whether the imaginary part is zero. */
   isreal(kwargs?: object): Tensor;
   /** Whether `|input - other| <= atol + rtol * |other|`. */
-  isclose(other: TensorLike, rtol?: Num, atol?: Num, equal_nan?: boolean, kwargs?: object): boolean;
+  isclose(other: Tensor, rtol?: Num, atol?: Num, equal_nan?: boolean, kwargs?: object): boolean;
   /** Whether `|input - other| <= atol + rtol * |other|`. */
-  isclose(kwargs: { other?: TensorLike; rtol?: Num; atol?: Num; equal_nan?: boolean }): boolean;
+  isclose(other: Tensor, kwargs: { rtol?: Num; atol?: Num; equal_nan?: boolean }): boolean;
+  /** Whether `|input - other| <= atol + rtol * |other|`. */
+  isclose(kwargs: { other?: Tensor; rtol?: Num; atol?: Num; equal_nan?: boolean }): boolean;
   /** Whether all elements are close, as `isclose` judges. */
-  allclose(other: TensorLike, rtol?: Num, atol?: Num, equal_nan?: boolean, kwargs?: object): boolean;
+  allclose(other: Tensor, rtol?: Num, atol?: Num, equal_nan?: boolean, kwargs?: object): boolean;
   /** Whether all elements are close, as `isclose` judges. */
-  allclose(kwargs: { other?: TensorLike; rtol?: Num; atol?: Num; equal_nan?: boolean }): boolean;
+  allclose(other: Tensor, kwargs: { rtol?: Num; atol?: Num; equal_nan?: boolean }): boolean;
+  /** Whether all elements are close, as `isclose` judges. */
+  allclose(kwargs: { other?: Tensor; rtol?: Num; atol?: Num; equal_nan?: boolean }): boolean;
   /** Whether sizes and elements are equal. */
-  equal(other: TensorLike, kwargs?: object): boolean;
+  equal(other: Tensor, kwargs?: object): boolean;
   /** Whether sizes and elements are equal. */
-  equal(kwargs: { other?: TensorLike }): boolean;
+  equal(kwargs: { other?: Tensor }): boolean;
   /** The sum of all elements. */
   sum(kwargs?: { dtype?: DType | null }): Tensor;
   /** The sum along dimensions. */
   sum(dim: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: { dtype?: DType | null }): Tensor;
   /** The sum along dimensions. */
+  sum(dim: Int | readonly Int[] | null, kwargs: { keepdim?: boolean; dtype?: DType | null }): Tensor;
+  /** The sum along dimensions. */
   sum(kwargs: { dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null }): Tensor;
   /** The sum of the elements that are numbers. */
-  nansum(dim?: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: { dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null }): Tensor;
+  nansum(dim?: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: { dtype?: DType | null }): Tensor;
+  /** The sum of the elements that are numbers. */
+  nansum(kwargs: { dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null }): Tensor;
   /** The mean of all elements. */
   mean(kwargs?: { dtype?: DType | null }): Tensor;
   /** The mean along dimensions. */
   mean(dim: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: { dtype?: DType | null }): Tensor;
   /** The mean along dimensions. */
+  mean(dim: Int | readonly Int[] | null, kwargs: { keepdim?: boolean; dtype?: DType | null }): Tensor;
+  /** The mean along dimensions. */
   mean(kwargs: { dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null }): Tensor;
   /** The mean of the elements that are numbers. */
-  nanmean(dim?: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: { dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null }): Tensor;
+  nanmean(dim?: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: { dtype?: DType | null }): Tensor;
+  /** The mean of the elements that are numbers. */
+  nanmean(kwargs: { dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null }): Tensor;
   /** The product of all elements. */
   prod(kwargs?: { dtype?: DType | null }): Tensor;
   /** The product along a dimension. */
   prod(dim: Int, keepdim?: boolean, kwargs?: { dtype?: DType | null }): Tensor;
   /** The product along a dimension. */
+  prod(dim: Int, kwargs: { keepdim?: boolean; dtype?: DType | null }): Tensor;
+  /** The product along a dimension. */
   prod(kwargs: { dim?: Int; keepdim?: boolean; dtype?: DType | null }): Tensor;
   /** Whether all elements are true. */
-  all(dim?: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: { dim?: Int | readonly Int[] | null; keepdim?: boolean }): Tensor;
+  all(dim?: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: object): Tensor;
+  /** Whether all elements are true. */
+  all(kwargs: { dim?: Int | readonly Int[] | null; keepdim?: boolean }): Tensor;
   /** Whether any element is true. */
-  any(dim?: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: { dim?: Int | readonly Int[] | null; keepdim?: boolean }): Tensor;
+  any(dim?: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: object): Tensor;
+  /** Whether any element is true. */
+  any(kwargs: { dim?: Int | readonly Int[] | null; keepdim?: boolean }): Tensor;
   /** How many elements are not zero. */
-  count_nonzero(dim?: Int | readonly Int[] | null, kwargs?: { dim?: Int | readonly Int[] | null }): Tensor;
+  count_nonzero(dim?: Int | readonly Int[] | null, kwargs?: object): Tensor;
+  /** How many elements are not zero. */
+  count_nonzero(kwargs: { dim?: Int | readonly Int[] | null }): Tensor;
   /** The greatest element. */
   max(kwargs?: object): Tensor;
   /** The least element. */
@@ -898,75 +932,117 @@ export interface Methods {
   /** The greatest elements along a dimension, and where they are. */
   max(dim: Int, keepdim?: boolean, kwargs?: object): { values: Tensor; indices: Tensor } & [Tensor, Tensor];
   /** The greatest elements along a dimension, and where they are. */
+  max(dim: Int, kwargs: { keepdim?: boolean }): { values: Tensor; indices: Tensor } & [Tensor, Tensor];
+  /** The greatest elements along a dimension, and where they are. */
   max(kwargs: { dim?: Int; keepdim?: boolean }): { values: Tensor; indices: Tensor } & [Tensor, Tensor];
   /** The least elements along a dimension, and where they are. */
   min(dim: Int, keepdim?: boolean, kwargs?: object): { values: Tensor; indices: Tensor } & [Tensor, Tensor];
   /** The least elements along a dimension, and where they are. */
+  min(dim: Int, kwargs: { keepdim?: boolean }): { values: Tensor; indices: Tensor } & [Tensor, Tensor];
+  /** The least elements along a dimension, and where they are. */
   min(kwargs: { dim?: Int; keepdim?: boolean }): { values: Tensor; indices: Tensor } & [Tensor, Tensor];
   /** The larger of two elements: `maximum`. */
-  max(other: TensorLike, kwargs?: object): Tensor;
+  max(other: Tensor, kwargs?: object): Tensor;
   /** The larger of two elements: `maximum`. */
-  max(kwargs: { other?: TensorLike }): Tensor;
+  max(kwargs: { other?: Tensor }): Tensor;
   /** The smaller of two elements: `minimum`. */
-  min(other: TensorLike, kwargs?: object): Tensor;
+  min(other: Tensor, kwargs?: object): Tensor;
   /** The smaller of two elements: `minimum`. */
-  min(kwargs: { other?: TensorLike }): Tensor;
+  min(kwargs: { other?: Tensor }): Tensor;
   /** The greatest elements along dimensions; ties share the gradient. */
-  amax(dim?: Int | readonly Int[], keepdim?: boolean, kwargs?: { dim?: Int | readonly Int[]; keepdim?: boolean }): Tensor;
+  amax(dim?: Int | readonly Int[], keepdim?: boolean, kwargs?: object): Tensor;
+  /** The greatest elements along dimensions; ties share the gradient. */
+  amax(kwargs: { dim?: Int | readonly Int[]; keepdim?: boolean }): Tensor;
   /** The least elements along dimensions; ties share the gradient. */
-  amin(dim?: Int | readonly Int[], keepdim?: boolean, kwargs?: { dim?: Int | readonly Int[]; keepdim?: boolean }): Tensor;
+  amin(dim?: Int | readonly Int[], keepdim?: boolean, kwargs?: object): Tensor;
+  /** The least elements along dimensions; ties share the gradient. */
+  amin(kwargs: { dim?: Int | readonly Int[]; keepdim?: boolean }): Tensor;
   /** The least and the greatest elements. */
   aminmax(kwargs?: { dim?: Int | null; keepdim?: boolean }): { min: Tensor; max: Tensor } & [Tensor, Tensor];
   /** Where the greatest element is. */
-  argmax(dim?: Int | null, keepdim?: boolean, kwargs?: { dim?: Int | null; keepdim?: boolean }): Tensor;
+  argmax(dim?: Int | null, keepdim?: boolean, kwargs?: object): Tensor;
+  /** Where the greatest element is. */
+  argmax(kwargs: { dim?: Int | null; keepdim?: boolean }): Tensor;
   /** Where the least element is. */
-  argmin(dim?: Int | null, keepdim?: boolean, kwargs?: { dim?: Int | null; keepdim?: boolean }): Tensor;
+  argmin(dim?: Int | null, keepdim?: boolean, kwargs?: object): Tensor;
+  /** Where the least element is. */
+  argmin(kwargs: { dim?: Int | null; keepdim?: boolean }): Tensor;
   /** The variance of all elements; without `unbiased` it is divided by their number. */
-  var(unbiased?: boolean, kwargs?: { unbiased?: boolean }): Tensor;
+  var(unbiased?: boolean, kwargs?: object): Tensor;
+  /** The variance of all elements; without `unbiased` it is divided by their number. */
+  var(kwargs: { unbiased?: boolean }): Tensor;
   /** The variance along dimensions; without `unbiased` it is divided by the number of elements. */
   var(dim: Int | readonly Int[] | null, unbiased?: boolean, keepdim?: boolean, kwargs?: object): Tensor;
   /** The variance along dimensions; without `unbiased` it is divided by the number of elements. */
+  var(dim: Int | readonly Int[] | null, kwargs: { unbiased?: boolean; keepdim?: boolean }): Tensor;
+  /** The variance along dimensions; without `unbiased` it is divided by the number of elements. */
   var(kwargs: { dim?: Int | readonly Int[] | null; unbiased?: boolean; keepdim?: boolean }): Tensor;
   /** The variance; `correction` is taken off the number of elements. */
-  var(dim?: Int | readonly Int[] | null, kwargs?: { dim?: Int | readonly Int[] | null; correction?: Num | null; keepdim?: boolean }): Tensor;
+  var(dim?: Int | readonly Int[] | null, kwargs?: { correction?: Num | null; keepdim?: boolean }): Tensor;
+  /** The variance; `correction` is taken off the number of elements. */
+  var(kwargs: { dim?: Int | readonly Int[] | null; correction?: Num | null; keepdim?: boolean }): Tensor;
   /** The standard deviation of all elements. */
-  std(unbiased?: boolean, kwargs?: { unbiased?: boolean }): Tensor;
+  std(unbiased?: boolean, kwargs?: object): Tensor;
+  /** The standard deviation of all elements. */
+  std(kwargs: { unbiased?: boolean }): Tensor;
   /** The standard deviation along dimensions. */
   std(dim: Int | readonly Int[] | null, unbiased?: boolean, keepdim?: boolean, kwargs?: object): Tensor;
   /** The standard deviation along dimensions. */
+  std(dim: Int | readonly Int[] | null, kwargs: { unbiased?: boolean; keepdim?: boolean }): Tensor;
+  /** The standard deviation along dimensions. */
   std(kwargs: { dim?: Int | readonly Int[] | null; unbiased?: boolean; keepdim?: boolean }): Tensor;
   /** The standard deviation; `correction` is taken off the number of elements. */
-  std(dim?: Int | readonly Int[] | null, kwargs?: { dim?: Int | readonly Int[] | null; correction?: Num | null; keepdim?: boolean }): Tensor;
+  std(dim?: Int | readonly Int[] | null, kwargs?: { correction?: Num | null; keepdim?: boolean }): Tensor;
+  /** The standard deviation; `correction` is taken off the number of elements. */
+  std(kwargs: { dim?: Int | readonly Int[] | null; correction?: Num | null; keepdim?: boolean }): Tensor;
   /** The variance and the mean of all elements. */
-  var_mean(unbiased?: boolean, kwargs?: { unbiased?: boolean }): { var: Tensor; mean: Tensor } & [Tensor, Tensor];
+  var_mean(unbiased?: boolean, kwargs?: object): { var: Tensor; mean: Tensor } & [Tensor, Tensor];
+  /** The variance and the mean of all elements. */
+  var_mean(kwargs: { unbiased?: boolean }): { var: Tensor; mean: Tensor } & [Tensor, Tensor];
   /** The variance and the mean along dimensions. */
   var_mean(dim: Int | readonly Int[] | null, unbiased?: boolean, keepdim?: boolean, kwargs?: object): { var: Tensor; mean: Tensor } & [Tensor, Tensor];
   /** The variance and the mean along dimensions. */
+  var_mean(dim: Int | readonly Int[] | null, kwargs: { unbiased?: boolean; keepdim?: boolean }): { var: Tensor; mean: Tensor } & [Tensor, Tensor];
+  /** The variance and the mean along dimensions. */
   var_mean(kwargs: { dim?: Int | readonly Int[] | null; unbiased?: boolean; keepdim?: boolean }): { var: Tensor; mean: Tensor } & [Tensor, Tensor];
   /** The variance and the mean; `correction` is taken off the number of elements. */
-  var_mean(dim?: Int | readonly Int[] | null, kwargs?: { dim?: Int | readonly Int[] | null; correction?: Num | null; keepdim?: boolean }): { var: Tensor; mean: Tensor } & [Tensor, Tensor];
+  var_mean(dim?: Int | readonly Int[] | null, kwargs?: { correction?: Num | null; keepdim?: boolean }): { var: Tensor; mean: Tensor } & [Tensor, Tensor];
+  /** The variance and the mean; `correction` is taken off the number of elements. */
+  var_mean(kwargs: { dim?: Int | readonly Int[] | null; correction?: Num | null; keepdim?: boolean }): { var: Tensor; mean: Tensor } & [Tensor, Tensor];
   /** The standard deviation and the mean of all elements. */
-  std_mean(unbiased?: boolean, kwargs?: { unbiased?: boolean }): { std: Tensor; mean: Tensor } & [Tensor, Tensor];
+  std_mean(unbiased?: boolean, kwargs?: object): { std: Tensor; mean: Tensor } & [Tensor, Tensor];
+  /** The standard deviation and the mean of all elements. */
+  std_mean(kwargs: { unbiased?: boolean }): { std: Tensor; mean: Tensor } & [Tensor, Tensor];
   /** The standard deviation and the mean along dimensions. */
   std_mean(dim: Int | readonly Int[] | null, unbiased?: boolean, keepdim?: boolean, kwargs?: object): { std: Tensor; mean: Tensor } & [Tensor, Tensor];
   /** The standard deviation and the mean along dimensions. */
+  std_mean(dim: Int | readonly Int[] | null, kwargs: { unbiased?: boolean; keepdim?: boolean }): { std: Tensor; mean: Tensor } & [Tensor, Tensor];
+  /** The standard deviation and the mean along dimensions. */
   std_mean(kwargs: { dim?: Int | readonly Int[] | null; unbiased?: boolean; keepdim?: boolean }): { std: Tensor; mean: Tensor } & [Tensor, Tensor];
   /** The standard deviation and the mean; `correction` is taken off the number of elements. */
-  std_mean(dim?: Int | readonly Int[] | null, kwargs?: { dim?: Int | readonly Int[] | null; correction?: Num | null; keepdim?: boolean }): { std: Tensor; mean: Tensor } & [Tensor, Tensor];
+  std_mean(dim?: Int | readonly Int[] | null, kwargs?: { correction?: Num | null; keepdim?: boolean }): { std: Tensor; mean: Tensor } & [Tensor, Tensor];
+  /** The standard deviation and the mean; `correction` is taken off the number of elements. */
+  std_mean(kwargs: { dim?: Int | readonly Int[] | null; correction?: Num | null; keepdim?: boolean }): { std: Tensor; mean: Tensor } & [Tensor, Tensor];
   /** The covariance of the variables in the rows of `input`. */
-  cov(kwargs?: { correction?: Int; fweights?: TensorLike | null; aweights?: TensorLike | null }): Tensor;
+  cov(kwargs?: { correction?: Int; fweights?: Tensor | null; aweights?: Tensor | null }): Tensor;
   /** The correlation coefficients of the variables in the rows of `input`. */
   corrcoef(kwargs?: object): Tensor;
   /** The norm of order `p`, 2 if left out, over all the dimensions together. */
-  norm(p?: Num | null, dim?: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: { p?: Num | null; dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null }): Tensor;
+  norm(p?: Num | null, dim?: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: { dtype?: DType | null }): Tensor;
+  /** The norm of order `p`, 2 if left out, over all the dimensions together. */
+  norm(kwargs: { p?: Num | null; dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null }): Tensor;
   /** The norm by name: `'fro'` or `'nuc'`. */
   norm(p: string, dim?: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: { dtype?: DType | null }): Tensor;
   /** The norm by name: `'fro'` or `'nuc'`. */
+  norm(p: string, kwargs: { dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null }): Tensor;
+  /** The norm by name: `'fro'` or `'nuc'`. */
   norm(kwargs: { p?: string; dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null }): Tensor;
   /** The norm of order `p` of `input - other`. */
-  dist(other: TensorLike, p?: Num, kwargs?: object): Tensor;
+  dist(other: Tensor, p?: Num, kwargs?: object): Tensor;
   /** The norm of order `p` of `input - other`. */
-  dist(kwargs: { other?: TensorLike; p?: Num }): Tensor;
+  dist(other: Tensor, kwargs: { p?: Num }): Tensor;
+  /** The norm of order `p` of `input - other`. */
+  dist(kwargs: { other?: Tensor; p?: Num }): Tensor;
   /** Every slice along `dim` whose norm is above `maxnorm`, scaled down to it. */
   renorm(p: Num, dim: Int, maxnorm: Num, kwargs?: object): Tensor;
   /** `renorm` in place. */
@@ -985,6 +1061,8 @@ export interface Methods {
   log_softmax(kwargs: { dim?: Int; dtype?: DType | null }): Tensor;
   /** `log(sum(exp(input)))` along dimensions, without overflow. */
   logsumexp(dim: Int | readonly Int[], keepdim?: boolean, kwargs?: object): Tensor;
+  /** `log(sum(exp(input)))` along dimensions, without overflow. */
+  logsumexp(dim: Int | readonly Int[], kwargs: { keepdim?: boolean }): Tensor;
   /** `log(sum(exp(input)))` along dimensions, without overflow. */
   logsumexp(kwargs: { dim?: Int | readonly Int[]; keepdim?: boolean }): Tensor;
   /** Running sums. */
@@ -1016,31 +1094,33 @@ export interface Methods {
   /** Running `logsumexp`. */
   logcumsumexp(kwargs: { dim?: Int }): Tensor;
   /** Differences of neighbours along a dimension, taken `n` times. */
-  diff(n?: Int, dim?: Int, prepend?: TensorLike | null, append?: TensorLike | null, kwargs?: { n?: Int; dim?: Int; prepend?: TensorLike | null; append?: TensorLike | null }): Tensor;
+  diff(n?: Int, dim?: Int, prepend?: Tensor | null, append?: Tensor | null, kwargs?: object): Tensor;
+  /** Differences of neighbours along a dimension, taken `n` times. */
+  diff(kwargs: { n?: Int; dim?: Int; prepend?: Tensor | null; append?: Tensor | null }): Tensor;
   /** The same elements in other sizes, sharing memory; one size may be -1. */
   view(size: Int | readonly Int[], kwargs?: object): Tensor;
   /** The same elements in other sizes, sharing memory; one size may be -1. */
-  view(...size: Int[]): Tensor;
-  /** The same elements in other sizes, sharing memory; one size may be -1. */
   view(kwargs: { size?: Int | readonly Int[] }): Tensor;
+  /** The same elements in other sizes, sharing memory; one size may be -1. */
+  view(...size: Int[]): Tensor;
   /** The same elements in other sizes: a view where possible, else a copy. */
   reshape(shape: Int | readonly Int[], kwargs?: object): Tensor;
   /** The same elements in other sizes: a view where possible, else a copy. */
-  reshape(...shape: Int[]): Tensor;
-  /** The same elements in other sizes: a view where possible, else a copy. */
   reshape(kwargs: { shape?: Int | readonly Int[] }): Tensor;
+  /** The same elements in other sizes: a view where possible, else a copy. */
+  reshape(...shape: Int[]): Tensor;
   /** Dimensions of size one repeated without copying; -1 keeps a size. */
   expand(size: Int | readonly Int[], kwargs?: object): Tensor;
   /** Dimensions of size one repeated without copying; -1 keeps a size. */
-  expand(...size: Int[]): Tensor;
-  /** Dimensions of size one repeated without copying; -1 keeps a size. */
   expand(kwargs: { size?: Int | readonly Int[] }): Tensor;
+  /** Dimensions of size one repeated without copying; -1 keeps a size. */
+  expand(...size: Int[]): Tensor;
   /** The dimensions in another order. */
   permute(dims: Int | readonly Int[], kwargs?: object): Tensor;
   /** The dimensions in another order. */
-  permute(...dims: Int[]): Tensor;
-  /** The dimensions in another order. */
   permute(kwargs: { dims?: Int | readonly Int[] }): Tensor;
+  /** The dimensions in another order. */
+  permute(...dims: Int[]): Tensor;
   /** Two dimensions exchanged. */
   transpose(dim0: Int, dim1: Int, kwargs?: object): Tensor;
   /** Two dimensions exchanged. */
@@ -1056,11 +1136,13 @@ export interface Methods {
   /** Dimensions removed where they are of size one. */
   squeeze(dim: Int | readonly Int[], kwargs?: object): Tensor;
   /** Dimensions removed where they are of size one. */
-  squeeze(...dim: Int[]): Tensor;
-  /** Dimensions removed where they are of size one. */
   squeeze(kwargs: { dim?: Int | readonly Int[] }): Tensor;
+  /** Dimensions removed where they are of size one. */
+  squeeze(...dim: Int[]): Tensor;
   /** A range of dimensions made one. */
-  flatten(start_dim?: Int, end_dim?: Int, kwargs?: { start_dim?: Int; end_dim?: Int }): Tensor;
+  flatten(start_dim?: Int, end_dim?: Int, kwargs?: object): Tensor;
+  /** A range of dimensions made one. */
+  flatten(kwargs: { start_dim?: Int; end_dim?: Int }): Tensor;
   /** One dimension as several. */
   unflatten(dim: Int, sizes: Int | readonly Int[], kwargs?: object): Tensor;
   /** One dimension as several. */
@@ -1074,7 +1156,9 @@ export interface Methods {
   /** `length` indices of a dimension from `start`. */
   narrow(kwargs: { dim?: Int; start?: Int; length?: Int }): Tensor;
   /** The diagonal of two dimensions, as the last one. */
-  diagonal(offset?: Int, dim1?: Int, dim2?: Int, kwargs?: { offset?: Int; dim1?: Int; dim2?: Int }): Tensor;
+  diagonal(offset?: Int, dim1?: Int, dim2?: Int, kwargs?: object): Tensor;
+  /** The diagonal of two dimensions, as the last one. */
+  diagonal(kwargs: { offset?: Int; dim1?: Int; dim2?: Int }): Tensor;
   /** Windows of `size` along a dimension, `step` apart, as the last one. */
   unfold(dimension: Int, size: Int, step: Int, kwargs?: object): Tensor;
   /** Windows of `size` along a dimension, `step` apart, as the last one. */
@@ -1082,25 +1166,37 @@ export interface Methods {
   /** Any sizes and strides over the storage. */
   as_strided(size: Int | readonly Int[], stride: Int | readonly Int[], storage_offset?: Int | null, kwargs?: object): Tensor;
   /** Any sizes and strides over the storage. */
+  as_strided(size: Int | readonly Int[], stride: Int | readonly Int[], kwargs: { storage_offset?: Int | null }): Tensor;
+  /** Any sizes and strides over the storage. */
   as_strided(kwargs: { size?: Int | readonly Int[]; stride?: Int | readonly Int[]; storage_offset?: Int | null }): Tensor;
   /** `input` with a strided region replaced by `src`. */
-  as_strided_scatter(src: TensorLike, size: Int | readonly Int[], stride: Int | readonly Int[], storage_offset?: Int | null, kwargs?: object): Tensor;
+  as_strided_scatter(src: Tensor, size: Int | readonly Int[], stride: Int | readonly Int[], storage_offset?: Int | null, kwargs?: object): Tensor;
   /** `input` with a strided region replaced by `src`. */
-  as_strided_scatter(kwargs: { src?: TensorLike; size?: Int | readonly Int[]; stride?: Int | readonly Int[]; storage_offset?: Int | null }): Tensor;
+  as_strided_scatter(src: Tensor, size: Int | readonly Int[], stride: Int | readonly Int[], kwargs: { storage_offset?: Int | null }): Tensor;
+  /** `input` with a strided region replaced by `src`. */
+  as_strided_scatter(kwargs: { src?: Tensor; size?: Int | readonly Int[]; stride?: Int | readonly Int[]; storage_offset?: Int | null }): Tensor;
   /** Pieces of a dimension, `split_size` long, the last one shorter. */
   split(split_size: Int, dim?: Int, kwargs?: object): Tensor[];
+  /** Pieces of a dimension, `split_size` long, the last one shorter. */
+  split(split_size: Int, kwargs: { dim?: Int }): Tensor[];
   /** Pieces of a dimension, `split_size` long, the last one shorter. */
   split(kwargs: { split_size?: Int; dim?: Int }): Tensor[];
   /** Pieces of a dimension of the sizes given. */
   split_with_sizes(split_sizes: Int | readonly Int[], dim?: Int, kwargs?: object): Tensor[];
   /** Pieces of a dimension of the sizes given. */
+  split_with_sizes(split_sizes: Int | readonly Int[], kwargs: { dim?: Int }): Tensor[];
+  /** Pieces of a dimension of the sizes given. */
   split_with_sizes(kwargs: { split_sizes?: Int | readonly Int[]; dim?: Int }): Tensor[];
   /** At most `chunks` pieces of a dimension, as equal as possible. */
   chunk(chunks: Int, dim?: Int, kwargs?: object): Tensor[];
   /** At most `chunks` pieces of a dimension, as equal as possible. */
+  chunk(chunks: Int, kwargs: { dim?: Int }): Tensor[];
+  /** At most `chunks` pieces of a dimension, as equal as possible. */
   chunk(kwargs: { chunks?: Int; dim?: Int }): Tensor[];
   /** Every index of a dimension. */
-  unbind(dim?: Int, kwargs?: { dim?: Int }): Tensor[];
+  unbind(dim?: Int, kwargs?: object): Tensor[];
+  /** Every index of a dimension. */
+  unbind(kwargs: { dim?: Int }): Tensor[];
   /** Dimensions moved to other places. */
   movedim(source: Int | readonly Int[], destination: Int | readonly Int[], kwargs?: object): Tensor;
   /** Dimensions moved to other places. */
@@ -1108,11 +1204,13 @@ export interface Methods {
   /** The elements in reverse order along dimensions, as a copy. */
   flip(dims: Int | readonly Int[], kwargs?: object): Tensor;
   /** The elements in reverse order along dimensions, as a copy. */
-  flip(...dims: Int[]): Tensor;
-  /** The elements in reverse order along dimensions, as a copy. */
   flip(kwargs: { dims?: Int | readonly Int[] }): Tensor;
+  /** The elements in reverse order along dimensions, as a copy. */
+  flip(...dims: Int[]): Tensor;
   /** The elements moved on along dimensions, those that fall out coming in again. */
   roll(shifts: Int | readonly Int[], dims?: Int | readonly Int[], kwargs?: object): Tensor;
+  /** The elements moved on along dimensions, those that fall out coming in again. */
+  roll(shifts: Int | readonly Int[], kwargs: { dims?: Int | readonly Int[] }): Tensor;
   /** The elements moved on along dimensions, those that fall out coming in again. */
   roll(kwargs: { shifts?: Int | readonly Int[]; dims?: Int | readonly Int[] }): Tensor;
   /** A copy with memory of its own. */
@@ -1122,115 +1220,131 @@ export interface Methods {
   /** The tensor without its history; it shares memory. */
   detach(kwargs?: object): Tensor;
   /** `copy` in place. */
-  copy_(src: TensorLike, kwargs?: object): Tensor;
+  copy_(src: Tensor, kwargs?: object): Tensor;
   /** `copy` in place. */
-  copy_(kwargs: { src?: TensorLike }): Tensor;
+  copy_(kwargs: { src?: Tensor }): Tensor;
   /** `value` everywhere. */
-  fill(value: TensorLike, kwargs?: object): Tensor;
+  fill(value: Tensor, kwargs?: object): Tensor;
   /** `fill` in place. */
-  fill_(value: TensorLike, kwargs?: object): Tensor;
+  fill_(value: Tensor, kwargs?: object): Tensor;
   /** `value` everywhere. */
-  fill(kwargs: { value?: TensorLike }): Tensor;
+  fill(kwargs: { value?: Tensor }): Tensor;
   /** `fill` in place. */
-  fill_(kwargs: { value?: TensorLike }): Tensor;
+  fill_(kwargs: { value?: Tensor }): Tensor;
   /** `zero` in place. */
   zero_(kwargs?: object): Tensor;
   /** The elements that `index` names along a dimension. */
-  gather(dim: Int, index: TensorLike, kwargs?: { sparse_grad?: boolean }): Tensor;
+  gather(dim: Int, index: Tensor, kwargs?: { sparse_grad?: boolean }): Tensor;
   /** The elements that `index` names along a dimension. */
-  gather(kwargs: { dim?: Int; index?: TensorLike; sparse_grad?: boolean }): Tensor;
+  gather(kwargs: { dim?: Int; index?: Tensor; sparse_grad?: boolean }): Tensor;
   /** `src` written to the places that `index` names along a dimension. */
-  scatter(dim: Int, index: TensorLike, src: TensorLike, kwargs?: object): Tensor;
+  scatter(dim: Int, index: Tensor, src: Tensor, kwargs?: object): Tensor;
   /** `scatter` in place. */
-  scatter_(dim: Int, index: TensorLike, src: TensorLike, kwargs?: object): Tensor;
+  scatter_(dim: Int, index: Tensor, src: Tensor, kwargs?: object): Tensor;
   /** `src` written to the places that `index` names along a dimension. */
-  scatter(kwargs: { dim?: Int; index?: TensorLike; src?: TensorLike }): Tensor;
+  scatter(kwargs: { dim?: Int; index?: Tensor; src?: Tensor }): Tensor;
   /** `scatter` in place. */
-  scatter_(kwargs: { dim?: Int; index?: TensorLike; src?: TensorLike }): Tensor;
+  scatter_(kwargs: { dim?: Int; index?: Tensor; src?: Tensor }): Tensor;
   /** A number written to the places that `index` names along a dimension. */
-  scatter(dim: Int, index: TensorLike, value: Num | Complex, kwargs?: object): Tensor;
+  scatter(dim: Int, index: Tensor, value: Num | Complex, kwargs?: object): Tensor;
   /** `scatter` in place. */
-  scatter_(dim: Int, index: TensorLike, value: Num | Complex, kwargs?: object): Tensor;
+  scatter_(dim: Int, index: Tensor, value: Num | Complex, kwargs?: object): Tensor;
   /** A number written to the places that `index` names along a dimension. */
-  scatter(kwargs: { dim?: Int; index?: TensorLike; value?: Num | Complex }): Tensor;
+  scatter(kwargs: { dim?: Int; index?: Tensor; value?: Num | Complex }): Tensor;
   /** `scatter` in place. */
-  scatter_(kwargs: { dim?: Int; index?: TensorLike; value?: Num | Complex }): Tensor;
+  scatter_(kwargs: { dim?: Int; index?: Tensor; value?: Num | Complex }): Tensor;
   /** `src` added at the places that `index` names along a dimension. */
-  scatter_add(dim: Int, index: TensorLike, src: TensorLike, kwargs?: object): Tensor;
+  scatter_add(dim: Int, index: Tensor, src: Tensor, kwargs?: object): Tensor;
   /** `scatter_add` in place. */
-  scatter_add_(dim: Int, index: TensorLike, src: TensorLike, kwargs?: object): Tensor;
+  scatter_add_(dim: Int, index: Tensor, src: Tensor, kwargs?: object): Tensor;
   /** `src` added at the places that `index` names along a dimension. */
-  scatter_add(kwargs: { dim?: Int; index?: TensorLike; src?: TensorLike }): Tensor;
+  scatter_add(kwargs: { dim?: Int; index?: Tensor; src?: Tensor }): Tensor;
   /** `scatter_add` in place. */
-  scatter_add_(kwargs: { dim?: Int; index?: TensorLike; src?: TensorLike }): Tensor;
+  scatter_add_(kwargs: { dim?: Int; index?: Tensor; src?: Tensor }): Tensor;
   /** Whole slices of a dimension, in the order of `index`. */
-  index_select(dim: Int, index: TensorLike, kwargs?: object): Tensor;
+  index_select(dim: Int, index: Tensor, kwargs?: object): Tensor;
   /** Whole slices of a dimension, in the order of `index`. */
-  index_select(kwargs: { dim?: Int; index?: TensorLike }): Tensor;
+  index_select(kwargs: { dim?: Int; index?: Tensor }): Tensor;
   /** Slices of `source` added to those that `index` names. */
-  index_add(dim: Int, index: TensorLike, source: TensorLike, kwargs?: { alpha?: Num | Complex }): Tensor;
+  index_add(dim: Int, index: Tensor, source: Tensor, kwargs?: { alpha?: Num | Complex }): Tensor;
   /** `index_add` in place. */
-  index_add_(dim: Int, index: TensorLike, source: TensorLike, kwargs?: { alpha?: Num | Complex }): Tensor;
+  index_add_(dim: Int, index: Tensor, source: Tensor, kwargs?: { alpha?: Num | Complex }): Tensor;
   /** Slices of `source` added to those that `index` names. */
-  index_add(kwargs: { dim?: Int; index?: TensorLike; source?: TensorLike; alpha?: Num | Complex }): Tensor;
+  index_add(kwargs: { dim?: Int; index?: Tensor; source?: Tensor; alpha?: Num | Complex }): Tensor;
   /** `index_add` in place. */
-  index_add_(kwargs: { dim?: Int; index?: TensorLike; source?: TensorLike; alpha?: Num | Complex }): Tensor;
+  index_add_(kwargs: { dim?: Int; index?: Tensor; source?: Tensor; alpha?: Num | Complex }): Tensor;
   /** `value` where `mask` is true. */
-  masked_fill(mask: TensorLike, value: TensorLike, kwargs?: object): Tensor;
+  masked_fill(mask: Tensor, value: Tensor, kwargs?: object): Tensor;
   /** `masked_fill` in place. */
-  masked_fill_(mask: TensorLike, value: TensorLike, kwargs?: object): Tensor;
+  masked_fill_(mask: Tensor, value: Tensor, kwargs?: object): Tensor;
   /** `value` where `mask` is true. */
-  masked_fill(kwargs: { mask?: TensorLike; value?: TensorLike }): Tensor;
+  masked_fill(kwargs: { mask?: Tensor; value?: Tensor }): Tensor;
   /** `masked_fill` in place. */
-  masked_fill_(kwargs: { mask?: TensorLike; value?: TensorLike }): Tensor;
+  masked_fill_(kwargs: { mask?: Tensor; value?: Tensor }): Tensor;
   /** `input` with one index of a dimension replaced by `src`. */
-  select_scatter(src: TensorLike, dim: Int, index: Int, kwargs?: object): Tensor;
+  select_scatter(src: Tensor, dim: Int, index: Int, kwargs?: object): Tensor;
   /** `input` with one index of a dimension replaced by `src`. */
-  select_scatter(kwargs: { src?: TensorLike; dim?: Int; index?: Int }): Tensor;
+  select_scatter(kwargs: { src?: Tensor; dim?: Int; index?: Int }): Tensor;
   /** `input` with a range of a dimension replaced by `src`. */
-  slice_scatter(src: TensorLike, dim?: Int, start?: Int | null, end?: Int | null, step?: Int, kwargs?: object): Tensor;
+  slice_scatter(src: Tensor, dim?: Int, start?: Int | null, end?: Int | null, step?: Int, kwargs?: object): Tensor;
   /** `input` with a range of a dimension replaced by `src`. */
-  slice_scatter(kwargs: { src?: TensorLike; dim?: Int; start?: Int | null; end?: Int | null; step?: Int }): Tensor;
+  slice_scatter(src: Tensor, kwargs: { dim?: Int; start?: Int | null; end?: Int | null; step?: Int }): Tensor;
+  /** `input` with a range of a dimension replaced by `src`. */
+  slice_scatter(kwargs: { src?: Tensor; dim?: Int; start?: Int | null; end?: Int | null; step?: Int }): Tensor;
   /** `input` with a diagonal replaced by `src`. */
-  diagonal_scatter(src: TensorLike, offset?: Int, dim1?: Int, dim2?: Int, kwargs?: object): Tensor;
+  diagonal_scatter(src: Tensor, offset?: Int, dim1?: Int, dim2?: Int, kwargs?: object): Tensor;
   /** `input` with a diagonal replaced by `src`. */
-  diagonal_scatter(kwargs: { src?: TensorLike; offset?: Int; dim1?: Int; dim2?: Int }): Tensor;
+  diagonal_scatter(src: Tensor, kwargs: { offset?: Int; dim1?: Int; dim2?: Int }): Tensor;
+  /** `input` with a diagonal replaced by `src`. */
+  diagonal_scatter(kwargs: { src?: Tensor; offset?: Int; dim1?: Int; dim2?: Int }): Tensor;
   /** The product of two matrices. */
-  mm(mat2: TensorLike, kwargs?: object): Tensor;
+  mm(mat2: Tensor, kwargs?: object): Tensor;
   /** The product of two matrices. */
-  mm(kwargs: { mat2?: TensorLike }): Tensor;
+  mm(kwargs: { mat2?: Tensor }): Tensor;
   /** The products of two batches of matrices. */
-  bmm(mat2: TensorLike, kwargs?: object): Tensor;
+  bmm(mat2: Tensor, kwargs?: object): Tensor;
   /** The products of two batches of matrices. */
-  bmm(kwargs: { mat2?: TensorLike }): Tensor;
+  bmm(kwargs: { mat2?: Tensor }): Tensor;
   /** The product of a matrix and a vector. */
-  mv(vec: TensorLike, kwargs?: object): Tensor;
+  mv(vec: Tensor, kwargs?: object): Tensor;
   /** The product of a matrix and a vector. */
-  mv(kwargs: { vec?: TensorLike }): Tensor;
+  mv(kwargs: { vec?: Tensor }): Tensor;
   /** The dot product of two vectors. */
-  dot(tensor: TensorLike, kwargs?: object): Tensor;
+  dot(tensor: Tensor, kwargs?: object): Tensor;
   /** The dot product of two vectors. */
-  dot(kwargs: { tensor?: TensorLike }): Tensor;
+  dot(kwargs: { tensor?: Tensor }): Tensor;
   /** The product of vectors, matrices and batches of matrices, with broadcasting. */
-  matmul(other: TensorLike, kwargs?: object): Tensor;
+  matmul(other: Tensor, kwargs?: object): Tensor;
   /** The product of vectors, matrices and batches of matrices, with broadcasting. */
-  matmul(kwargs: { other?: TensorLike }): Tensor;
+  matmul(kwargs: { other?: Tensor }): Tensor;
   /** `beta * input + alpha * mat1 @ mat2`. */
-  addmm(mat1: TensorLike, mat2: TensorLike, kwargs?: { beta?: Num | Complex; alpha?: Num | Complex }): Tensor;
+  addmm(mat1: Tensor, mat2: Tensor, kwargs?: { beta?: Num | Complex; alpha?: Num | Complex }): Tensor;
   /** `beta * input + alpha * mat1 @ mat2`. */
-  addmm(kwargs: { mat1?: TensorLike; mat2?: TensorLike; beta?: Num | Complex; alpha?: Num | Complex }): Tensor;
+  addmm(kwargs: { mat1?: Tensor; mat2?: Tensor; beta?: Num | Complex; alpha?: Num | Complex }): Tensor;
   /** The lower triangle, zeros above. */
-  tril(diagonal?: Int, kwargs?: { diagonal?: Int }): Tensor;
+  tril(diagonal?: Int, kwargs?: object): Tensor;
   /** `tril` in place. */
-  tril_(diagonal?: Int, kwargs?: { diagonal?: Int }): Tensor;
+  tril_(diagonal?: Int, kwargs?: object): Tensor;
+  /** The lower triangle, zeros above. */
+  tril(kwargs: { diagonal?: Int }): Tensor;
+  /** `tril` in place. */
+  tril_(kwargs: { diagonal?: Int }): Tensor;
   /** The upper triangle, zeros below. */
-  triu(diagonal?: Int, kwargs?: { diagonal?: Int }): Tensor;
+  triu(diagonal?: Int, kwargs?: object): Tensor;
   /** `triu` in place. */
-  triu_(diagonal?: Int, kwargs?: { diagonal?: Int }): Tensor;
+  triu_(diagonal?: Int, kwargs?: object): Tensor;
+  /** The upper triangle, zeros below. */
+  triu(kwargs: { diagonal?: Int }): Tensor;
+  /** `triu` in place. */
+  triu_(kwargs: { diagonal?: Int }): Tensor;
   /** `uniform` in place. */
-  uniform_(from?: Num, to?: Num, kwargs?: { from?: Num; to?: Num }): Tensor;
+  uniform_(from?: Num, to?: Num, kwargs?: object): Tensor;
+  /** `uniform` in place. */
+  uniform_(kwargs: { from?: Num; to?: Num }): Tensor;
   /** `normal` in place. */
-  normal_(mean?: Num, std?: Num, kwargs?: { mean?: Num; std?: Num }): Tensor;
+  normal_(mean?: Num, std?: Num, kwargs?: object): Tensor;
+  /** `normal` in place. */
+  normal_(kwargs: { mean?: Num; std?: Num }): Tensor;
   /** One with the probability that `input` gives. */
   bernoulli(kwargs?: object): Tensor;
   /** `max(input, 0)`. */
@@ -1244,7 +1358,7 @@ export const add: { (input: TensorLike, other: TensorLike, kwargs?: { alpha?: Nu
 /** Difference of `input` and `alpha` times `other`, with broadcasting. */
 export const sub: { (input: TensorLike, other: TensorLike, kwargs?: { alpha?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; alpha?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('sub') as never;
 /** `other - alpha * input`. */
-export const rsub: { (input: TensorLike, other: TensorLike, kwargs?: { alpha?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; alpha?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('rsub') as never;
+export const rsub: { (input: Tensor, other: Tensor, kwargs?: { alpha?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; alpha?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('rsub') as never;
 /** Product of `input` and `other`, with broadcasting. */
 export const mul: { (input: TensorLike, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('mul') as never;
 /** Quotient of `input` and `other`; `rounding_mode` may be `'trunc'` or `'floor'`. */
@@ -1252,491 +1366,491 @@ export const div: { (input: TensorLike, other: TensorLike, kwargs?: { rounding_m
 /** `floor(input / other)`. */
 export const floor_divide: { (input: TensorLike, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('floor_divide') as never;
 /** Python's remainder: it has the sign of the divisor. */
-export const remainder: { (input: TensorLike, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('remainder') as never;
+export const remainder: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('remainder') as never;
 /** C's remainder: it has the sign of the dividend. */
-export const fmod: { (input: TensorLike, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('fmod') as never;
+export const fmod: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('fmod') as never;
 /** `input` to the power `exponent`. */
-export const pow: { (input: TensorLike, exponent: Num | Complex, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { exponent?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, exponent: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { exponent?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('pow') as never;
+export const pow: { (input: Tensor, exponent: Num | Complex, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { exponent?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, exponent: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { exponent?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('pow') as never;
 /** The larger of two elements; NaN if one is. */
-export const maximum: { (input: TensorLike, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('maximum') as never;
+export const maximum: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('maximum') as never;
 /** The smaller of two elements; NaN if one is. */
-export const minimum: { (input: TensorLike, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('minimum') as never;
+export const minimum: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('minimum') as never;
 /** The larger of two elements; a NaN gives way to a number. */
-export const fmax: { (input: TensorLike, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('fmax') as never;
+export const fmax: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('fmax') as never;
 /** The smaller of two elements; a NaN gives way to a number. */
-export const fmin: { (input: TensorLike, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('fmin') as never;
+export const fmin: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('fmin') as never;
 /** Elements limited to `[min, max]`; NaN stays. */
-export const clamp: { (input: TensorLike, min?: TensorLike | null, max?: TensorLike | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { min?: TensorLike | null; max?: TensorLike | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('clamp') as never;
+export const clamp: { (input: Tensor, min?: Tensor | null, max?: Tensor | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { min?: Tensor | null; max?: Tensor | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('clamp') as never;
 /** Elements not below `min`. */
-export const clamp_min: { (input: TensorLike, min: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { min?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('clamp_min') as never;
+export const clamp_min: { (input: Tensor, min: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { min?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('clamp_min') as never;
 /** Elements not above `max`. */
-export const clamp_max: { (input: TensorLike, max: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { max?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('clamp_max') as never;
+export const clamp_max: { (input: Tensor, max: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { max?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('clamp_max') as never;
 /** The angle of the point `(other, input)`. */
-export const atan2: { (input: TensorLike, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('atan2') as never;
+export const atan2: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('atan2') as never;
 /** `sqrt(input^2 + other^2)` without overflow. */
-export const hypot: { (input: TensorLike, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('hypot') as never;
+export const hypot: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('hypot') as never;
 /** `input + weight * (end - input)`. */
-export const lerp: { (input: TensorLike, end: TensorLike, weight: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { end?: TensorLike; weight?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('lerp') as never;
+export const lerp: { (input: Tensor, end: Tensor, weight: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { end?: Tensor; weight?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('lerp') as never;
 /** `input + value * tensor1 * tensor2`. */
-export const addcmul: { (input: TensorLike, tensor1: TensorLike, tensor2: TensorLike, kwargs?: { value?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { tensor1?: TensorLike; tensor2?: TensorLike; value?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('addcmul') as never;
+export const addcmul: { (input: Tensor, tensor1: Tensor, tensor2: Tensor, kwargs?: { value?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { tensor1?: Tensor; tensor2?: Tensor; value?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('addcmul') as never;
 /** `input + value * tensor1 / tensor2`. */
-export const addcdiv: { (input: TensorLike, tensor1: TensorLike, tensor2: TensorLike, kwargs?: { value?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { tensor1?: TensorLike; tensor2?: TensorLike; value?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('addcdiv') as never;
+export const addcdiv: { (input: Tensor, tensor1: Tensor, tensor2: Tensor, kwargs?: { value?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { tensor1?: Tensor; tensor2?: Tensor; value?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('addcdiv') as never;
 /** `log(exp(input) + exp(other))`. */
-export const logaddexp: { (input: TensorLike, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('logaddexp') as never;
+export const logaddexp: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('logaddexp') as never;
 /** `log2(2^input + 2^other)`. */
-export const logaddexp2: { (input: TensorLike, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('logaddexp2') as never;
+export const logaddexp2: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('logaddexp2') as never;
 /** `input * log(other)`, zero where `input` is. */
-export const xlogy: { (input: TensorLike, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('xlogy') as never;
+export const xlogy: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('xlogy') as never;
 /** `input` where `condition`, else `other`. */
-export const where: { (condition: TensorLike, input: TensorLike, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (condition: TensorLike, kwargs: { input?: TensorLike; other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('where') as never;
+export const where: { (condition: Tensor, input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (condition: Tensor, kwargs: { input?: Tensor; other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('where') as never;
 /** The sign of `other` with the size of `input`. */
-export const copysign: { (input: TensorLike, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('copysign') as never;
+export const copysign: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('copysign') as never;
 /** The step function: `values` at zero. */
-export const heaviside: { (input: TensorLike, values: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { values?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('heaviside') as never;
+export const heaviside: { (input: Tensor, values: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { values?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('heaviside') as never;
 /** Greatest common divisor. */
-export const gcd: { (input: TensorLike, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('gcd') as never;
+export const gcd: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('gcd') as never;
 /** Least common multiple. */
-export const lcm: { (input: TensorLike, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('lcm') as never;
+export const lcm: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('lcm') as never;
 /** The representable number next to `input`, towards `other`. */
-export const nextafter: { (input: TensorLike, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('nextafter') as never;
+export const nextafter: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('nextafter') as never;
 /** `x * 2^other`. */
-export const ldexp: { (input: TensorLike, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('ldexp') as never;
+export const ldexp: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('ldexp') as never;
 /** The negative of each element. */
-export const neg: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('neg') as never;
+export const neg: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('neg') as never;
 /** The elements themselves. */
-export const positive: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('positive') as never;
+export const positive: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('positive') as never;
 /** The absolute value; of complex numbers the modulus. */
-export const abs: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('abs') as never;
+export const abs: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('abs') as never;
 /** -1, 0 or 1. */
-export const sign: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('sign') as never;
+export const sign: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('sign') as never;
 /** The sign; of complex numbers the direction. */
-export const sgn: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('sgn') as never;
+export const sgn: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('sgn') as never;
 /** `1 / input`. */
-export const reciprocal: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('reciprocal') as never;
+export const reciprocal: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('reciprocal') as never;
 /** `input * input`. */
-export const square: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('square') as never;
+export const square: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('square') as never;
 /** Square root. */
-export const sqrt: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('sqrt') as never;
+export const sqrt: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('sqrt') as never;
 /** `1 / sqrt(input)`. */
-export const rsqrt: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('rsqrt') as never;
+export const rsqrt: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('rsqrt') as never;
 /** `e^input`. */
-export const exp: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('exp') as never;
+export const exp: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('exp') as never;
 /** `2^input`. */
-export const exp2: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('exp2') as never;
+export const exp2: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('exp2') as never;
 /** `e^input - 1`, accurate when `input` is small. */
-export const expm1: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('expm1') as never;
+export const expm1: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('expm1') as never;
 /** Natural logarithm. */
-export const log: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('log') as never;
+export const log: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('log') as never;
 /** Logarithm to base 2. */
-export const log2: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('log2') as never;
+export const log2: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('log2') as never;
 /** Logarithm to base 10. */
-export const log10: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('log10') as never;
+export const log10: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('log10') as never;
 /** `log(1 + input)`, accurate when `input` is small. */
-export const log1p: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('log1p') as never;
+export const log1p: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('log1p') as never;
 /** Sine. */
-export const sin: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('sin') as never;
+export const sin: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('sin') as never;
 /** Cosine. */
-export const cos: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('cos') as never;
+export const cos: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('cos') as never;
 /** Tangent. */
-export const tan: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('tan') as never;
+export const tan: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('tan') as never;
 /** Inverse sine. */
-export const asin: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('asin') as never;
+export const asin: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('asin') as never;
 /** Inverse cosine. */
-export const acos: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('acos') as never;
+export const acos: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('acos') as never;
 /** Inverse tangent. */
-export const atan: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('atan') as never;
+export const atan: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('atan') as never;
 /** Hyperbolic sine. */
-export const sinh: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('sinh') as never;
+export const sinh: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('sinh') as never;
 /** Hyperbolic cosine. */
-export const cosh: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('cosh') as never;
+export const cosh: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('cosh') as never;
 /** Hyperbolic tangent. */
-export const tanh: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('tanh') as never;
+export const tanh: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('tanh') as never;
 /** Inverse hyperbolic sine. */
-export const asinh: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('asinh') as never;
+export const asinh: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('asinh') as never;
 /** Inverse hyperbolic cosine. */
-export const acosh: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('acosh') as never;
+export const acosh: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('acosh') as never;
 /** Inverse hyperbolic tangent. */
-export const atanh: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('atanh') as never;
+export const atanh: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('atanh') as never;
 /** The logistic function `1 / (1 + exp(-input))`. */
-export const sigmoid: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('sigmoid') as never;
+export const sigmoid: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('sigmoid') as never;
 /** `log(input / (1 - input))`, with `input` limited to `[eps, 1 - eps]` if given. */
-export const logit: { (input: TensorLike, eps?: Num | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { eps?: Num | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('logit') as never;
+export const logit: { (input: Tensor, eps?: Num | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { eps?: Num | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('logit') as never;
 /** The error function. */
-export const erf: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('erf') as never;
+export const erf: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('erf') as never;
 /** `1 - erf(input)`. */
-export const erfc: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('erfc') as never;
+export const erfc: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('erfc') as never;
 /** The inverse of the error function. */
-export const erfinv: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('erfinv') as never;
+export const erfinv: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('erfinv') as never;
 /** `log |gamma(input)|`. */
-export const lgamma: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('lgamma') as never;
+export const lgamma: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('lgamma') as never;
 /** The logarithmic derivative of the gamma function. */
-export const digamma: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('digamma') as never;
+export const digamma: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('digamma') as never;
 /** The largest integer not above. */
-export const floor: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('floor') as never;
+export const floor: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('floor') as never;
 /** The smallest integer not below. */
-export const ceil: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('ceil') as never;
+export const ceil: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('ceil') as never;
 /** The nearest integer, half to even; or the nearest with so many decimals. */
-export const round: { (input: TensorLike, kwargs?: { decimals?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('round') as never;
+export const round: { (input: Tensor, kwargs?: { decimals?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('round') as never;
 /** The integer part. */
-export const trunc: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('trunc') as never;
+export const trunc: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('trunc') as never;
 /** The fractional part. */
-export const frac: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('frac') as never;
+export const frac: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('frac') as never;
 /** NaN and infinities replaced by numbers. */
-export const nan_to_num: { (input: TensorLike, nan?: Num | null, posinf?: Num | null, neginf?: Num | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { nan?: Num | null; posinf?: Num | null; neginf?: Num | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('nan_to_num') as never;
+export const nan_to_num: { (input: Tensor, nan?: Num | null, posinf?: Num | null, neginf?: Num | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { nan?: Num | null; posinf?: Num | null; neginf?: Num | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('nan_to_num') as never;
 /** Degrees to radians. */
-export const deg2rad: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('deg2rad') as never;
+export const deg2rad: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('deg2rad') as never;
 /** Radians to degrees. */
-export const rad2deg: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('rad2deg') as never;
+export const rad2deg: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('rad2deg') as never;
 /** `sin(pi x) / (pi x)`, one at zero. */
-export const sinc: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('sinc') as never;
+export const sinc: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('sinc') as never;
 /** The complex conjugate; real tensors are returned as they are. */
-export const conj: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('conj') as never;
+export const conj: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('conj') as never;
 /** The complex conjugate in memory of its own. */
-export const conj_physical: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('conj_physical') as never;
+export const conj_physical: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('conj_physical') as never;
 /** The input: conjugation is never lazy here. */
-export const resolve_conj: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('resolve_conj') as never;
+export const resolve_conj: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('resolve_conj') as never;
 /** The input: negation is never lazy here. */
-export const resolve_neg: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('resolve_neg') as never;
+export const resolve_neg: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('resolve_neg') as never;
 /** The real parts, as a view. */
-export const real: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('real') as never;
+export const real: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('real') as never;
 /** The imaginary parts, as a view. */
-export const imag: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('imag') as never;
+export const imag: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('imag') as never;
 /** A complex tensor as a real one with a last dimension of 2. */
-export const view_as_real: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('view_as_real') as never;
+export const view_as_real: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('view_as_real') as never;
 /** A real tensor whose last dimension is 2 as a complex one. */
-export const view_as_complex: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('view_as_complex') as never;
+export const view_as_complex: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('view_as_complex') as never;
 /** The angle of complex numbers; of real ones 0 or pi. */
-export const angle: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('angle') as never;
+export const angle: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('angle') as never;
 /** The bitwise or logical complement. */
-export const bitwise_not: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('bitwise_not') as never;
+export const bitwise_not: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('bitwise_not') as never;
 /** Whether the sign bit is set. */
-export const signbit: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('signbit') as never;
+export const signbit: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('signbit') as never;
 /** Whether elements are equal. */
-export const eq: { (input: TensorLike, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('eq') as never;
+export const eq: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('eq') as never;
 /** Whether elements differ. */
-export const ne: { (input: TensorLike, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('ne') as never;
+export const ne: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('ne') as never;
 /** `input < other`. */
-export const lt: { (input: TensorLike, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('lt') as never;
+export const lt: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('lt') as never;
 /** `input <= other`. */
-export const le: { (input: TensorLike, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('le') as never;
+export const le: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('le') as never;
 /** `input > other`. */
-export const gt: { (input: TensorLike, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('gt') as never;
+export const gt: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('gt') as never;
 /** `input >= other`. */
-export const ge: { (input: TensorLike, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('ge') as never;
+export const ge: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('ge') as never;
 /** Whether both are true. */
-export const logical_and: { (input: TensorLike, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('logical_and') as never;
+export const logical_and: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('logical_and') as never;
 /** Whether one is true. */
-export const logical_or: { (input: TensorLike, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('logical_or') as never;
+export const logical_or: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('logical_or') as never;
 /** Whether exactly one is true. */
-export const logical_xor: { (input: TensorLike, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('logical_xor') as never;
+export const logical_xor: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('logical_xor') as never;
 /** Whether the element is false or zero. */
-export const logical_not: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('logical_not') as never;
+export const logical_not: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('logical_not') as never;
 /** Bitwise and. */
-export const bitwise_and: { (input: TensorLike, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('bitwise_and') as never;
+export const bitwise_and: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('bitwise_and') as never;
 /** Bitwise or. */
-export const bitwise_or: { (input: TensorLike, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('bitwise_or') as never;
+export const bitwise_or: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('bitwise_or') as never;
 /** Bitwise exclusive or. */
-export const bitwise_xor: { (input: TensorLike, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('bitwise_xor') as never;
+export const bitwise_xor: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('bitwise_xor') as never;
 /** `input << other`. */
-export const bitwise_left_shift: { (input: TensorLike, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('bitwise_left_shift') as never;
+export const bitwise_left_shift: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('bitwise_left_shift') as never;
 /** `input >> other`, keeping the sign. */
-export const bitwise_right_shift: { (input: TensorLike, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('bitwise_right_shift') as never;
+export const bitwise_right_shift: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('bitwise_right_shift') as never;
 /** Whether the element is NaN. */
-export const isnan: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('isnan') as never;
+export const isnan: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('isnan') as never;
 /** Whether the element is infinite. */
-export const isinf: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('isinf') as never;
+export const isinf: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('isinf') as never;
 /** Whether the element is a number and not infinite. */
-export const isfinite: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('isfinite') as never;
+export const isfinite: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('isfinite') as never;
 /** Whether the element is positive infinity. */
-export const isposinf: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('isposinf') as never;
+export const isposinf: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('isposinf') as never;
 /** Whether the element is negative infinity. */
-export const isneginf: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('isneginf') as never;
+export const isneginf: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('isneginf') as never;
 /** Whether the imaginary part is zero. */
-export const isreal: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('isreal') as never;
+export const isreal: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('isreal') as never;
 /** Whether `|input - other| <= atol + rtol * |other|`. */
-export const isclose: { (input: TensorLike, other: TensorLike, rtol?: Num, atol?: Num, equal_nan?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): boolean; (input: TensorLike, kwargs: { other?: TensorLike; rtol?: Num; atol?: Num; equal_nan?: boolean; out?: Tensor | readonly Tensor[] }): boolean } = functionOf('isclose') as never;
+export const isclose: { (input: Tensor, other: Tensor, rtol?: Num, atol?: Num, equal_nan?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): boolean; (input: Tensor, other: Tensor, kwargs: { rtol?: Num; atol?: Num; equal_nan?: boolean; out?: Tensor | readonly Tensor[] }): boolean; (input: Tensor, kwargs: { other?: Tensor; rtol?: Num; atol?: Num; equal_nan?: boolean; out?: Tensor | readonly Tensor[] }): boolean } = functionOf('isclose') as never;
 /** Whether all elements are close, as `isclose` judges. */
-export const allclose: { (input: TensorLike, other: TensorLike, rtol?: Num, atol?: Num, equal_nan?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): boolean; (input: TensorLike, kwargs: { other?: TensorLike; rtol?: Num; atol?: Num; equal_nan?: boolean; out?: Tensor | readonly Tensor[] }): boolean } = functionOf('allclose') as never;
+export const allclose: { (input: Tensor, other: Tensor, rtol?: Num, atol?: Num, equal_nan?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): boolean; (input: Tensor, other: Tensor, kwargs: { rtol?: Num; atol?: Num; equal_nan?: boolean; out?: Tensor | readonly Tensor[] }): boolean; (input: Tensor, kwargs: { other?: Tensor; rtol?: Num; atol?: Num; equal_nan?: boolean; out?: Tensor | readonly Tensor[] }): boolean } = functionOf('allclose') as never;
 /** Whether sizes and elements are equal. */
-export const equal: { (input: TensorLike, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): boolean; (input: TensorLike, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[] }): boolean } = functionOf('equal') as never;
+export const equal: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): boolean; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): boolean } = functionOf('equal') as never;
 /** The sum of all elements. */
-export const sum: { (input: TensorLike, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, dim: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('sum') as never;
+export const sum: { (input: Tensor, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, dim: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, dim: Int | readonly Int[] | null, kwargs: { keepdim?: boolean; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('sum') as never;
 /** The sum of the elements that are numbers. */
-export const nansum: { (input: TensorLike, dim?: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('nansum') as never;
+export const nansum: { (input: Tensor, dim?: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('nansum') as never;
 /** The mean of all elements. */
-export const mean: { (input: TensorLike, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, dim: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('mean') as never;
+export const mean: { (input: Tensor, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, dim: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, dim: Int | readonly Int[] | null, kwargs: { keepdim?: boolean; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('mean') as never;
 /** The mean of the elements that are numbers. */
-export const nanmean: { (input: TensorLike, dim?: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('nanmean') as never;
+export const nanmean: { (input: Tensor, dim?: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('nanmean') as never;
 /** The product of all elements. */
-export const prod: { (input: TensorLike, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, dim: Int, keepdim?: boolean, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { dim?: Int; keepdim?: boolean; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('prod') as never;
+export const prod: { (input: Tensor, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, dim: Int, keepdim?: boolean, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, dim: Int, kwargs: { keepdim?: boolean; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int; keepdim?: boolean; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('prod') as never;
 /** Whether all elements are true. */
-export const all: { (input: TensorLike, dim?: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { dim?: Int | readonly Int[] | null; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('all') as never;
+export const all: { (input: Tensor, dim?: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int | readonly Int[] | null; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('all') as never;
 /** Whether any element is true. */
-export const any: { (input: TensorLike, dim?: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { dim?: Int | readonly Int[] | null; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('any') as never;
+export const any: { (input: Tensor, dim?: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int | readonly Int[] | null; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('any') as never;
 /** How many elements are not zero. */
-export const count_nonzero: { (input: TensorLike, dim?: Int | readonly Int[] | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { dim?: Int | readonly Int[] | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('count_nonzero') as never;
+export const count_nonzero: { (input: Tensor, dim?: Int | readonly Int[] | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int | readonly Int[] | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('count_nonzero') as never;
 /** The greatest element. */
-export const max: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, dim: Int, keepdim?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): { values: Tensor; indices: Tensor } & [Tensor, Tensor]; (input: TensorLike, kwargs: { dim?: Int; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): { values: Tensor; indices: Tensor } & [Tensor, Tensor]; (input: TensorLike, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('max') as never;
+export const max: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, dim: Int, keepdim?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): { values: Tensor; indices: Tensor } & [Tensor, Tensor]; (input: Tensor, dim: Int, kwargs: { keepdim?: boolean; out?: Tensor | readonly Tensor[] }): { values: Tensor; indices: Tensor } & [Tensor, Tensor]; (input: Tensor, kwargs: { dim?: Int; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): { values: Tensor; indices: Tensor } & [Tensor, Tensor]; (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('max') as never;
 /** The least element. */
-export const min: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, dim: Int, keepdim?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): { values: Tensor; indices: Tensor } & [Tensor, Tensor]; (input: TensorLike, kwargs: { dim?: Int; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): { values: Tensor; indices: Tensor } & [Tensor, Tensor]; (input: TensorLike, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('min') as never;
+export const min: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, dim: Int, keepdim?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): { values: Tensor; indices: Tensor } & [Tensor, Tensor]; (input: Tensor, dim: Int, kwargs: { keepdim?: boolean; out?: Tensor | readonly Tensor[] }): { values: Tensor; indices: Tensor } & [Tensor, Tensor]; (input: Tensor, kwargs: { dim?: Int; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): { values: Tensor; indices: Tensor } & [Tensor, Tensor]; (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('min') as never;
 /** The greatest elements along dimensions; ties share the gradient. */
-export const amax: { (input: TensorLike, dim?: Int | readonly Int[], keepdim?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { dim?: Int | readonly Int[]; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('amax') as never;
+export const amax: { (input: Tensor, dim?: Int | readonly Int[], keepdim?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int | readonly Int[]; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('amax') as never;
 /** The least elements along dimensions; ties share the gradient. */
-export const amin: { (input: TensorLike, dim?: Int | readonly Int[], keepdim?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { dim?: Int | readonly Int[]; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('amin') as never;
+export const amin: { (input: Tensor, dim?: Int | readonly Int[], keepdim?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int | readonly Int[]; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('amin') as never;
 /** The least and the greatest elements. */
-export const aminmax: { (input: TensorLike, kwargs?: { dim?: Int | null; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): { min: Tensor; max: Tensor } & [Tensor, Tensor] } = functionOf('aminmax') as never;
+export const aminmax: { (input: Tensor, kwargs?: { dim?: Int | null; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): { min: Tensor; max: Tensor } & [Tensor, Tensor] } = functionOf('aminmax') as never;
 /** Where the greatest element is. */
-export const argmax: { (input: TensorLike, dim?: Int | null, keepdim?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { dim?: Int | null; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('argmax') as never;
+export const argmax: { (input: Tensor, dim?: Int | null, keepdim?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int | null; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('argmax') as never;
 /** Where the least element is. */
-export const argmin: { (input: TensorLike, dim?: Int | null, keepdim?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { dim?: Int | null; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('argmin') as never;
+export const argmin: { (input: Tensor, dim?: Int | null, keepdim?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int | null; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('argmin') as never;
 /** The variance of all elements; without `unbiased` it is divided by their number. */
-export const var_: { (input: TensorLike, unbiased?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { unbiased?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, dim: Int | readonly Int[] | null, unbiased?: boolean, keepdim?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { dim?: Int | readonly Int[] | null; unbiased?: boolean; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, dim?: Int | readonly Int[] | null, kwargs?: { correction?: Num | null; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { dim?: Int | readonly Int[] | null; correction?: Num | null; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('var') as never;
+export const var_: { (input: Tensor, unbiased?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { unbiased?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, dim: Int | readonly Int[] | null, unbiased?: boolean, keepdim?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, dim: Int | readonly Int[] | null, kwargs: { unbiased?: boolean; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int | readonly Int[] | null; unbiased?: boolean; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, dim?: Int | readonly Int[] | null, kwargs?: { correction?: Num | null; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int | readonly Int[] | null; correction?: Num | null; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('var') as never;
 /** The standard deviation of all elements. */
-export const std: { (input: TensorLike, unbiased?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { unbiased?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, dim: Int | readonly Int[] | null, unbiased?: boolean, keepdim?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { dim?: Int | readonly Int[] | null; unbiased?: boolean; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, dim?: Int | readonly Int[] | null, kwargs?: { correction?: Num | null; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { dim?: Int | readonly Int[] | null; correction?: Num | null; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('std') as never;
+export const std: { (input: Tensor, unbiased?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { unbiased?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, dim: Int | readonly Int[] | null, unbiased?: boolean, keepdim?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, dim: Int | readonly Int[] | null, kwargs: { unbiased?: boolean; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int | readonly Int[] | null; unbiased?: boolean; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, dim?: Int | readonly Int[] | null, kwargs?: { correction?: Num | null; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int | readonly Int[] | null; correction?: Num | null; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('std') as never;
 /** The variance and the mean of all elements. */
-export const var_mean: { (input: TensorLike, unbiased?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): { var: Tensor; mean: Tensor } & [Tensor, Tensor]; (input: TensorLike, kwargs: { unbiased?: boolean; out?: Tensor | readonly Tensor[] }): { var: Tensor; mean: Tensor } & [Tensor, Tensor]; (input: TensorLike, dim: Int | readonly Int[] | null, unbiased?: boolean, keepdim?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): { var: Tensor; mean: Tensor } & [Tensor, Tensor]; (input: TensorLike, kwargs: { dim?: Int | readonly Int[] | null; unbiased?: boolean; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): { var: Tensor; mean: Tensor } & [Tensor, Tensor]; (input: TensorLike, dim?: Int | readonly Int[] | null, kwargs?: { correction?: Num | null; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): { var: Tensor; mean: Tensor } & [Tensor, Tensor]; (input: TensorLike, kwargs: { dim?: Int | readonly Int[] | null; correction?: Num | null; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): { var: Tensor; mean: Tensor } & [Tensor, Tensor] } = functionOf('var_mean') as never;
+export const var_mean: { (input: Tensor, unbiased?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): { var: Tensor; mean: Tensor } & [Tensor, Tensor]; (input: Tensor, kwargs: { unbiased?: boolean; out?: Tensor | readonly Tensor[] }): { var: Tensor; mean: Tensor } & [Tensor, Tensor]; (input: Tensor, dim: Int | readonly Int[] | null, unbiased?: boolean, keepdim?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): { var: Tensor; mean: Tensor } & [Tensor, Tensor]; (input: Tensor, dim: Int | readonly Int[] | null, kwargs: { unbiased?: boolean; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): { var: Tensor; mean: Tensor } & [Tensor, Tensor]; (input: Tensor, kwargs: { dim?: Int | readonly Int[] | null; unbiased?: boolean; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): { var: Tensor; mean: Tensor } & [Tensor, Tensor]; (input: Tensor, dim?: Int | readonly Int[] | null, kwargs?: { correction?: Num | null; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): { var: Tensor; mean: Tensor } & [Tensor, Tensor]; (input: Tensor, kwargs: { dim?: Int | readonly Int[] | null; correction?: Num | null; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): { var: Tensor; mean: Tensor } & [Tensor, Tensor] } = functionOf('var_mean') as never;
 /** The standard deviation and the mean of all elements. */
-export const std_mean: { (input: TensorLike, unbiased?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): { std: Tensor; mean: Tensor } & [Tensor, Tensor]; (input: TensorLike, kwargs: { unbiased?: boolean; out?: Tensor | readonly Tensor[] }): { std: Tensor; mean: Tensor } & [Tensor, Tensor]; (input: TensorLike, dim: Int | readonly Int[] | null, unbiased?: boolean, keepdim?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): { std: Tensor; mean: Tensor } & [Tensor, Tensor]; (input: TensorLike, kwargs: { dim?: Int | readonly Int[] | null; unbiased?: boolean; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): { std: Tensor; mean: Tensor } & [Tensor, Tensor]; (input: TensorLike, dim?: Int | readonly Int[] | null, kwargs?: { correction?: Num | null; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): { std: Tensor; mean: Tensor } & [Tensor, Tensor]; (input: TensorLike, kwargs: { dim?: Int | readonly Int[] | null; correction?: Num | null; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): { std: Tensor; mean: Tensor } & [Tensor, Tensor] } = functionOf('std_mean') as never;
+export const std_mean: { (input: Tensor, unbiased?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): { std: Tensor; mean: Tensor } & [Tensor, Tensor]; (input: Tensor, kwargs: { unbiased?: boolean; out?: Tensor | readonly Tensor[] }): { std: Tensor; mean: Tensor } & [Tensor, Tensor]; (input: Tensor, dim: Int | readonly Int[] | null, unbiased?: boolean, keepdim?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): { std: Tensor; mean: Tensor } & [Tensor, Tensor]; (input: Tensor, dim: Int | readonly Int[] | null, kwargs: { unbiased?: boolean; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): { std: Tensor; mean: Tensor } & [Tensor, Tensor]; (input: Tensor, kwargs: { dim?: Int | readonly Int[] | null; unbiased?: boolean; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): { std: Tensor; mean: Tensor } & [Tensor, Tensor]; (input: Tensor, dim?: Int | readonly Int[] | null, kwargs?: { correction?: Num | null; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): { std: Tensor; mean: Tensor } & [Tensor, Tensor]; (input: Tensor, kwargs: { dim?: Int | readonly Int[] | null; correction?: Num | null; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): { std: Tensor; mean: Tensor } & [Tensor, Tensor] } = functionOf('std_mean') as never;
 /** The covariance of the variables in the rows of `input`. */
-export const cov: { (input: TensorLike, kwargs?: { correction?: Int; fweights?: TensorLike | null; aweights?: TensorLike | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('cov') as never;
+export const cov: { (input: Tensor, kwargs?: { correction?: Int; fweights?: Tensor | null; aweights?: Tensor | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('cov') as never;
 /** The correlation coefficients of the variables in the rows of `input`. */
-export const corrcoef: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('corrcoef') as never;
+export const corrcoef: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('corrcoef') as never;
 /** The norm of order `p`, 2 if left out, over all the dimensions together. */
-export const norm: { (input: TensorLike, p?: Num | null, dim?: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { p?: Num | null; dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, p: string, dim?: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { p?: string; dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('norm') as never;
+export const norm: { (input: Tensor, p?: Num | null, dim?: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { p?: Num | null; dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, p: string, dim?: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, p: string, kwargs: { dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { p?: string; dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('norm') as never;
 /** The root of the sum of squares. */
-export const frobenius_norm: { (input: TensorLike, dim?: Int | readonly Int[], keepdim?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { dim?: Int | readonly Int[]; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('frobenius_norm') as never;
+export const frobenius_norm: { (input: Tensor, dim?: Int | readonly Int[], keepdim?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int | readonly Int[]; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('frobenius_norm') as never;
 /** The norm of order `p` of `input - other`. */
-export const dist: { (input: TensorLike, other: TensorLike, p?: Num, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; p?: Num; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('dist') as never;
+export const dist: { (input: Tensor, other: Tensor, p?: Num, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, other: Tensor, kwargs: { p?: Num; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; p?: Num; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('dist') as never;
 /** Every slice along `dim` whose norm is above `maxnorm`, scaled down to it. */
-export const renorm: { (input: TensorLike, p: Num, dim: Int, maxnorm: Num, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { p?: Num; dim?: Int; maxnorm?: Num; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('renorm') as never;
+export const renorm: { (input: Tensor, p: Num, dim: Int, maxnorm: Num, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { p?: Num; dim?: Int; maxnorm?: Num; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('renorm') as never;
 /** The norm of `x1 - x2 + eps` along the last dimension. */
-export const pairwise_distance: { (x1: TensorLike, x2: TensorLike, p?: Num, eps?: Num, keepdim?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (x1: TensorLike, kwargs: { x2?: TensorLike; p?: Num; eps?: Num; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('pairwise_distance') as never;
+export const pairwise_distance: { (x1: Tensor, x2: Tensor, p?: Num, eps?: Num, keepdim?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (x1: Tensor, x2: Tensor, kwargs: { p?: Num; eps?: Num; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (x1: Tensor, kwargs: { x2?: Tensor; p?: Num; eps?: Num; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('pairwise_distance') as never;
 /** The cosine of the angle between `x1` and `x2` along a dimension. */
-export const cosine_similarity: { (x1: TensorLike, x2: TensorLike, dim?: Int, eps?: Num, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (x1: TensorLike, kwargs: { x2?: TensorLike; dim?: Int; eps?: Num; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('cosine_similarity') as never;
+export const cosine_similarity: { (x1: Tensor, x2: Tensor, dim?: Int, eps?: Num, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (x1: Tensor, x2: Tensor, kwargs: { dim?: Int; eps?: Num; out?: Tensor | readonly Tensor[] }): Tensor; (x1: Tensor, kwargs: { x2?: Tensor; dim?: Int; eps?: Num; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('cosine_similarity') as never;
 /** Exponentials that add up to one along a dimension. */
-export const softmax: { (input: TensorLike, dim: Int, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { dim?: Int; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('softmax') as never;
+export const softmax: { (input: Tensor, dim: Int, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('softmax') as never;
 /** The logarithm of `softmax`. */
-export const log_softmax: { (input: TensorLike, dim: Int, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { dim?: Int; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('log_softmax') as never;
+export const log_softmax: { (input: Tensor, dim: Int, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('log_softmax') as never;
 /** `log(sum(exp(input)))` along dimensions, without overflow. */
-export const logsumexp: { (input: TensorLike, dim: Int | readonly Int[], keepdim?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { dim?: Int | readonly Int[]; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('logsumexp') as never;
+export const logsumexp: { (input: Tensor, dim: Int | readonly Int[], keepdim?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, dim: Int | readonly Int[], kwargs: { keepdim?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int | readonly Int[]; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('logsumexp') as never;
 /** Running sums. */
-export const cumsum: { (input: TensorLike, dim: Int, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { dim?: Int; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('cumsum') as never;
+export const cumsum: { (input: Tensor, dim: Int, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('cumsum') as never;
 /** Running products. */
-export const cumprod: { (input: TensorLike, dim: Int, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { dim?: Int; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('cumprod') as never;
+export const cumprod: { (input: Tensor, dim: Int, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('cumprod') as never;
 /** Running maxima, and where they are. */
-export const cummax: { (input: TensorLike, dim: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): { values: Tensor; indices: Tensor } & [Tensor, Tensor]; (input: TensorLike, kwargs: { dim?: Int; out?: Tensor | readonly Tensor[] }): { values: Tensor; indices: Tensor } & [Tensor, Tensor] } = functionOf('cummax') as never;
+export const cummax: { (input: Tensor, dim: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): { values: Tensor; indices: Tensor } & [Tensor, Tensor]; (input: Tensor, kwargs: { dim?: Int; out?: Tensor | readonly Tensor[] }): { values: Tensor; indices: Tensor } & [Tensor, Tensor] } = functionOf('cummax') as never;
 /** Running minima, and where they are. */
-export const cummin: { (input: TensorLike, dim: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): { values: Tensor; indices: Tensor } & [Tensor, Tensor]; (input: TensorLike, kwargs: { dim?: Int; out?: Tensor | readonly Tensor[] }): { values: Tensor; indices: Tensor } & [Tensor, Tensor] } = functionOf('cummin') as never;
+export const cummin: { (input: Tensor, dim: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): { values: Tensor; indices: Tensor } & [Tensor, Tensor]; (input: Tensor, kwargs: { dim?: Int; out?: Tensor | readonly Tensor[] }): { values: Tensor; indices: Tensor } & [Tensor, Tensor] } = functionOf('cummin') as never;
 /** Running `logsumexp`. */
-export const logcumsumexp: { (input: TensorLike, dim: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('logcumsumexp') as never;
+export const logcumsumexp: { (input: Tensor, dim: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('logcumsumexp') as never;
 /** Differences of neighbours along a dimension, taken `n` times. */
-export const diff: { (input: TensorLike, n?: Int, dim?: Int, prepend?: TensorLike | null, append?: TensorLike | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { n?: Int; dim?: Int; prepend?: TensorLike | null; append?: TensorLike | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('diff') as never;
+export const diff: { (input: Tensor, n?: Int, dim?: Int, prepend?: Tensor | null, append?: Tensor | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { n?: Int; dim?: Int; prepend?: Tensor | null; append?: Tensor | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('diff') as never;
 /** The integral of samples `y` at the points `x`, by the trapezoidal rule. */
-export const trapezoid: { (y: TensorLike, x: TensorLike, kwargs?: { dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor; (y: TensorLike, kwargs: { x?: TensorLike; dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor; (y: TensorLike, kwargs?: { dx?: Num | Complex; dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('trapezoid') as never;
+export const trapezoid: { (y: Tensor, x: Tensor, kwargs?: { dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor; (y: Tensor, kwargs: { x?: Tensor; dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor; (y: Tensor, kwargs?: { dx?: Num | Complex; dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('trapezoid') as never;
 /** The integral of samples `y` at the points `x`, by the trapezoidal rule. */
-export const trapz: { (y: TensorLike, x: TensorLike, kwargs?: { dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor; (y: TensorLike, kwargs: { x?: TensorLike; dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor; (y: TensorLike, kwargs?: { dx?: Num | Complex; dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('trapz') as never;
+export const trapz: { (y: Tensor, x: Tensor, kwargs?: { dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor; (y: Tensor, kwargs: { x?: Tensor; dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor; (y: Tensor, kwargs?: { dx?: Num | Complex; dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('trapz') as never;
 /** The running integral of samples `y` at the points `x`, by the trapezoidal rule. */
-export const cumulative_trapezoid: { (y: TensorLike, x: TensorLike, kwargs?: { dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor; (y: TensorLike, kwargs: { x?: TensorLike; dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor; (y: TensorLike, kwargs?: { dx?: Num | Complex; dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('cumulative_trapezoid') as never;
+export const cumulative_trapezoid: { (y: Tensor, x: Tensor, kwargs?: { dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor; (y: Tensor, kwargs: { x?: Tensor; dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor; (y: Tensor, kwargs?: { dx?: Num | Complex; dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('cumulative_trapezoid') as never;
 /** Finite gradients along dimensions whose samples are `spacing` apart. */
-export const gradient: { (input: TensorLike, kwargs?: { spacing?: Num | Complex | null; dim?: Int | readonly Int[] | null; edge_order?: Int; out?: Tensor | readonly Tensor[] }): Tensor[]; (input: TensorLike, spacing: Num | readonly Num[], kwargs?: { dim?: Int | readonly Int[] | null; edge_order?: Int; out?: Tensor | readonly Tensor[] }): Tensor[]; (input: TensorLike, kwargs: { spacing?: Num | readonly Num[]; dim?: Int | readonly Int[] | null; edge_order?: Int; out?: Tensor | readonly Tensor[] }): Tensor[]; (input: TensorLike, spacing: readonly Tensor[], kwargs?: { dim?: Int | readonly Int[] | null; edge_order?: Int; out?: Tensor | readonly Tensor[] }): Tensor[]; (input: TensorLike, kwargs: { spacing?: readonly Tensor[]; dim?: Int | readonly Int[] | null; edge_order?: Int; out?: Tensor | readonly Tensor[] }): Tensor[] } = functionOf('gradient') as never;
+export const gradient: { (input: Tensor, kwargs?: { spacing?: Num | Complex | null; dim?: Int | readonly Int[] | null; edge_order?: Int; out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, spacing: Num | readonly Num[], kwargs?: { dim?: Int | readonly Int[] | null; edge_order?: Int; out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, kwargs: { spacing?: Num | readonly Num[]; dim?: Int | readonly Int[] | null; edge_order?: Int; out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, spacing: readonly Tensor[], kwargs?: { dim?: Int | readonly Int[] | null; edge_order?: Int; out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, kwargs: { spacing?: readonly Tensor[]; dim?: Int | readonly Int[] | null; edge_order?: Int; out?: Tensor | readonly Tensor[] }): Tensor[] } = functionOf('gradient') as never;
 /** The same elements in other sizes: a view where possible, else a copy. */
-export const reshape: { (input: TensorLike, shape: Int | readonly Int[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, ...shape: Int[]): Tensor; (input: TensorLike, kwargs: { shape?: Int | readonly Int[]; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('reshape') as never;
+export const reshape: { (input: Tensor, shape: Int | readonly Int[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { shape?: Int | readonly Int[]; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, ...shape: Int[]): Tensor } = functionOf('reshape') as never;
 /** The dimensions in another order. */
-export const permute: { (input: TensorLike, dims: Int | readonly Int[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, ...dims: Int[]): Tensor; (input: TensorLike, kwargs: { dims?: Int | readonly Int[]; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('permute') as never;
+export const permute: { (input: Tensor, dims: Int | readonly Int[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dims?: Int | readonly Int[]; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, ...dims: Int[]): Tensor } = functionOf('permute') as never;
 /** Two dimensions exchanged. */
-export const transpose: { (input: TensorLike, dim0: Int, dim1: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { dim0?: Int; dim1?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('transpose') as never;
+export const transpose: { (input: Tensor, dim0: Int, dim1: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim0?: Int; dim1?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('transpose') as never;
 /** The transpose of a matrix. */
-export const t: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('t') as never;
+export const t: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('t') as never;
 /** A dimension of size one inserted. */
-export const unsqueeze: { (input: TensorLike, dim: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('unsqueeze') as never;
+export const unsqueeze: { (input: Tensor, dim: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('unsqueeze') as never;
 /** All dimensions of size one removed. */
-export const squeeze: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, dim: Int | readonly Int[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, ...dim: Int[]): Tensor; (input: TensorLike, kwargs: { dim?: Int | readonly Int[]; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('squeeze') as never;
+export const squeeze: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, dim: Int | readonly Int[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int | readonly Int[]; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, ...dim: Int[]): Tensor } = functionOf('squeeze') as never;
 /** A range of dimensions made one. */
-export const flatten: { (input: TensorLike, start_dim?: Int, end_dim?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { start_dim?: Int; end_dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('flatten') as never;
+export const flatten: { (input: Tensor, start_dim?: Int, end_dim?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { start_dim?: Int; end_dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('flatten') as never;
 /** One dimension as several. */
-export const unflatten: { (input: TensorLike, dim: Int, sizes: Int | readonly Int[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { dim?: Int; sizes?: Int | readonly Int[]; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('unflatten') as never;
+export const unflatten: { (input: Tensor, dim: Int, sizes: Int | readonly Int[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int; sizes?: Int | readonly Int[]; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('unflatten') as never;
 /** One index of a dimension. */
-export const select: { (input: TensorLike, dim: Int, index: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { dim?: Int; index?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('select') as never;
+export const select: { (input: Tensor, dim: Int, index: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int; index?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('select') as never;
 /** `length` indices of a dimension from `start`. */
-export const narrow: { (input: TensorLike, dim: Int, start: Int, length: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { dim?: Int; start?: Int; length?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('narrow') as never;
+export const narrow: { (input: Tensor, dim: Int, start: Int, length: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int; start?: Int; length?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('narrow') as never;
 /** The diagonal of two dimensions, as the last one. */
-export const diagonal: { (input: TensorLike, offset?: Int, dim1?: Int, dim2?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { offset?: Int; dim1?: Int; dim2?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('diagonal') as never;
+export const diagonal: { (input: Tensor, offset?: Int, dim1?: Int, dim2?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { offset?: Int; dim1?: Int; dim2?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('diagonal') as never;
 /** Any sizes and strides over the storage. */
-export const as_strided: { (input: TensorLike, size: Int | readonly Int[], stride: Int | readonly Int[], storage_offset?: Int | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { size?: Int | readonly Int[]; stride?: Int | readonly Int[]; storage_offset?: Int | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('as_strided') as never;
+export const as_strided: { (input: Tensor, size: Int | readonly Int[], stride: Int | readonly Int[], storage_offset?: Int | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, size: Int | readonly Int[], stride: Int | readonly Int[], kwargs: { storage_offset?: Int | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { size?: Int | readonly Int[]; stride?: Int | readonly Int[]; storage_offset?: Int | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('as_strided') as never;
 /** `input` with a strided region replaced by `src`. */
-export const as_strided_scatter: { (input: TensorLike, src: TensorLike, size: Int | readonly Int[], stride: Int | readonly Int[], storage_offset?: Int | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { src?: TensorLike; size?: Int | readonly Int[]; stride?: Int | readonly Int[]; storage_offset?: Int | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('as_strided_scatter') as never;
+export const as_strided_scatter: { (input: Tensor, src: Tensor, size: Int | readonly Int[], stride: Int | readonly Int[], storage_offset?: Int | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, src: Tensor, size: Int | readonly Int[], stride: Int | readonly Int[], kwargs: { storage_offset?: Int | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { src?: Tensor; size?: Int | readonly Int[]; stride?: Int | readonly Int[]; storage_offset?: Int | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('as_strided_scatter') as never;
 /** Pieces of a dimension, `split_size` long, the last one shorter. */
-export const split: { (tensor: TensorLike, split_size: Int, dim?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor[]; (tensor: TensorLike, kwargs: { split_size?: Int; dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor[] } = functionOf('split') as never;
+export const split: { (tensor: Tensor, split_size: Int, dim?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor[]; (tensor: Tensor, split_size: Int, kwargs: { dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor[]; (tensor: Tensor, kwargs: { split_size?: Int; dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor[] } = functionOf('split') as never;
 /** Pieces of a dimension of the sizes given. */
-export const split_with_sizes: { (input: TensorLike, split_sizes: Int | readonly Int[], dim?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor[]; (input: TensorLike, kwargs: { split_sizes?: Int | readonly Int[]; dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor[] } = functionOf('split_with_sizes') as never;
+export const split_with_sizes: { (input: Tensor, split_sizes: Int | readonly Int[], dim?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, split_sizes: Int | readonly Int[], kwargs: { dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, kwargs: { split_sizes?: Int | readonly Int[]; dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor[] } = functionOf('split_with_sizes') as never;
 /** At most `chunks` pieces of a dimension, as equal as possible. */
-export const chunk: { (input: TensorLike, chunks: Int, dim?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor[]; (input: TensorLike, kwargs: { chunks?: Int; dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor[] } = functionOf('chunk') as never;
+export const chunk: { (input: Tensor, chunks: Int, dim?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, chunks: Int, kwargs: { dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, kwargs: { chunks?: Int; dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor[] } = functionOf('chunk') as never;
 /** Every index of a dimension. */
-export const unbind: { (input: TensorLike, dim?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor[]; (input: TensorLike, kwargs: { dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor[] } = functionOf('unbind') as never;
+export const unbind: { (input: Tensor, dim?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, kwargs: { dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor[] } = functionOf('unbind') as never;
 /** Dimensions moved to other places. */
-export const movedim: { (input: TensorLike, source: Int | readonly Int[], destination: Int | readonly Int[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { source?: Int | readonly Int[]; destination?: Int | readonly Int[]; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('movedim') as never;
+export const movedim: { (input: Tensor, source: Int | readonly Int[], destination: Int | readonly Int[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { source?: Int | readonly Int[]; destination?: Int | readonly Int[]; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('movedim') as never;
 /** The elements in reverse order along dimensions, as a copy. */
-export const flip: { (input: TensorLike, dims: Int | readonly Int[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, ...dims: Int[]): Tensor; (input: TensorLike, kwargs: { dims?: Int | readonly Int[]; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('flip') as never;
+export const flip: { (input: Tensor, dims: Int | readonly Int[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dims?: Int | readonly Int[]; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, ...dims: Int[]): Tensor } = functionOf('flip') as never;
 /** The elements moved on along dimensions, those that fall out coming in again. */
-export const roll: { (input: TensorLike, shifts: Int | readonly Int[], dims?: Int | readonly Int[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { shifts?: Int | readonly Int[]; dims?: Int | readonly Int[]; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('roll') as never;
+export const roll: { (input: Tensor, shifts: Int | readonly Int[], dims?: Int | readonly Int[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, shifts: Int | readonly Int[], kwargs: { dims?: Int | readonly Int[]; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { shifts?: Int | readonly Int[]; dims?: Int | readonly Int[]; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('roll') as never;
 /** A copy with memory of its own. */
-export const clone: { (input: TensorLike, kwargs?: { memory_format?: string | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('clone') as never;
+export const clone: { (input: Tensor, kwargs?: { memory_format?: string | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('clone') as never;
 /** The tensor without its history; it shares memory. */
-export const detach: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('detach') as never;
+export const detach: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('detach') as never;
 /** `value` everywhere. */
-export const fill: { (input: TensorLike, value: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { value?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('fill') as never;
+export const fill: { (input: Tensor, value: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { value?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('fill') as never;
 /** Tensors joined along a dimension. */
 export const cat: { (tensors: readonly Tensor[], dim?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (tensors: readonly Tensor[], kwargs: { dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('cat') as never;
 /** Tensors of one shape joined along a new dimension. */
 export const stack: { (tensors: readonly Tensor[], dim?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (tensors: readonly Tensor[], kwargs: { dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('stack') as never;
 /** The elements that `index` names along a dimension. */
-export const gather: { (input: TensorLike, dim: Int, index: TensorLike, kwargs?: { sparse_grad?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { dim?: Int; index?: TensorLike; sparse_grad?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('gather') as never;
+export const gather: { (input: Tensor, dim: Int, index: Tensor, kwargs?: { sparse_grad?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int; index?: Tensor; sparse_grad?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('gather') as never;
 /** `src` written to the places that `index` names along a dimension. */
-export const scatter: { (input: TensorLike, dim: Int, index: TensorLike, src: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { dim?: Int; index?: TensorLike; src?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, dim: Int, index: TensorLike, value: Num | Complex, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { dim?: Int; index?: TensorLike; value?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('scatter') as never;
+export const scatter: { (input: Tensor, dim: Int, index: Tensor, src: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int; index?: Tensor; src?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, dim: Int, index: Tensor, value: Num | Complex, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int; index?: Tensor; value?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('scatter') as never;
 /** `src` added at the places that `index` names along a dimension. */
-export const scatter_add: { (input: TensorLike, dim: Int, index: TensorLike, src: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { dim?: Int; index?: TensorLike; src?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('scatter_add') as never;
+export const scatter_add: { (input: Tensor, dim: Int, index: Tensor, src: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int; index?: Tensor; src?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('scatter_add') as never;
 /** Whole slices of a dimension, in the order of `index`. */
-export const index_select: { (input: TensorLike, dim: Int, index: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { dim?: Int; index?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('index_select') as never;
+export const index_select: { (input: Tensor, dim: Int, index: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int; index?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('index_select') as never;
 /** Slices of `source` added to those that `index` names. */
-export const index_add: { (input: TensorLike, dim: Int, index: TensorLike, source: TensorLike, kwargs?: { alpha?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { dim?: Int; index?: TensorLike; source?: TensorLike; alpha?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('index_add') as never;
+export const index_add: { (input: Tensor, dim: Int, index: Tensor, source: Tensor, kwargs?: { alpha?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int; index?: Tensor; source?: Tensor; alpha?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('index_add') as never;
 /** `value` where `mask` is true. */
-export const masked_fill: { (input: TensorLike, mask: TensorLike, value: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { mask?: TensorLike; value?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('masked_fill') as never;
+export const masked_fill: { (input: Tensor, mask: Tensor, value: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { mask?: Tensor; value?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('masked_fill') as never;
 /** `input` with one index of a dimension replaced by `src`. */
-export const select_scatter: { (input: TensorLike, src: TensorLike, dim: Int, index: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { src?: TensorLike; dim?: Int; index?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('select_scatter') as never;
+export const select_scatter: { (input: Tensor, src: Tensor, dim: Int, index: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { src?: Tensor; dim?: Int; index?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('select_scatter') as never;
 /** `input` with a range of a dimension replaced by `src`. */
-export const slice_scatter: { (input: TensorLike, src: TensorLike, dim?: Int, start?: Int | null, end?: Int | null, step?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { src?: TensorLike; dim?: Int; start?: Int | null; end?: Int | null; step?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('slice_scatter') as never;
+export const slice_scatter: { (input: Tensor, src: Tensor, dim?: Int, start?: Int | null, end?: Int | null, step?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, src: Tensor, kwargs: { dim?: Int; start?: Int | null; end?: Int | null; step?: Int; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { src?: Tensor; dim?: Int; start?: Int | null; end?: Int | null; step?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('slice_scatter') as never;
 /** `input` with a diagonal replaced by `src`. */
-export const diagonal_scatter: { (input: TensorLike, src: TensorLike, offset?: Int, dim1?: Int, dim2?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { src?: TensorLike; offset?: Int; dim1?: Int; dim2?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('diagonal_scatter') as never;
+export const diagonal_scatter: { (input: Tensor, src: Tensor, offset?: Int, dim1?: Int, dim2?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, src: Tensor, kwargs: { offset?: Int; dim1?: Int; dim2?: Int; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { src?: Tensor; offset?: Int; dim1?: Int; dim2?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('diagonal_scatter') as never;
 /** The product of two matrices. */
-export const mm: { (input: TensorLike, mat2: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { mat2?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('mm') as never;
+export const mm: { (input: Tensor, mat2: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { mat2?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('mm') as never;
 /** The products of two batches of matrices. */
-export const bmm: { (input: TensorLike, mat2: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { mat2?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('bmm') as never;
+export const bmm: { (input: Tensor, mat2: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { mat2?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('bmm') as never;
 /** The product of a matrix and a vector. */
-export const mv: { (input: TensorLike, vec: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { vec?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('mv') as never;
+export const mv: { (input: Tensor, vec: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { vec?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('mv') as never;
 /** The dot product of two vectors. */
-export const dot: { (input: TensorLike, tensor: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { tensor?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('dot') as never;
+export const dot: { (input: Tensor, tensor: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { tensor?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('dot') as never;
 /** The product of vectors, matrices and batches of matrices, with broadcasting. */
-export const matmul: { (input: TensorLike, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('matmul') as never;
+export const matmul: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('matmul') as never;
 /** `beta * input + alpha * mat1 @ mat2`. */
-export const addmm: { (input: TensorLike, mat1: TensorLike, mat2: TensorLike, kwargs?: { beta?: Num | Complex; alpha?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { mat1?: TensorLike; mat2?: TensorLike; beta?: Num | Complex; alpha?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('addmm') as never;
+export const addmm: { (input: Tensor, mat1: Tensor, mat2: Tensor, kwargs?: { beta?: Num | Complex; alpha?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { mat1?: Tensor; mat2?: Tensor; beta?: Num | Complex; alpha?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('addmm') as never;
 /** `fill_value` everywhere. */
 export const full: { (size: Int | readonly Int[], fill_value: Num | Complex, kwargs?: { dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { size?: Int | readonly Int[]; fill_value?: Num | Complex; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor } = functionOf('full') as never;
 /** Zeros. */
-export const zeros: { (size: Int | readonly Int[], kwargs?: { dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (...size: Int[]): Tensor; (kwargs: { size?: Int | readonly Int[]; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor } = functionOf('zeros') as never;
+export const zeros: { (size: Int | readonly Int[], kwargs?: { dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { size?: Int | readonly Int[]; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (...size: Int[]): Tensor } = functionOf('zeros') as never;
 /** Ones. */
-export const ones: { (size: Int | readonly Int[], kwargs?: { dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (...size: Int[]): Tensor; (kwargs: { size?: Int | readonly Int[]; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor } = functionOf('ones') as never;
+export const ones: { (size: Int | readonly Int[], kwargs?: { dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { size?: Int | readonly Int[]; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (...size: Int[]): Tensor } = functionOf('ones') as never;
 /** Undefined elements; here zeros. */
-export const empty: { (size: Int | readonly Int[], kwargs?: { dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (...size: Int[]): Tensor; (kwargs: { size?: Int | readonly Int[]; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor } = functionOf('empty') as never;
+export const empty: { (size: Int | readonly Int[], kwargs?: { dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { size?: Int | readonly Int[]; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (...size: Int[]): Tensor } = functionOf('empty') as never;
 /** `fill_value` in the sizes and dtype of `input`. */
-export const full_like: { (input: TensorLike, fill_value: Num | Complex, kwargs?: { dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { input?: TensorLike; fill_value?: Num | Complex; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor } = functionOf('full_like') as never;
+export const full_like: { (input: Tensor, fill_value: Num | Complex, kwargs?: { dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { input?: Tensor; fill_value?: Num | Complex; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor } = functionOf('full_like') as never;
 /** Zeros in the sizes and dtype of `input`. */
-export const zeros_like: { (input: TensorLike, kwargs?: { dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { input?: TensorLike; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor } = functionOf('zeros_like') as never;
+export const zeros_like: { (input: Tensor, kwargs?: { dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { input?: Tensor; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor } = functionOf('zeros_like') as never;
 /** Ones in the sizes and dtype of `input`. */
-export const ones_like: { (input: TensorLike, kwargs?: { dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { input?: TensorLike; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor } = functionOf('ones_like') as never;
+export const ones_like: { (input: Tensor, kwargs?: { dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { input?: Tensor; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor } = functionOf('ones_like') as never;
 /** `0, 1, ...` below `end`. */
-export const arange: { (end: Num | Complex, kwargs?: { dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { end?: Num | Complex; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (start: Num | Complex, end: Num | Complex, step?: Num | Complex, kwargs?: { dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { start?: Num | Complex; end?: Num | Complex; step?: Num | Complex; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor } = functionOf('arange') as never;
+export const arange: { (end: Num | Complex, kwargs?: { dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { end?: Num | Complex; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (start: Num | Complex, end: Num | Complex, step?: Num | Complex, kwargs?: { dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (start: Num | Complex, end: Num | Complex, kwargs: { step?: Num | Complex; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { start?: Num | Complex; end?: Num | Complex; step?: Num | Complex; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor } = functionOf('arange') as never;
 /** `steps` numbers from `start` to `end`, evenly spaced. */
 export const linspace: { (start: Num, end: Num, steps: Int, kwargs?: { dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { start?: Num; end?: Num; steps?: Int; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor } = functionOf('linspace') as never;
 /** Ones on the diagonal. */
-export const eye: { (n: Int, m?: Int | null, kwargs?: { dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { n?: Int; m?: Int | null; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor } = functionOf('eye') as never;
+export const eye: { (n: Int, m?: Int | null, kwargs?: { dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (n: Int, kwargs: { m?: Int | null; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { n?: Int; m?: Int | null; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor } = functionOf('eye') as never;
 /** The lower triangle, zeros above. */
-export const tril: { (input: TensorLike, diagonal?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { diagonal?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('tril') as never;
+export const tril: { (input: Tensor, diagonal?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { diagonal?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('tril') as never;
 /** The upper triangle, zeros below. */
-export const triu: { (input: TensorLike, diagonal?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { diagonal?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('triu') as never;
+export const triu: { (input: Tensor, diagonal?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { diagonal?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('triu') as never;
 /** Uniform numbers in `[0, 1)`. */
-export const rand: { (size: Int | readonly Int[], kwargs?: { dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (...size: Int[]): Tensor; (kwargs: { size?: Int | readonly Int[]; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor } = functionOf('rand') as never;
+export const rand: { (size: Int | readonly Int[], kwargs?: { dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { size?: Int | readonly Int[]; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (...size: Int[]): Tensor } = functionOf('rand') as never;
 /** Normal numbers with mean 0 and variance 1. */
-export const randn: { (size: Int | readonly Int[], kwargs?: { dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (...size: Int[]): Tensor; (kwargs: { size?: Int | readonly Int[]; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor } = functionOf('randn') as never;
+export const randn: { (size: Int | readonly Int[], kwargs?: { dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { size?: Int | readonly Int[]; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (...size: Int[]): Tensor } = functionOf('randn') as never;
 /** Integers below `high`. */
 export const randint: { (high: Int, size: Int | readonly Int[], kwargs?: { dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { high?: Int; size?: Int | readonly Int[]; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (low: Int, high: Int, size: Int | readonly Int[], kwargs?: { dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { low?: Int; high?: Int; size?: Int | readonly Int[]; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor } = functionOf('randint') as never;
 /** The integers below `n` in random order. */
 export const randperm: { (n: Int, kwargs?: { dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { n?: Int; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor } = functionOf('randperm') as never;
 /** One with the probability that `input` gives. */
-export const bernoulli: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('bernoulli') as never;
+export const bernoulli: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('bernoulli') as never;
 /** `max(input, 0)`. */
-export const relu: { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('relu') as never;
+export const relu: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('relu') as never;
 /** Convolution of any number of spatial dimensions, transposed or not. */
-export const convolution: { (input: TensorLike, weight: TensorLike, bias: TensorLike | null, stride: Int | readonly Int[], padding: Int | readonly Int[], dilation: Int | readonly Int[], transposed: boolean, output_padding: Int | readonly Int[], groups: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { weight?: TensorLike; bias?: TensorLike | null; stride?: Int | readonly Int[]; padding?: Int | readonly Int[]; dilation?: Int | readonly Int[]; transposed?: boolean; output_padding?: Int | readonly Int[]; groups?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('convolution') as never;
+export const convolution: { (input: Tensor, weight: Tensor, bias: Tensor | null, stride: Int | readonly Int[], padding: Int | readonly Int[], dilation: Int | readonly Int[], transposed: boolean, output_padding: Int | readonly Int[], groups: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { weight?: Tensor; bias?: Tensor | null; stride?: Int | readonly Int[]; padding?: Int | readonly Int[]; dilation?: Int | readonly Int[]; transposed?: boolean; output_padding?: Int | readonly Int[]; groups?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('convolution') as never;
 /** Convolution over one dimension. */
-export const conv1d: { (input: TensorLike, weight: TensorLike, bias?: TensorLike | null, stride?: Int | readonly Int[], padding?: Int | readonly Int[], dilation?: Int | readonly Int[], groups?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { weight?: TensorLike; bias?: TensorLike | null; stride?: Int | readonly Int[]; padding?: Int | readonly Int[]; dilation?: Int | readonly Int[]; groups?: Int; out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, weight: TensorLike, bias?: TensorLike | null, stride?: Int | readonly Int[], padding?: string, dilation?: Int | readonly Int[], groups?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { weight?: TensorLike; bias?: TensorLike | null; stride?: Int | readonly Int[]; padding?: string; dilation?: Int | readonly Int[]; groups?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('conv1d') as never;
+export const conv1d: { (input: Tensor, weight: Tensor, bias?: Tensor | null, stride?: Int | readonly Int[], padding?: Int | readonly Int[], dilation?: Int | readonly Int[], groups?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, weight: Tensor, kwargs: { bias?: Tensor | null; stride?: Int | readonly Int[]; padding?: Int | readonly Int[]; dilation?: Int | readonly Int[]; groups?: Int; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { weight?: Tensor; bias?: Tensor | null; stride?: Int | readonly Int[]; padding?: Int | readonly Int[]; dilation?: Int | readonly Int[]; groups?: Int; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, weight: Tensor, bias?: Tensor | null, stride?: Int | readonly Int[], padding?: string, dilation?: Int | readonly Int[], groups?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, weight: Tensor, kwargs: { bias?: Tensor | null; stride?: Int | readonly Int[]; padding?: string; dilation?: Int | readonly Int[]; groups?: Int; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { weight?: Tensor; bias?: Tensor | null; stride?: Int | readonly Int[]; padding?: string; dilation?: Int | readonly Int[]; groups?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('conv1d') as never;
 /** Convolution over two dimensions. */
-export const conv2d: { (input: TensorLike, weight: TensorLike, bias?: TensorLike | null, stride?: Int | readonly Int[], padding?: Int | readonly Int[], dilation?: Int | readonly Int[], groups?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { weight?: TensorLike; bias?: TensorLike | null; stride?: Int | readonly Int[]; padding?: Int | readonly Int[]; dilation?: Int | readonly Int[]; groups?: Int; out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, weight: TensorLike, bias?: TensorLike | null, stride?: Int | readonly Int[], padding?: string, dilation?: Int | readonly Int[], groups?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { weight?: TensorLike; bias?: TensorLike | null; stride?: Int | readonly Int[]; padding?: string; dilation?: Int | readonly Int[]; groups?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('conv2d') as never;
+export const conv2d: { (input: Tensor, weight: Tensor, bias?: Tensor | null, stride?: Int | readonly Int[], padding?: Int | readonly Int[], dilation?: Int | readonly Int[], groups?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, weight: Tensor, kwargs: { bias?: Tensor | null; stride?: Int | readonly Int[]; padding?: Int | readonly Int[]; dilation?: Int | readonly Int[]; groups?: Int; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { weight?: Tensor; bias?: Tensor | null; stride?: Int | readonly Int[]; padding?: Int | readonly Int[]; dilation?: Int | readonly Int[]; groups?: Int; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, weight: Tensor, bias?: Tensor | null, stride?: Int | readonly Int[], padding?: string, dilation?: Int | readonly Int[], groups?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, weight: Tensor, kwargs: { bias?: Tensor | null; stride?: Int | readonly Int[]; padding?: string; dilation?: Int | readonly Int[]; groups?: Int; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { weight?: Tensor; bias?: Tensor | null; stride?: Int | readonly Int[]; padding?: string; dilation?: Int | readonly Int[]; groups?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('conv2d') as never;
 /** Convolution over three dimensions. */
-export const conv3d: { (input: TensorLike, weight: TensorLike, bias?: TensorLike | null, stride?: Int | readonly Int[], padding?: Int | readonly Int[], dilation?: Int | readonly Int[], groups?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { weight?: TensorLike; bias?: TensorLike | null; stride?: Int | readonly Int[]; padding?: Int | readonly Int[]; dilation?: Int | readonly Int[]; groups?: Int; out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, weight: TensorLike, bias?: TensorLike | null, stride?: Int | readonly Int[], padding?: string, dilation?: Int | readonly Int[], groups?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { weight?: TensorLike; bias?: TensorLike | null; stride?: Int | readonly Int[]; padding?: string; dilation?: Int | readonly Int[]; groups?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('conv3d') as never;
+export const conv3d: { (input: Tensor, weight: Tensor, bias?: Tensor | null, stride?: Int | readonly Int[], padding?: Int | readonly Int[], dilation?: Int | readonly Int[], groups?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, weight: Tensor, kwargs: { bias?: Tensor | null; stride?: Int | readonly Int[]; padding?: Int | readonly Int[]; dilation?: Int | readonly Int[]; groups?: Int; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { weight?: Tensor; bias?: Tensor | null; stride?: Int | readonly Int[]; padding?: Int | readonly Int[]; dilation?: Int | readonly Int[]; groups?: Int; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, weight: Tensor, bias?: Tensor | null, stride?: Int | readonly Int[], padding?: string, dilation?: Int | readonly Int[], groups?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, weight: Tensor, kwargs: { bias?: Tensor | null; stride?: Int | readonly Int[]; padding?: string; dilation?: Int | readonly Int[]; groups?: Int; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { weight?: Tensor; bias?: Tensor | null; stride?: Int | readonly Int[]; padding?: string; dilation?: Int | readonly Int[]; groups?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('conv3d') as never;
 /** The transpose of a convolution over one dimension. */
-export const conv_transpose1d: { (input: TensorLike, weight: TensorLike, bias?: TensorLike | null, stride?: Int | readonly Int[], padding?: Int | readonly Int[], output_padding?: Int | readonly Int[], groups?: Int, dilation?: Int | readonly Int[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { weight?: TensorLike; bias?: TensorLike | null; stride?: Int | readonly Int[]; padding?: Int | readonly Int[]; output_padding?: Int | readonly Int[]; groups?: Int; dilation?: Int | readonly Int[]; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('conv_transpose1d') as never;
+export const conv_transpose1d: { (input: Tensor, weight: Tensor, bias?: Tensor | null, stride?: Int | readonly Int[], padding?: Int | readonly Int[], output_padding?: Int | readonly Int[], groups?: Int, dilation?: Int | readonly Int[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, weight: Tensor, kwargs: { bias?: Tensor | null; stride?: Int | readonly Int[]; padding?: Int | readonly Int[]; output_padding?: Int | readonly Int[]; groups?: Int; dilation?: Int | readonly Int[]; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { weight?: Tensor; bias?: Tensor | null; stride?: Int | readonly Int[]; padding?: Int | readonly Int[]; output_padding?: Int | readonly Int[]; groups?: Int; dilation?: Int | readonly Int[]; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('conv_transpose1d') as never;
 /** The transpose of a convolution over two dimensions. */
-export const conv_transpose2d: { (input: TensorLike, weight: TensorLike, bias?: TensorLike | null, stride?: Int | readonly Int[], padding?: Int | readonly Int[], output_padding?: Int | readonly Int[], groups?: Int, dilation?: Int | readonly Int[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { weight?: TensorLike; bias?: TensorLike | null; stride?: Int | readonly Int[]; padding?: Int | readonly Int[]; output_padding?: Int | readonly Int[]; groups?: Int; dilation?: Int | readonly Int[]; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('conv_transpose2d') as never;
+export const conv_transpose2d: { (input: Tensor, weight: Tensor, bias?: Tensor | null, stride?: Int | readonly Int[], padding?: Int | readonly Int[], output_padding?: Int | readonly Int[], groups?: Int, dilation?: Int | readonly Int[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, weight: Tensor, kwargs: { bias?: Tensor | null; stride?: Int | readonly Int[]; padding?: Int | readonly Int[]; output_padding?: Int | readonly Int[]; groups?: Int; dilation?: Int | readonly Int[]; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { weight?: Tensor; bias?: Tensor | null; stride?: Int | readonly Int[]; padding?: Int | readonly Int[]; output_padding?: Int | readonly Int[]; groups?: Int; dilation?: Int | readonly Int[]; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('conv_transpose2d') as never;
 /** The transpose of a convolution over three dimensions. */
-export const conv_transpose3d: { (input: TensorLike, weight: TensorLike, bias?: TensorLike | null, stride?: Int | readonly Int[], padding?: Int | readonly Int[], output_padding?: Int | readonly Int[], groups?: Int, dilation?: Int | readonly Int[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { weight?: TensorLike; bias?: TensorLike | null; stride?: Int | readonly Int[]; padding?: Int | readonly Int[]; output_padding?: Int | readonly Int[]; groups?: Int; dilation?: Int | readonly Int[]; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('conv_transpose3d') as never;
+export const conv_transpose3d: { (input: Tensor, weight: Tensor, bias?: Tensor | null, stride?: Int | readonly Int[], padding?: Int | readonly Int[], output_padding?: Int | readonly Int[], groups?: Int, dilation?: Int | readonly Int[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, weight: Tensor, kwargs: { bias?: Tensor | null; stride?: Int | readonly Int[]; padding?: Int | readonly Int[]; output_padding?: Int | readonly Int[]; groups?: Int; dilation?: Int | readonly Int[]; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { weight?: Tensor; bias?: Tensor | null; stride?: Int | readonly Int[]; padding?: Int | readonly Int[]; output_padding?: Int | readonly Int[]; groups?: Int; dilation?: Int | readonly Int[]; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('conv_transpose3d') as never;
 /** Convolution over the first of time, batch and channels. */
-export const conv_tbc: { (input: TensorLike, weight: TensorLike, bias: TensorLike, pad?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { weight?: TensorLike; bias?: TensorLike; pad?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('conv_tbc') as never;
+export const conv_tbc: { (input: Tensor, weight: Tensor, bias: Tensor, pad?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, weight: Tensor, bias: Tensor, kwargs: { pad?: Int; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { weight?: Tensor; bias?: Tensor; pad?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('conv_tbc') as never;
 /** The input padded with a number; negative padding cuts off. */
-export const constant_pad_nd: { (input: TensorLike, pad: Int | readonly Int[], value?: Num | Complex, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { pad?: Int | readonly Int[]; value?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('constant_pad_nd') as never;
+export const constant_pad_nd: { (input: Tensor, pad: Int | readonly Int[], value?: Num | Complex, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, pad: Int | readonly Int[], kwargs: { value?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { pad?: Int | readonly Int[]; value?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('constant_pad_nd') as never;
 /** `torch.nn.functional`. */
 export const nn_functional = {
   /** `input` divided by its norm along a dimension, which is held above `eps`. */
-  normalize: functionOf('nn.functional.normalize') as unknown as { (input: TensorLike, p?: Num, dim?: Int | readonly Int[], eps?: Num, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { p?: Num; dim?: Int | readonly Int[]; eps?: Num; out?: Tensor | readonly Tensor[] }): Tensor },
+  normalize: functionOf('nn.functional.normalize') as unknown as { (input: Tensor, p?: Num, dim?: Int | readonly Int[], eps?: Num, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { p?: Num; dim?: Int | readonly Int[]; eps?: Num; out?: Tensor | readonly Tensor[] }): Tensor },
   /** The norm of `x1 - x2 + eps` along the last dimension. */
-  pairwise_distance: functionOf('nn.functional.pairwise_distance') as unknown as { (x1: TensorLike, x2: TensorLike, p?: Num, eps?: Num, keepdim?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (x1: TensorLike, kwargs: { x2?: TensorLike; p?: Num; eps?: Num; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): Tensor },
+  pairwise_distance: functionOf('nn.functional.pairwise_distance') as unknown as { (x1: Tensor, x2: Tensor, p?: Num, eps?: Num, keepdim?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (x1: Tensor, x2: Tensor, kwargs: { p?: Num; eps?: Num; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (x1: Tensor, kwargs: { x2?: Tensor; p?: Num; eps?: Num; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): Tensor },
   /** The cosine of the angle between `x1` and `x2` along a dimension. */
-  cosine_similarity: functionOf('nn.functional.cosine_similarity') as unknown as { (x1: TensorLike, x2: TensorLike, dim?: Int, eps?: Num, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (x1: TensorLike, kwargs: { x2?: TensorLike; dim?: Int; eps?: Num; out?: Tensor | readonly Tensor[] }): Tensor },
+  cosine_similarity: functionOf('nn.functional.cosine_similarity') as unknown as { (x1: Tensor, x2: Tensor, dim?: Int, eps?: Num, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (x1: Tensor, x2: Tensor, kwargs: { dim?: Int; eps?: Num; out?: Tensor | readonly Tensor[] }): Tensor; (x1: Tensor, kwargs: { x2?: Tensor; dim?: Int; eps?: Num; out?: Tensor | readonly Tensor[] }): Tensor },
   /** Exponentials that add up to one along a dimension. */
-  softmax: functionOf('nn.functional.softmax') as unknown as { (input: TensorLike, dim: Int, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { dim?: Int; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor },
+  softmax: functionOf('nn.functional.softmax') as unknown as { (input: Tensor, dim: Int, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor },
   /** The logarithm of `softmax`. */
-  log_softmax: functionOf('nn.functional.log_softmax') as unknown as { (input: TensorLike, dim: Int, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { dim?: Int; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor },
+  log_softmax: functionOf('nn.functional.log_softmax') as unknown as { (input: Tensor, dim: Int, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor },
   /** `softmax` of `-input`. */
-  softmin: functionOf('nn.functional.softmin') as unknown as { (input: TensorLike, dim: Int, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { dim?: Int; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor },
+  softmin: functionOf('nn.functional.softmin') as unknown as { (input: Tensor, dim: Int, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor },
   /** A sample of the Gumbel-softmax distribution; `hard` makes it one-hot, with the gradient of the soft one. */
-  gumbel_softmax: functionOf('nn.functional.gumbel_softmax') as unknown as { (logits: TensorLike, tau?: Num, hard?: boolean, eps?: Num, dim?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (logits: TensorLike, kwargs: { tau?: Num; hard?: boolean; eps?: Num; dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor },
+  gumbel_softmax: functionOf('nn.functional.gumbel_softmax') as unknown as { (logits: Tensor, tau?: Num, hard?: boolean, eps?: Num, dim?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (logits: Tensor, kwargs: { tau?: Num; hard?: boolean; eps?: Num; dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor },
   /** `input @ weight^T + bias`. */
-  linear: functionOf('nn.functional.linear') as unknown as { (input: TensorLike, weight: TensorLike, bias?: TensorLike | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { weight?: TensorLike; bias?: TensorLike | null; out?: Tensor | readonly Tensor[] }): Tensor },
+  linear: functionOf('nn.functional.linear') as unknown as { (input: Tensor, weight: Tensor, bias?: Tensor | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, weight: Tensor, kwargs: { bias?: Tensor | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { weight?: Tensor; bias?: Tensor | null; out?: Tensor | readonly Tensor[] }): Tensor },
   /** The Gaussian error linear unit; `approximate` is `'none'` or `'tanh'`. */
-  gelu: functionOf('nn.functional.gelu') as unknown as { (input: TensorLike, kwargs?: { approximate?: string; out?: Tensor | readonly Tensor[] }): Tensor },
+  gelu: functionOf('nn.functional.gelu') as unknown as { (input: Tensor, kwargs?: { approximate?: string; out?: Tensor | readonly Tensor[] }): Tensor },
   /** `input * sigmoid(input)`. */
-  silu: functionOf('nn.functional.silu') as unknown as { (input: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor },
+  silu: functionOf('nn.functional.silu') as unknown as { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor },
   /** Mean, sum or all of the squared differences. */
-  mse_loss: functionOf('nn.functional.mse_loss') as unknown as { (input: TensorLike, target: TensorLike, kwargs?: { reduction?: string; out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { target?: TensorLike; reduction?: string; out?: Tensor | readonly Tensor[] }): Tensor },
+  mse_loss: functionOf('nn.functional.mse_loss') as unknown as { (input: Tensor, target: Tensor, kwargs?: { reduction?: string; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { target?: Tensor; reduction?: string; out?: Tensor | readonly Tensor[] }): Tensor },
   /** Negative log likelihood: minus the log-probability of the target class. */
-  nll_loss: functionOf('nn.functional.nll_loss') as unknown as { (input: TensorLike, target: TensorLike, kwargs?: { weight?: TensorLike | null; ignore_index?: Int; reduction?: string; out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { target?: TensorLike; weight?: TensorLike | null; ignore_index?: Int; reduction?: string; out?: Tensor | readonly Tensor[] }): Tensor },
+  nll_loss: functionOf('nn.functional.nll_loss') as unknown as { (input: Tensor, target: Tensor, kwargs?: { weight?: Tensor | null; ignore_index?: Int; reduction?: string; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { target?: Tensor; weight?: Tensor | null; ignore_index?: Int; reduction?: string; out?: Tensor | readonly Tensor[] }): Tensor },
   /** `nll_loss` of `log_softmax`, for class indices. */
-  cross_entropy: functionOf('nn.functional.cross_entropy') as unknown as { (input: TensorLike, target: TensorLike, kwargs?: { weight?: TensorLike | null; ignore_index?: Int; reduction?: string; out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { target?: TensorLike; weight?: TensorLike | null; ignore_index?: Int; reduction?: string; out?: Tensor | readonly Tensor[] }): Tensor },
+  cross_entropy: functionOf('nn.functional.cross_entropy') as unknown as { (input: Tensor, target: Tensor, kwargs?: { weight?: Tensor | null; ignore_index?: Int; reduction?: string; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { target?: Tensor; weight?: Tensor | null; ignore_index?: Int; reduction?: string; out?: Tensor | readonly Tensor[] }): Tensor },
   /** Convolution over one dimension. */
-  conv1d: functionOf('nn.functional.conv1d') as unknown as { (input: TensorLike, weight: TensorLike, bias?: TensorLike | null, stride?: Int | readonly Int[], padding?: Int | readonly Int[], dilation?: Int | readonly Int[], groups?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { weight?: TensorLike; bias?: TensorLike | null; stride?: Int | readonly Int[]; padding?: Int | readonly Int[]; dilation?: Int | readonly Int[]; groups?: Int; out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, weight: TensorLike, bias?: TensorLike | null, stride?: Int | readonly Int[], padding?: string, dilation?: Int | readonly Int[], groups?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { weight?: TensorLike; bias?: TensorLike | null; stride?: Int | readonly Int[]; padding?: string; dilation?: Int | readonly Int[]; groups?: Int; out?: Tensor | readonly Tensor[] }): Tensor },
+  conv1d: functionOf('nn.functional.conv1d') as unknown as { (input: Tensor, weight: Tensor, bias?: Tensor | null, stride?: Int | readonly Int[], padding?: Int | readonly Int[], dilation?: Int | readonly Int[], groups?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, weight: Tensor, kwargs: { bias?: Tensor | null; stride?: Int | readonly Int[]; padding?: Int | readonly Int[]; dilation?: Int | readonly Int[]; groups?: Int; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { weight?: Tensor; bias?: Tensor | null; stride?: Int | readonly Int[]; padding?: Int | readonly Int[]; dilation?: Int | readonly Int[]; groups?: Int; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, weight: Tensor, bias?: Tensor | null, stride?: Int | readonly Int[], padding?: string, dilation?: Int | readonly Int[], groups?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, weight: Tensor, kwargs: { bias?: Tensor | null; stride?: Int | readonly Int[]; padding?: string; dilation?: Int | readonly Int[]; groups?: Int; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { weight?: Tensor; bias?: Tensor | null; stride?: Int | readonly Int[]; padding?: string; dilation?: Int | readonly Int[]; groups?: Int; out?: Tensor | readonly Tensor[] }): Tensor },
   /** Convolution over two dimensions. */
-  conv2d: functionOf('nn.functional.conv2d') as unknown as { (input: TensorLike, weight: TensorLike, bias?: TensorLike | null, stride?: Int | readonly Int[], padding?: Int | readonly Int[], dilation?: Int | readonly Int[], groups?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { weight?: TensorLike; bias?: TensorLike | null; stride?: Int | readonly Int[]; padding?: Int | readonly Int[]; dilation?: Int | readonly Int[]; groups?: Int; out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, weight: TensorLike, bias?: TensorLike | null, stride?: Int | readonly Int[], padding?: string, dilation?: Int | readonly Int[], groups?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { weight?: TensorLike; bias?: TensorLike | null; stride?: Int | readonly Int[]; padding?: string; dilation?: Int | readonly Int[]; groups?: Int; out?: Tensor | readonly Tensor[] }): Tensor },
+  conv2d: functionOf('nn.functional.conv2d') as unknown as { (input: Tensor, weight: Tensor, bias?: Tensor | null, stride?: Int | readonly Int[], padding?: Int | readonly Int[], dilation?: Int | readonly Int[], groups?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, weight: Tensor, kwargs: { bias?: Tensor | null; stride?: Int | readonly Int[]; padding?: Int | readonly Int[]; dilation?: Int | readonly Int[]; groups?: Int; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { weight?: Tensor; bias?: Tensor | null; stride?: Int | readonly Int[]; padding?: Int | readonly Int[]; dilation?: Int | readonly Int[]; groups?: Int; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, weight: Tensor, bias?: Tensor | null, stride?: Int | readonly Int[], padding?: string, dilation?: Int | readonly Int[], groups?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, weight: Tensor, kwargs: { bias?: Tensor | null; stride?: Int | readonly Int[]; padding?: string; dilation?: Int | readonly Int[]; groups?: Int; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { weight?: Tensor; bias?: Tensor | null; stride?: Int | readonly Int[]; padding?: string; dilation?: Int | readonly Int[]; groups?: Int; out?: Tensor | readonly Tensor[] }): Tensor },
   /** Convolution over three dimensions. */
-  conv3d: functionOf('nn.functional.conv3d') as unknown as { (input: TensorLike, weight: TensorLike, bias?: TensorLike | null, stride?: Int | readonly Int[], padding?: Int | readonly Int[], dilation?: Int | readonly Int[], groups?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { weight?: TensorLike; bias?: TensorLike | null; stride?: Int | readonly Int[]; padding?: Int | readonly Int[]; dilation?: Int | readonly Int[]; groups?: Int; out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, weight: TensorLike, bias?: TensorLike | null, stride?: Int | readonly Int[], padding?: string, dilation?: Int | readonly Int[], groups?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { weight?: TensorLike; bias?: TensorLike | null; stride?: Int | readonly Int[]; padding?: string; dilation?: Int | readonly Int[]; groups?: Int; out?: Tensor | readonly Tensor[] }): Tensor },
+  conv3d: functionOf('nn.functional.conv3d') as unknown as { (input: Tensor, weight: Tensor, bias?: Tensor | null, stride?: Int | readonly Int[], padding?: Int | readonly Int[], dilation?: Int | readonly Int[], groups?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, weight: Tensor, kwargs: { bias?: Tensor | null; stride?: Int | readonly Int[]; padding?: Int | readonly Int[]; dilation?: Int | readonly Int[]; groups?: Int; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { weight?: Tensor; bias?: Tensor | null; stride?: Int | readonly Int[]; padding?: Int | readonly Int[]; dilation?: Int | readonly Int[]; groups?: Int; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, weight: Tensor, bias?: Tensor | null, stride?: Int | readonly Int[], padding?: string, dilation?: Int | readonly Int[], groups?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, weight: Tensor, kwargs: { bias?: Tensor | null; stride?: Int | readonly Int[]; padding?: string; dilation?: Int | readonly Int[]; groups?: Int; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { weight?: Tensor; bias?: Tensor | null; stride?: Int | readonly Int[]; padding?: string; dilation?: Int | readonly Int[]; groups?: Int; out?: Tensor | readonly Tensor[] }): Tensor },
   /** The transpose of a convolution over one dimension. */
-  conv_transpose1d: functionOf('nn.functional.conv_transpose1d') as unknown as { (input: TensorLike, weight: TensorLike, bias?: TensorLike | null, stride?: Int | readonly Int[], padding?: Int | readonly Int[], output_padding?: Int | readonly Int[], groups?: Int, dilation?: Int | readonly Int[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { weight?: TensorLike; bias?: TensorLike | null; stride?: Int | readonly Int[]; padding?: Int | readonly Int[]; output_padding?: Int | readonly Int[]; groups?: Int; dilation?: Int | readonly Int[]; out?: Tensor | readonly Tensor[] }): Tensor },
+  conv_transpose1d: functionOf('nn.functional.conv_transpose1d') as unknown as { (input: Tensor, weight: Tensor, bias?: Tensor | null, stride?: Int | readonly Int[], padding?: Int | readonly Int[], output_padding?: Int | readonly Int[], groups?: Int, dilation?: Int | readonly Int[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, weight: Tensor, kwargs: { bias?: Tensor | null; stride?: Int | readonly Int[]; padding?: Int | readonly Int[]; output_padding?: Int | readonly Int[]; groups?: Int; dilation?: Int | readonly Int[]; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { weight?: Tensor; bias?: Tensor | null; stride?: Int | readonly Int[]; padding?: Int | readonly Int[]; output_padding?: Int | readonly Int[]; groups?: Int; dilation?: Int | readonly Int[]; out?: Tensor | readonly Tensor[] }): Tensor },
   /** The transpose of a convolution over two dimensions. */
-  conv_transpose2d: functionOf('nn.functional.conv_transpose2d') as unknown as { (input: TensorLike, weight: TensorLike, bias?: TensorLike | null, stride?: Int | readonly Int[], padding?: Int | readonly Int[], output_padding?: Int | readonly Int[], groups?: Int, dilation?: Int | readonly Int[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { weight?: TensorLike; bias?: TensorLike | null; stride?: Int | readonly Int[]; padding?: Int | readonly Int[]; output_padding?: Int | readonly Int[]; groups?: Int; dilation?: Int | readonly Int[]; out?: Tensor | readonly Tensor[] }): Tensor },
+  conv_transpose2d: functionOf('nn.functional.conv_transpose2d') as unknown as { (input: Tensor, weight: Tensor, bias?: Tensor | null, stride?: Int | readonly Int[], padding?: Int | readonly Int[], output_padding?: Int | readonly Int[], groups?: Int, dilation?: Int | readonly Int[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, weight: Tensor, kwargs: { bias?: Tensor | null; stride?: Int | readonly Int[]; padding?: Int | readonly Int[]; output_padding?: Int | readonly Int[]; groups?: Int; dilation?: Int | readonly Int[]; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { weight?: Tensor; bias?: Tensor | null; stride?: Int | readonly Int[]; padding?: Int | readonly Int[]; output_padding?: Int | readonly Int[]; groups?: Int; dilation?: Int | readonly Int[]; out?: Tensor | readonly Tensor[] }): Tensor },
   /** The transpose of a convolution over three dimensions. */
-  conv_transpose3d: functionOf('nn.functional.conv_transpose3d') as unknown as { (input: TensorLike, weight: TensorLike, bias?: TensorLike | null, stride?: Int | readonly Int[], padding?: Int | readonly Int[], output_padding?: Int | readonly Int[], groups?: Int, dilation?: Int | readonly Int[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { weight?: TensorLike; bias?: TensorLike | null; stride?: Int | readonly Int[]; padding?: Int | readonly Int[]; output_padding?: Int | readonly Int[]; groups?: Int; dilation?: Int | readonly Int[]; out?: Tensor | readonly Tensor[] }): Tensor },
+  conv_transpose3d: functionOf('nn.functional.conv_transpose3d') as unknown as { (input: Tensor, weight: Tensor, bias?: Tensor | null, stride?: Int | readonly Int[], padding?: Int | readonly Int[], output_padding?: Int | readonly Int[], groups?: Int, dilation?: Int | readonly Int[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, weight: Tensor, kwargs: { bias?: Tensor | null; stride?: Int | readonly Int[]; padding?: Int | readonly Int[]; output_padding?: Int | readonly Int[]; groups?: Int; dilation?: Int | readonly Int[]; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { weight?: Tensor; bias?: Tensor | null; stride?: Int | readonly Int[]; padding?: Int | readonly Int[]; output_padding?: Int | readonly Int[]; groups?: Int; dilation?: Int | readonly Int[]; out?: Tensor | readonly Tensor[] }): Tensor },
   /** The input padded at the ends of its last dimensions: `pad` has two numbers for each, the last first; `mode` is `'constant'`, `'reflect'`, `'replicate'` or `'circular'`. */
-  pad: functionOf('nn.functional.pad') as unknown as { (input: TensorLike, pad: Int | readonly Int[], mode?: string, value?: Num | Complex | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { pad?: Int | readonly Int[]; mode?: string; value?: Num | Complex | null; out?: Tensor | readonly Tensor[] }): Tensor },
+  pad: functionOf('nn.functional.pad') as unknown as { (input: Tensor, pad: Int | readonly Int[], mode?: string, value?: Num | Complex | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, pad: Int | readonly Int[], kwargs: { mode?: string; value?: Num | Complex | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { pad?: Int | readonly Int[]; mode?: string; value?: Num | Complex | null; out?: Tensor | readonly Tensor[] }): Tensor },
 };
 
 /** `torch.linalg`. */
 export const linalg = {
   /** The vector norm of order `ord`. */
-  vector_norm: functionOf('linalg.vector_norm') as unknown as { (x: TensorLike, ord?: Num, dim?: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (x: TensorLike, kwargs: { ord?: Num; dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor },
+  vector_norm: functionOf('linalg.vector_norm') as unknown as { (x: Tensor, ord?: Num, dim?: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (x: Tensor, kwargs: { ord?: Num; dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor },
   /** The matrix norm of order 1, -1, 2, -2, infinity or -infinity. */
-  matrix_norm: functionOf('linalg.matrix_norm') as unknown as { (A: TensorLike, ord: Num, dim?: Int | readonly Int[], keepdim?: boolean, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (A: TensorLike, kwargs: { ord?: Num; dim?: Int | readonly Int[]; keepdim?: boolean; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (A: TensorLike, ord?: string, dim?: Int | readonly Int[], keepdim?: boolean, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (A: TensorLike, kwargs: { ord?: string; dim?: Int | readonly Int[]; keepdim?: boolean; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor },
+  matrix_norm: functionOf('linalg.matrix_norm') as unknown as { (A: Tensor, ord: Num, dim?: Int | readonly Int[], keepdim?: boolean, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (A: Tensor, ord: Num, kwargs: { dim?: Int | readonly Int[]; keepdim?: boolean; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (A: Tensor, kwargs: { ord?: Num; dim?: Int | readonly Int[]; keepdim?: boolean; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (A: Tensor, ord?: string, dim?: Int | readonly Int[], keepdim?: boolean, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (A: Tensor, kwargs: { ord?: string; dim?: Int | readonly Int[]; keepdim?: boolean; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor },
   /** The norm of a vector or a matrix, whichever the dimensions tell. */
-  norm: functionOf('linalg.norm') as unknown as { (A: TensorLike, ord?: Num | null, dim?: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (A: TensorLike, kwargs: { ord?: Num | null; dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (A: TensorLike, ord: string, dim?: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (A: TensorLike, kwargs: { ord?: string; dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor },
+  norm: functionOf('linalg.norm') as unknown as { (A: Tensor, ord?: Num | null, dim?: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (A: Tensor, kwargs: { ord?: Num | null; dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (A: Tensor, ord: string, dim?: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (A: Tensor, ord: string, kwargs: { dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (A: Tensor, kwargs: { ord?: string; dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor },
 };
 
 /** `torch.special`. */
 export const special = {
   /** `input * log1p(other)`, zero where `input` is. */
-  xlog1py: functionOf('special.xlog1py') as unknown as { (input: TensorLike, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor },
+  xlog1py: functionOf('special.xlog1py') as unknown as { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor },
   /** Exponentials that add up to one along a dimension. */
-  softmax: functionOf('special.softmax') as unknown as { (input: TensorLike, dim: Int, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { dim?: Int; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor },
+  softmax: functionOf('special.softmax') as unknown as { (input: Tensor, dim: Int, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor },
   /** The logarithm of `softmax`. */
-  log_softmax: functionOf('special.log_softmax') as unknown as { (input: TensorLike, dim: Int, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { dim?: Int; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor },
+  log_softmax: functionOf('special.log_softmax') as unknown as { (input: Tensor, dim: Int, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor },
   /** `log(sum(exp(input)))` along dimensions, without overflow. */
-  logsumexp: functionOf('special.logsumexp') as unknown as { (input: TensorLike, dim: Int | readonly Int[], keepdim?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { dim?: Int | readonly Int[]; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): Tensor },
+  logsumexp: functionOf('special.logsumexp') as unknown as { (input: Tensor, dim: Int | readonly Int[], keepdim?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, dim: Int | readonly Int[], kwargs: { keepdim?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int | readonly Int[]; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): Tensor },
 };
 
 /** `torch.fft`. */

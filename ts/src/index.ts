@@ -21,9 +21,9 @@ export { enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
 export type { BackwardOptions, GradFn, GradOptions, RemovableHandle } from './autograd.js';
 export { set_printoptions } from './printing.js';
 export type { PrintOptions } from './printing.js';
-export * as nn from './nn.js';
-export * as optim from './optim.js';
-export * as utils from './data.js';
+export * as nn from './nn/index.js';
+export * as optim from './optim/index.js';
+export * as utils from './utils/index.js';
 
 /** `torch.autograd`. */
 export const autograd = { grad: backwardPasses.grad, backward: backwardPasses.backward };

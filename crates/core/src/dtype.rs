@@ -208,6 +208,14 @@ macro_rules! dispatch_compute {
     };
 }
 
+/// Runs `$body` with `$t` naming the Rust type of a real floating compute type: f64, else f32.
+#[macro_export]
+macro_rules! dispatch_real {
+    ($dtype:expr, $t:ident => $body:expr) => {
+        if $dtype == $crate::dtype::DType::Float64 { type $t = f64; $body } else { type $t = f32; $body }
+    };
+}
+
 /// Conversion of one element, as `tensor.to(dtype)` does it.
 pub trait Convert<To> {
     /// The value in the other type: integers wrap, floats truncate, complex drops its imaginary part.

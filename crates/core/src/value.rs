@@ -195,6 +195,15 @@ impl FromValue for Floats {
     }
 }
 
+impl FromValue for Vec<Option<Tensor>> {
+    fn from_value(value: &Value) -> Result<Self> {
+        match value {
+            Value::Tensors(list) => Ok(list.clone()),
+            other => mismatch(other, "tuple of Tensors"),
+        }
+    }
+}
+
 impl FromValue for Vec<Tensor> {
     fn from_value(value: &Value) -> Result<Self> {
         match value {

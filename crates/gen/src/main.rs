@@ -31,7 +31,8 @@ fn ts_type(p: &Param) -> String {
         None => (ty.as_str(), false),
     };
     let base = match inner {
-        "Tensor" | "Operand" | "AsTensor" => "TensorLike",
+        "Tensor" => "Tensor",
+        "Operand" | "AsTensor" => "TensorLike",
         "Scalar" => "Num | Complex",
         "f64" => "Num",
         "i64" => "Int",
@@ -88,22 +89,26 @@ fn signatures(op: &Op, method: bool) -> Vec<String> {
         if all.is_empty() { "object".to_string() } else { format!("{{ {} }}", all.join("; ")) }
     };
     let every: Vec<&Param> = params.iter().collect();
-    let open = place.iter().all(|p| p.default.is_some());
-    let mut whole = list(&place, &arg, ", ");
-    let sep = if whole.is_empty() { "" } else { ", " };
-    whole = format!("({whole}{sep}kwargs?: {}): {result}", object(if open { &every } else { &named }));
-    let mut out = vec![whole];
-    let first = if method || op.is("create") { 0 } else { 1 };
-    if place.len() > first && params.len() > 1 - usize::from(method) {
-        let lead = list(&place[..first], &arg, ", ");
-        let lead = if lead.is_empty() { lead } else { format!("{lead}, ") };
-        if place.len() == first + 1 && rust_type(place[first]) == "Dims" {
-            out.push(format!("({lead}...{}: Int[]): {result}", place[first].name));
-        }
-        if !open {
-            out.push(format!("({lead}kwargs: {}): {result}", object(&every[first..])));
+    let required = place.iter().take_while(|p| p.default.is_none()).count();
+    let signature = |lead: &[&Param], keywords: &[&Param], optional: bool| {
+        let lead = list(lead, &arg, ", ");
+        let sep = if lead.is_empty() { "" } else { ", " };
+        format!("({lead}{sep}kwargs{}: {}): {result}", if optional { "?" } else { "" }, object(keywords))
+    };
+    let mut out = vec![signature(&place, &named, true)];
+    // The object may come after the required arguments, or after the tensor.
+    let first = usize::from(!method && !op.is("create")).min(place.len());
+    for lead in [required, first] {
+        if lead < place.len() && (lead == required || first < required) {
+            out.push(signature(&place[..lead], &every[lead..], false));
         }
     }
+    if place.len() == first + 1 && rust_type(place[first]) == "Dims" {
+        let lead = list(&place[..first], &arg, ", ");
+        let sep = if lead.is_empty() { "" } else { ", " };
+        out.push(format!("({lead}{sep}...{}: Int[]): {result}", place[first].name));
+    }
+    out.dedup();
     out
 }
 

@@ -12,6 +12,7 @@ pub mod cumulative;
 pub mod extremes;
 pub mod join;
 pub mod linear;
+pub mod optim;
 pub mod nn;
 pub mod masks;
 pub mod norms;
@@ -58,7 +59,7 @@ pub mod prelude {
     pub use crate::layout::{broadcast, wrap_dim, Dims, Layout};
     pub use crate::tensor::{Scalar, Tensor};
     pub use crate::value::{AsTensor, Floats, MaybeDims, Operand, Receiver, Value};
-    pub use crate::{dispatch, dispatch_compute, ops};
+    pub use crate::{dispatch, dispatch_compute, dispatch_real, ops};
     pub use num_complex::Complex;
     pub use smallvec::{smallvec, SmallVec};
 }
@@ -86,6 +87,7 @@ pub static FAMILIES: &[(&str, &[&Op])] = &[
     ("nn", nn::TABLE),
     ("conv", nn::conv::TABLE),
     ("pad", nn::pad::TABLE),
+    ("optim", optim::TABLE),
 ];
 
 /// Every entry, in the order of its number at the JS boundary.

@@ -1,0 +1,173 @@
+//! Optimizer steps: one op moves all parameters, in one pass over each.
+
+use super::loops::Real;
+use super::prelude::*;
+
+/// Tensors of one parameter, row-major and in one dtype: themselves where they already are, else
+/// copies that `finish` writes back.
+struct Operands {
+    tensors: SmallVec<[Tensor; 5]>,
+    originals: SmallVec<[Tensor; 5]>,
+}
+
+impl Operands {
+    fn new(list: &[&Tensor]) -> Result<Operands> {
+        let dtype = list[0].dtype();
+        for t in list {
+            if t.sizes() != list[0].sizes() {
+                return Err(Error::runtime(format!(
+                    "optimizer step: sizes {:?} and {:?} do not match", list[0].sizes(), t.sizes()
+                )));
+            }
+        }
+        if !dtype.is_floating_point() {
+            return Err(Error::dtype("optimizer_step", dtype));
+        }
+        let tensors = list.iter().map(|t| t.detached().as_contiguous(dtype.compute())).collect::<Result<_>>()?;
+        Ok(Operands { tensors, originals: list.iter().map(|t| (*t).clone()).collect() })
+    }
+
+    /// Writes back what was copied, and counts the writes of the first `written` tensors.
+    fn finish(self, written: &[usize]) {
+        for &i in written {
+            if !self.tensors[i].shares_storage(&self.originals[i]) {
+                crate::kernels::copy::copy(&self.tensors[i], &self.originals[i]);
+            }
+            self.originals[i].bump_version();
+        }
+    }
+}
+
+/// What a step of stochastic gradient descent is told.
+struct Sgd {
+    lr: f64,
+    momentum: f64,
+    dampening: f64,
+    weight_decay: f64,
+    nesterov: bool,
+    maximize: bool,
+}
+
+impl Sgd {
+    /// The gradient with the decay of the weights.
+    #[inline(always)]
+    fn slope<T: Real>(&self, g: T, p: T) -> T {
+        let g = if self.maximize { -g } else { g };
+        if self.weight_decay == 0.0 { g } else { g + T::of(self.weight_decay) * p }
+    }
+
+    fn plain<T: Real>(&self, p: &mut [T], g: &[T]) {
+        let lr = T::of(self.lr);
+        for (p, g) in p.iter_mut().zip(g) {
+            *p = *p - lr * self.slope(*g, *p);
+        }
+    }
+
+    fn with_buffer<T: Real>(&self, p: &mut [T], g: &[T], b: &mut [T], fresh: bool) {
+        let (lr, m, keep) = (T::of(self.lr), T::of(self.momentum), T::of(1.0 - self.dampening));
+        for ((p, g), b) in p.iter_mut().zip(g).zip(b) {
+            let g = self.slope(*g, *p);
+            *b = if fresh { g } else { m * *b + keep * g };
+            let step = if self.nesterov { g + m * *b } else { *b };
+            *p = *p - lr * step;
+        }
+    }
+
+    /// Moves one parameter; returns the buffer it made, if one was missing.
+    fn step(&self, p: &Tensor, g: &Tensor, buffer: Option<&Tensor>) -> Result<Option<Tensor>> {
+        if self.momentum == 0.0 {
+            let ops = Operands::new(&[p, g])?;
+            dispatch_real!(ops.tensors[0].dtype(), T => self.plain::<T>(ops.tensors[0].data_mut(), ops.tensors[1].data()));
+            ops.finish(&[0]);
+            return Ok(None);
+        }
+        let made = if buffer.is_none() { Some(Tensor::empty(p.sizes(), p.dtype())?) } else { None };
+        let b = buffer.or(made.as_ref()).unwrap_or(p);
+        let ops = Operands::new(&[p, g, b])?;
+        dispatch_real!(ops.tensors[0].dtype(), T => self.with_buffer::<T>(
+            ops.tensors[0].data_mut(), ops.tensors[1].data(), ops.tensors[2].data_mut(), made.is_some()));
+        ops.finish(&[0, 2]);
+        Ok(made)
+    }
+}
+
+/// What a step of Adam is told.
+struct Adam {
+    lr: f64,
+    beta1: f64,
+    beta2: f64,
+    eps: f64,
+    weight_decay: f64,
+    decoupled: bool,
+    maximize: bool,
+}
+
+impl Adam {
+    fn run<T: Real>(&self, step: f64, p: &mut [T], g: &[T], m: &mut [T], v: &mut [T], mut most: Option<&mut [T]>) {
+        let (c1, c2) = (1.0 - self.beta1.powf(step), (1.0 - self.beta2.powf(step)).sqrt());
+        let (rate, root, eps) = (T::of(self.lr / c1), T::of(c2), T::of(self.eps));
+        let (b1, b2, rest) = (T::of(1.0 - self.beta1), T::of(self.beta2), T::of(1.0 - self.beta2));
+        let shrink = T::of(1.0 - self.lr * self.weight_decay);
+        let decay = T::of(self.weight_decay);
+        for i in 0..p.len() {
+            let mut g = if self.maximize { -g[i] } else { g[i] };
+            let mut x = p[i];
+            if self.decoupled {
+                x = x * shrink;
+            } else if self.weight_decay != 0.0 {
+                g = g + decay * x;
+            }
+            m[i] = m[i] + b1 * (g - m[i]);
+            v[i] = b2 * v[i] + rest * g * g;
+            let mut second = v[i];
+            if let Some(most) = &mut most {
+                if second < most[i] { second = most[i]; }
+                most[i] = second;
+            }
+            p[i] = x - rate * m[i] / (second.sqrt() / root + eps);
+        }
+    }
+
+    fn step(&self, p: &Tensor, g: &Tensor, m: &Tensor, v: &Tensor, most: Option<&Tensor>, step: f64) -> Result<()> {
+        let mut list = vec![p, g, m, v];
+        list.extend(most);
+        let ops = Operands::new(&list)?;
+        dispatch_real!(ops.tensors[0].dtype(), T => self.run::<T>(step, ops.tensors[0].data_mut(), ops.tensors[1].data(),
+            ops.tensors[2].data_mut(), ops.tensors[3].data_mut(), ops.tensors.get(4).map(|t| t.data_mut())));
+        ops.finish(if most.is_some() { &[0, 2, 3, 4] } else { &[0, 2, 3] });
+        Ok(())
+    }
+}
+
+/// Lists that go with the parameters have their length.
+fn check_lengths(n: usize, others: &[usize]) -> Result<()> {
+    if others.iter().any(|l| *l != n) {
+        return Err(Error::runtime("optimizer step: the lists of tensors differ in length"));
+    }
+    Ok(())
+}
+
+ops! { TABLE, OptimOps;
+    /// One step of stochastic gradient descent on every parameter; returns, for each, the momentum
+    /// buffer that it made where there was none, else the one it was given.
+    fn _sgd_step(params: Vec<Tensor>, grads: Vec<Tensor>, buffers: Vec<Option<Tensor>>, lr: f64, momentum: f64, dampening: f64, weight_decay: f64, nesterov: bool, maximize: bool) -> (list) [hidden] eval {
+        check_lengths(params.len(), &[grads.len(), buffers.len()])?;
+        let rule = Sgd { lr, momentum, dampening, weight_decay, nesterov, maximize };
+        let mut out = Vec::with_capacity(params.len());
+        for ((p, g), b) in params.iter().zip(&grads).zip(buffers) {
+            let made = rule.step(p, g, b.as_ref())?;
+            out.push(made.or(b));
+        }
+        Ok::<_, Error>(Value::Tensors(out)) };
+    /// One step of Adam on every parameter (Kingma and Ba, 2015), with decoupled weight decay that of
+    /// AdamW; `steps` are counted up.
+    fn _adam_step(params: Vec<Tensor>, grads: Vec<Tensor>, exp_avgs: Vec<Tensor>, exp_avg_sqs: Vec<Tensor>, max_exp_avg_sqs: Vec<Option<Tensor>>, steps: Vec<Tensor>, lr: f64, beta1: f64, beta2: f64, eps: f64, weight_decay: f64, decoupled: bool, maximize: bool) -> (none) [hidden] eval {
+        check_lengths(params.len(), &[grads.len(), exp_avgs.len(), exp_avg_sqs.len(), max_exp_avg_sqs.len(), steps.len()])?;
+        let rule = Adam { lr, beta1, beta2, eps, weight_decay, decoupled, maximize };
+        for i in 0..params.len() {
+            let step = steps[i].scalar()?.to_f64() + 1.0;
+            steps[i].write_all(Scalar::Float(step))?;
+            rule.step(&params[i], &grads[i], &exp_avgs[i], &exp_avg_sqs[i], max_exp_avg_sqs[i].as_ref(), step)?;
+        }
+        Ok::<_, Error>(Value::None) };
+}

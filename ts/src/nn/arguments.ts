@@ -1,0 +1,45 @@
+/** The arguments of module constructors: by place, then by name in a trailing object, as in Python. */
+import { isKeywords } from '../call.js';
+import { closest, TypeError } from '../errors.js';
+
+/**
+ * The arguments as one record. `names` are the parameters in PyTorch's order, `defaults` those that
+ * may be left out.
+ */
+export function named<T extends object>(owner: string, args: readonly unknown[], names: readonly string[], defaults: object): T {
+  const last = args[args.length - 1];
+  const keywords = isKeywords(last) ? last : {};
+  const places = isKeywords(last) ? args.slice(0, -1) : args;
+  const out: Record<string, unknown> = { ...defaults };
+  if (places.length > names.length) {
+    throw new TypeError(`${owner}.__init__() takes ${names.length + 1} positional arguments but ${places.length + 1} were given`);
+  }
+  places.forEach((v, i) => { if (v !== undefined) out[names[i]!] = plain(v); });
+  for (const [key, value] of Object.entries(keywords)) {
+    const i = names.indexOf(key);
+    if (i < 0) {
+      const near = closest(key, names);
+      throw new TypeError(`${owner}.__init__() got an unexpected keyword argument '${key}'${near ? `; did you mean '${near}'?` : ''}`);
+    }
+    if (i < places.length) throw new TypeError(`${owner}.__init__() got multiple values for argument '${key}'`);
+    if (value !== undefined) out[key] = plain(value);
+  }
+  const missing = names.filter((n) => !(n in out) && !['device', 'dtype'].includes(n));
+  if (missing.length > 0) {
+    const list = missing.map((n) => `'${n}'`);
+    const text = list.length > 2 ? `${list.slice(0, -1).join(', ')}, and ${list[list.length - 1]}` : list.join(' and ');
+    throw new TypeError(`${owner}.__init__() missing ${missing.length} required positional argument${missing.length === 1 ? '' : 's'}: ${text}`);
+  }
+  return out as T;
+}
+
+/** Sizes and counts are held as numbers, however they came. */
+function plain(v: unknown): unknown {
+  if (typeof v === 'bigint') return Number(v);
+  return Array.isArray(v) ? v.map(plain) : v;
+}
+
+/** One number for each of `n` dimensions. */
+export function repeated(v: number | readonly number[], n: number): number[] {
+  return Array.isArray(v) ? [...(v as number[])] : new Array<number>(n).fill(v as number);
+}

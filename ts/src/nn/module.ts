@@ -1,0 +1,276 @@
+/** `nn.Module` and `nn.Parameter`: modules are functions that know their parameters. */
+import { check, invoke } from '../call.js';
+import type { DType } from '../dtype.js';
+import { AttributeError, KeyError, NotImplementedError, RuntimeError, TypeError } from '../errors.js';
+import { quietly, type RemovableHandle } from '../autograd.js';
+import { keepLeaf, scoped } from '../memory.js';
+import { isTensor, Tensor } from '../tensor.js';
+import { door } from '#wasm';
+
+/** A tensor that is a parameter of the module whose property it becomes; it requires a gradient. */
+export class Parameter extends Tensor {
+  constructor(data: Tensor, requires_grad = true) {
+    super(check(door.same(data.detach().handle)));
+    keepLeaf(this);
+    this.requires_grad_(requires_grad);
+  }
+  override toString(): string { return `Parameter containing:\n${super.toString()}`; }
+}
+
+/** What a module is told before, during and after a call. */
+export type ForwardPreHook = (module: Module, args: readonly unknown[]) => unknown;
+export type ForwardHook = (module: Module, args: readonly unknown[], output: unknown) => unknown;
+
+/** The keys that `load_state_dict` did not find, and those it had no use for. */
+export interface IncompatibleKeys { missing_keys: string[]; unexpected_keys: string[] }
+export type StateDict = Record<string, Tensor>;
+
+/** Makes instances that are functions: what `new` returns calls its own `_call`. */
+abstract class Callable {
+  constructor() {
+    const self = (...args: unknown[]): unknown => (self as unknown as Callable)._call(args);
+    Object.setPrototypeOf(self, new.target.prototype as object);
+    // A module may have properties of these names.
+    delete (self as { name?: string }).name;
+    delete (self as { length?: number }).length;
+    return self as unknown as this;
+  }
+  /** @internal */
+  abstract _call(args: unknown[]): unknown;
+}
+
+export interface Module { (...args: Parameters<this['forward']>): ReturnType<this['forward']> }
+/**
+ * The base of all modules: assign parameters and modules to properties, write `forward`, and call
+ * the instance.
+ *
+ * @example
+ * class Net extends nn.Module {
+ *   fc = new nn.Linear(4, 2);
+ *   forward(x: Tensor) { return this.fc(x).relu(); }
+ * }
+ * const y = new Net()(torch.randn([8, 4]));
+ */
+export class Module extends Callable {
+  training = true;
+  #buffers = new Map<string, boolean>();
+  #before = new Map<number, ForwardPreHook>();
+  #after = new Map<number, ForwardHook>();
+  #hooks = 0;
+
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- subclasses say what they take
+  forward(..._args: any[]): any {
+    throw new NotImplementedError(`Module [${this.constructor.name}] is missing the required "forward" function`);
+  }
+
+  /** @internal Runs hooks and `forward`; what they make and do not return is freed. */
+  _call(args: unknown[]): unknown {
+    return scoped(() => {
+      let given = args;
+      for (const hook of this.#before.values()) {
+        const changed = hook(this, given);
+        if (changed !== undefined && changed !== null) given = Array.isArray(changed) ? changed : [changed];
+      }
+      let out: unknown = this.forward(...given);
+      for (const hook of this.#after.values()) out = hook(this, given, out) ?? out;
+      return out;
+    }, isTensor, this);
+  }
+
+  /** Calls `hook(module, args)` before each forward; what it returns replaces the arguments. */
+  register_forward_pre_hook(hook: ForwardPreHook): RemovableHandle { return this.#add(this.#before, hook); }
+  /** Calls `hook(module, args, output)` after each forward; what it returns replaces the output. */
+  register_forward_hook(hook: ForwardHook): RemovableHandle { return this.#add(this.#after, hook); }
+  #add<H>(hooks: Map<number, H>, hook: H): RemovableHandle {
+    const key = this.#hooks++;
+    hooks.set(key, hook);
+    return { remove: () => { hooks.delete(key); } };
+  }
+
+  /** A tensor that is part of the state, but no parameter. */
+  register_buffer(name: string, tensor: Tensor | null, persistent = true): void {
+    if (name.includes('.')) throw new KeyError('buffer name can\'t contain "."');
+    if (name === '') throw new KeyError('buffer name can\'t be empty string ""');
+    if (tensor !== null && !isTensor(tensor)) throw new TypeError(`cannot assign '${typeof tensor}' object to buffer '${name}' (torch Tensor or None required)`);
+    this.#buffers.set(name, persistent);
+    this.#set(name, tensor);
+  }
+  register_parameter(name: string, parameter: Parameter | null): void {
+    if (name.includes('.')) throw new KeyError('parameter name can\'t contain "."');
+    this.#set(name, parameter);
+  }
+  add_module(name: string, module: Module | null): void {
+    if (module !== null && !(module instanceof Module)) throw new TypeError(`${String(module)} is not a Module subclass`);
+    if (name.includes('.')) throw new KeyError(`module name can't contain ".", got: ${name}`);
+    if (name === '') throw new KeyError('module name can\'t be empty string ""');
+    this.#set(name, module);
+  }
+  register_module(name: string, module: Module | null): void { this.add_module(name, module); }
+  #set(name: string, value: unknown): void {
+    if (isTensor(value)) keepLeaf(value);
+    (this as unknown as Record<string, unknown>)[name] = value;
+  }
+
+  *named_children(): IterableIterator<[string, Module]> {
+    const seen = new Set<Module>();
+    for (const [name, v] of Object.entries(this)) {
+      if (v instanceof Module && !seen.has(v)) {
+        seen.add(v);
+        yield [name, v];
+      }
+    }
+  }
+  *children(): IterableIterator<Module> { for (const [, m] of this.named_children()) yield m; }
+  *named_modules(prefix = '', seen = new Set<Module>()): IterableIterator<[string, Module]> {
+    if (seen.has(this)) return;
+    seen.add(this);
+    yield [prefix, this];
+    for (const [name, m] of this.named_children()) yield* m.named_modules(prefix ? `${prefix}.${name}` : name, seen);
+  }
+  *modules(): IterableIterator<Module> { for (const [, m] of this.named_modules()) yield m; }
+  /** The module of a path such as `layers.0.attention`. */
+  get_submodule(path: string): Module {
+    let at: Module = this;
+    for (const name of path === '' ? [] : path.split('.')) {
+      const next = (at as unknown as Record<string, unknown>)[name];
+      if (!(next instanceof Module)) throw new AttributeError(`${at.constructor.name} has no attribute \`${name}\``);
+      at = next;
+    }
+    return at;
+  }
+
+  *#members(kind: 'parameter' | 'buffer', prefix: string, recurse: boolean): IterableIterator<[string, Tensor, Module, string]> {
+    for (const [path, module] of recurse ? this.named_modules(prefix) : [[prefix, this] as const]) {
+      for (const [name, v] of Object.entries(module)) {
+        const is = kind === 'parameter' ? v instanceof Parameter : module.#buffers.has(name) && isTensor(v);
+        if (is) yield [path ? `${path}.${name}` : name, v as Tensor, module, name];
+      }
+    }
+  }
+  *named_parameters(prefix = '', recurse = true): IterableIterator<[string, Parameter]> {
+    const seen = new Set<Tensor>();
+    for (const [name, p] of this.#members('parameter', prefix, recurse)) {
+      if (!seen.has(p)) {
+        seen.add(p);
+        yield [name, p as Parameter];
+      }
+    }
+  }
+  *parameters(recurse = true): IterableIterator<Parameter> { for (const [, p] of this.named_parameters('', recurse)) yield p; }
+  *named_buffers(prefix = '', recurse = true): IterableIterator<[string, Tensor]> {
+    for (const [name, b] of this.#members('buffer', prefix, recurse)) yield [name, b];
+  }
+  *buffers(recurse = true): IterableIterator<Tensor> { for (const [, b] of this.named_buffers('', recurse)) yield b; }
+
+  /** Parameters and persistent buffers by their paths; they share memory with the module's. */
+  state_dict(prefix = ''): StateDict {
+    const out: StateDict = {};
+    for (const [path, module] of this.named_modules()) {
+      const lead = prefix + (path ? `${path}.` : '');
+      const own = Object.entries(module);
+      for (const [name, v] of own) if (v instanceof Parameter) out[lead + name] = v.detach();
+      for (const [name, v] of own) if (module.#buffers.get(name) && isTensor(v)) out[lead + name] = v;
+    }
+    return out;
+  }
+  /** Copies parameters and buffers from `state`; every key must fit unless `strict` is false. */
+  load_state_dict(state: StateDict, { strict = true }: { strict?: boolean } = {}): IncompatibleKeys {
+    const mine = new Map<string, Tensor>();
+    for (const [name, p] of this.#members('parameter', '', true)) mine.set(name, p);
+    for (const [name, b, module, key] of this.#members('buffer', '', true)) if (module.#buffers.get(key)) mine.set(name, b);
+    const missing_keys = [...mine.keys()].filter((k) => !(k in state));
+    const unexpected_keys = Object.keys(state).filter((k) => !mine.has(k));
+    const problems: string[] = [];
+    const quoted = (keys: string[]): string => keys.map((k) => `"${k}"`).join(', ');
+    if (strict && unexpected_keys.length) problems.push(`Unexpected key(s) in state_dict: ${quoted(unexpected_keys)}. `);
+    if (strict && missing_keys.length) problems.push(`Missing key(s) in state_dict: ${quoted(missing_keys)}. `);
+    quietly(() => {
+      for (const [k, t] of mine) {
+        const from = state[k];
+        if (!from) continue;
+        if (String(from.shape) !== String(t.shape)) {
+          problems.push(`size mismatch for ${k}: copying a param with shape torch.Size([${from.shape.join(', ')}]) from checkpoint, the shape in current model is torch.Size([${t.shape.join(', ')}]).`);
+        } else {
+          invoke('copy', [t, from], true);
+        }
+      }
+    });
+    if (problems.length) throw new RuntimeError(`Error(s) in loading state_dict for ${this.constructor.name}:\n\t${problems.join('\n\t')}`);
+    return { missing_keys, unexpected_keys };
+  }
+
+  train(mode = true): this {
+    for (const m of this.modules()) m.training = mode;
+    return this;
+  }
+  eval(): this { return this.train(false); }
+  requires_grad_(on = true): this {
+    for (const p of this.parameters()) p.requires_grad_(on);
+    return this;
+  }
+  zero_grad(set_to_none = true): void {
+    for (const p of this.parameters()) {
+      if (set_to_none) p.grad = null;
+      else p.grad?.zero_();
+    }
+  }
+  /** Calls `fn` with every module, children first. */
+  apply(fn: (module: Module) => void): this {
+    for (const m of this.children()) m.apply(fn);
+    fn(this);
+    return this;
+  }
+  /** Floating parameters and buffers in another dtype. */
+  to(target: DType | { dtype?: DType; device?: string } | string): this {
+    const dtype = typeof target === 'string' ? undefined : 'index' in target ? (target as DType) : target.dtype;
+    if (!dtype) return this;
+    quietly(() => {
+      for (const kind of ['parameter', 'buffer'] as const) {
+        for (const [, t] of this.#members(kind, '', true)) if (t.is_floating_point() && t.dtype !== dtype) t.data = t.to(dtype);
+      }
+    });
+    return this;
+  }
+  float(): this { return this.to(floats.float32); }
+  double(): this { return this.to(floats.float64); }
+  half(): this { return this.to(floats.float16); }
+  bfloat16(): this { return this.to(floats.bfloat16); }
+  cpu(): this { return this; }
+
+  /** What stands in the parentheses of its printed form. */
+  extra_repr(): string { return ''; }
+  /** @internal The lines for the children. */
+  _child_lines(): string[] { return [...this.named_children()].map(([name, m]) => `(${name}): ${indent(m.toString())}`); }
+  override toString(): string {
+    const extra = this.extra_repr();
+    const lines = this._child_lines();
+    if (lines.length === 0 && !extra.includes('\n')) return `${this.constructor.name}(${extra})`;
+    const inner = [...(extra ? extra.split('\n') : []), ...lines].map((l) => `  ${l}`);
+    return `${this.constructor.name}(\n${inner.join('\n')}\n)`;
+  }
+  [Symbol.for('nodejs.util.inspect.custom')](): string { return this.toString(); }
+}
+
+import * as floats from '../dtype.js';
+
+/** Lines after the first moved in by two. */
+export function indent(text: string): string { return text.split('\n').join('\n  '); }
+
+/** A value as Python prints it. */
+export function python(v: unknown): string {
+  if (v === null || v === undefined) return 'None';
+  if (typeof v === 'boolean') return v ? 'True' : 'False';
+  if (typeof v === 'string') return `'${v}'`;
+  if (Array.isArray(v)) return v.length === 1 ? `(${python(v[0])},)` : `(${v.map(python).join(', ')})`;
+  return String(v);
+}
+/** A number that Python holds as a float, as it prints it. */
+export function pythonFloat(x: number): string {
+  if (!Number.isFinite(x)) return Number.isNaN(x) ? 'nan' : x > 0 ? 'inf' : '-inf';
+  const abs = Math.abs(x);
+  if (abs !== 0 && (abs < 1e-4 || abs >= 1e16)) {
+    const [digits, power] = x.toExponential().split('e') as [string, string];
+    return `${digits}e${power[0]}${power.slice(1).padStart(2, '0')}`;
+  }
+  return Number.isInteger(x) ? `${x}.0` : String(x);
+}
