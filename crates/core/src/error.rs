@@ -94,6 +94,18 @@ impl Error {
         Error::not_implemented(format!("\"{kernel}\" not implemented for '{}'", dtype.scalar_type()))
     }
 
+    /// A number that a dtype cannot hold.
+    pub fn overflow(dtype: DType) -> Error {
+        let name = match dtype {
+            DType::UInt8 => "uint8_t",
+            DType::Int8 => "int8_t",
+            DType::Int16 => "int16_t",
+            DType::Int64 => "int64_t",
+            other => other.cpp_name(),
+        };
+        Error::runtime(format!("value cannot be converted to type {name} without overflow"))
+    }
+
     /// A result that cannot be stored in the given type.
     pub fn cast(from: DType, to: DType) -> Error {
         Error::runtime(format!(

@@ -129,7 +129,8 @@ pub struct Op {
     pub returns: &'static [&'static str],
     /// What stands in brackets: `inplace` (also as `name_`), `method` or `function` (only so),
     /// `create` (takes `requires_grad`), `first` (of several results only the first has a gradient), `hidden` (for other entries only), the class name of the
-    /// node where it does not follow from the name, and aliases as string literals.
+    /// node where it does not follow from the name (`NotImplemented`: it cannot be differentiated),
+    /// and aliases as string literals.
     pub marks: &'static [&'static str],
     /// How the door treats it.
     pub how: How,
@@ -147,17 +148,22 @@ impl Op {
 
     /// The class name of its node: a mark that names one, or the op's name in capitals.
     pub fn node_name(&self) -> String {
-        if let Some(name) = self.marks.iter().find(|m| m.contains("Backward") || **m == "CopySlices") {
+        let named = |m: &&&str| m.contains("Backward") || matches!(**m, "CopySlices" | "NotImplemented");
+        if let Some(name) = self.marks.iter().find(named) {
             return (*name).to_string();
         }
-        let words = self.name.trim_start_matches("nn.functional.").trim_start_matches('_').split(['_', '.']);
-        let camel: String = words
-            .map(|w| {
-                let (first, rest) = w.split_at(w.len().min(1));
-                first.to_uppercase() + rest
-            })
-            .collect();
-        camel + "Backward0"
+        let mut out = String::new();
+        // A letter after a digit counts as the start of a word: `log1p` is `Log1P`.
+        let mut start = true;
+        for c in self.name.trim_start_matches("nn.functional.").chars() {
+            if c.is_ascii_alphabetic() && start {
+                out.push(c.to_ascii_uppercase());
+            } else if c.is_ascii_alphanumeric() {
+                out.push(c);
+            }
+            start = !c.is_ascii_alphabetic();
+        }
+        out + "Backward0"
     }
 
     /// Whether the entry carries this mark.

@@ -1,8 +1,11 @@
 //! The numeric loops: typed slices and strides in, numbers out.
 
 pub mod conv;
+pub mod complex;
 pub mod copy;
 pub mod elementwise;
+pub mod error_function;
+pub mod gamma;
 pub mod gemm;
 pub mod reduce;
 pub mod remap;

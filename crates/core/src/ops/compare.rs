@@ -1,66 +1,28 @@
-//! Comparisons, logic and bits.
+//! Comparisons, what kind of number an element is, and logic.
 
 use super::prelude::*;
+use super::promote::common;
 
 /// A predicate of two promoted operands of any ordered type.
 macro_rules! compare {
-    ($name:literal, $a:expr, $b:expr, |$x:ident, $y:ident| $e:expr) => {{
-        let (a, b): (&Tensor, &Tensor) = ($a, $b);
-        match result_type(&[a, b]).compute() {
-            DType::Int64 => zip(a, b, DType::Bool, |$x: i64, $y: i64| $e),
-            DType::Float32 => { let (a, b) = rounded_pair(a, b)?; zip(&a, &b, DType::Bool, |$x: f32, $y: f32| $e) }
-            DType::Float64 => zip(a, b, DType::Bool, |$x: f64, $y: f64| $e),
-            _ => Err(Error::dtype($name, result_type(&[a, b]))),
-        }
+    ($kernel:literal, $a:expr, $b:expr, |$x:ident, $y:ident| $e:expr) => {{
+        let (a, b, dtype) = common($a, $b)?;
+        ranked!($kernel, dtype, zip(&a, &b, DType::Bool, |$x: T, $y: T| $e))
     }};
 }
 
-/// Half precision compares numbers as it would store them.
-fn rounded_pair(a: &Tensor, b: &Tensor) -> Result<(Tensor, Tensor)> {
-    let dtype = result_type(&[a, b]);
-    if dtype == DType::Float32 {
-        return Ok((a.clone(), b.clone()));
-    }
-    Ok((crate::ops::cast(&a.detached(), dtype)?, crate::ops::cast(&b.detached(), dtype)?))
-}
-
 fn equal_elements(a: &Tensor, b: &Tensor, want: bool) -> Result {
-    match result_type(&[a, b]).compute() {
-        DType::Complex64 => zip(a, b, DType::Bool, |x: Complex<f32>, y: Complex<f32>| (x == y) == want),
-        DType::Complex128 => zip(a, b, DType::Bool, |x: Complex<f64>, y: Complex<f64>| (x == y) == want),
-        _ => compare!("eq_cpu", a, b, |x, y| (x == y) == want),
+    let (a, b, dtype) = common(a, b)?;
+    match dtype {
+        DType::Complex64 => zip(&a, &b, DType::Bool, |x: Complex<f32>, y: Complex<f32>| (x == y) == want),
+        DType::Complex128 => zip(&a, &b, DType::Bool, |x: Complex<f64>, y: Complex<f64>| (x == y) == want),
+        _ => ranked!("eq_cpu", dtype, zip(&a, &b, DType::Bool, |x: T, y: T| (x == y) == want)),
     }
 }
 
 /// A predicate of the truth of two operands.
 fn logical(a: &Tensor, b: &Tensor, f: impl Fn(bool, bool) -> bool) -> Result {
     zip(a, b, DType::Bool, f)
-}
-
-/// Bits of two promoted integers.
-fn bits(kernel: &str, a: &Tensor, b: &Tensor, f: impl Fn(i64, i64) -> i64) -> Result {
-    let dtype = result_type(&[a, b]);
-    if !dtype.is_integral() {
-        return Err(Error::dtype(kernel, dtype));
-    }
-    zip(a, b, dtype, f)
-}
-
-fn shift(a: &Tensor, b: &Tensor, left: bool) -> Result {
-    let dtype = result_type(&[a, b]);
-    if !dtype.is_integral() || dtype == DType::Bool {
-        return Err(Error::dtype(if left { "lshift_cpu" } else { "rshift_cpu" }, dtype));
-    }
-    let width = dtype.itemsize() as i64 * 8;
-    zip(a, b, dtype, |x: i64, y: i64| {
-        if left {
-            if y < 0 || y >= width { 0 } else { x << y }
-        } else if y < 0 || y >= width {
-            if x < 0 { -1 } else { 0 }
-        } else {
-            x >> y
-        }
-    })
 }
 
 macro_rules! classify {
@@ -71,10 +33,28 @@ macro_rules! classify {
             DType::Int64 => Tensor::full(t.sizes(), Scalar::Bool($int), DType::Bool),
             DType::Float32 => map(t, DType::Bool, |$x: f32| $e),
             DType::Float64 => map(t, DType::Bool, |$x: f64| $e),
-            DType::Complex64 => map(t, DType::Bool, |z: Complex<f32>| { let f = |$x: f32| $e; both(f(z.re), f(z.im)) }),
+            DType::Complex64 => {
+                map(t, DType::Bool, |z: Complex<f32>| { let f = |$x: f32| $e; both(f(z.re), f(z.im)) })
+            }
             _ => map(t, DType::Bool, |z: Complex<f64>| { let f = |$x: f64| $e; both(f(z.re), f(z.im)) }),
         }
     }};
+}
+
+fn refuse_complex(name: &str, t: &Tensor) -> Result<()> {
+    if t.dtype().is_complex() {
+        return Err(Error::type_error(format!("{name} does not support complex inputs.")));
+    }
+    Ok(())
+}
+
+fn sign_bit(t: &Tensor) -> Result {
+    match t.dtype().compute() {
+        DType::Int64 => map(t, DType::Bool, |x: i64| x < 0),
+        DType::Float32 => map(t, DType::Bool, |x: f32| x.is_sign_negative()),
+        DType::Float64 => map(t, DType::Bool, |x: f64| x.is_sign_negative()),
+        _ => Err(Error::not_implemented("signbit is not implemented for complex tensors.")),
+    }
 }
 
 fn close_elements(a: &Tensor, b: &Tensor, rtol: f64, atol: f64, equal_nan: bool) -> Result {
@@ -83,11 +63,15 @@ fn close_elements(a: &Tensor, b: &Tensor, rtol: f64, atol: f64, equal_nan: bool)
             "{} did not match {}", a.dtype().scalar_type(), b.dtype().scalar_type()
         )));
     }
-    if rtol < 0.0 {
-        return Err(Error::runtime(format!("rtol must be greater than or equal to zero, but got {rtol}")));
+    for (name, tol) in [("rtol", rtol), ("atol", atol)] {
+        if tol < 0.0 {
+            return Err(Error::runtime(format!("{name} must be greater than or equal to zero, but got {tol}")));
+        }
     }
-    if atol < 0.0 {
-        return Err(Error::runtime(format!("atol must be greater than or equal to zero, but got {atol}")));
+    if a.dtype().is_integral() {
+        return zip(a, b, DType::Bool, |x: i64, y: i64| {
+            x == y || x.wrapping_sub(y).unsigned_abs() as f64 <= atol + rtol * y.unsigned_abs() as f64
+        });
     }
     zip(a, b, DType::Bool, |x: Complex<f64>, y: Complex<f64>| {
         let nan = |z: Complex<f64>| z.re.is_nan() || z.im.is_nan();
@@ -99,61 +83,88 @@ fn close_elements(a: &Tensor, b: &Tensor, rtol: f64, atol: f64, equal_nan: bool)
     })
 }
 
+fn all_true(t: &Tensor) -> bool {
+    t.data::<bool>().iter().all(|b| *b)
+}
+
 ops! { TABLE, CompareOps;
     /// Whether elements are equal.
-    fn eq(input: Tensor, other: Tensor) [inplace] eval { equal_elements(&input, &other, true) };
+    fn eq(input: Tensor, other: Operand) [inplace] eval { equal_elements(&input, &other, true) };
+
     /// Whether elements differ.
-    fn ne(input: Tensor, other: Tensor) [inplace] eval { equal_elements(&input, &other, false) };
+    fn ne(input: Tensor, other: Operand) [inplace, "not_equal"] eval { equal_elements(&input, &other, false) };
+
     /// `input < other`.
-    fn lt(input: Tensor, other: Tensor) [inplace] eval { compare!("lt_cpu", &input, &other, |x, y| x < y) };
+    fn lt(input: Tensor, other: Operand) [inplace, "less"] eval { compare!("lt_cpu", &input, &other, |x, y| x < y) };
+
     /// `input <= other`.
-    fn le(input: Tensor, other: Tensor) [inplace] eval { compare!("le_cpu", &input, &other, |x, y| x <= y) };
+    fn le(input: Tensor, other: Operand) [inplace, "less_equal"] eval {
+        compare!("le_cpu", &input, &other, |x, y| x <= y)
+    };
+
     /// `input > other`.
-    fn gt(input: Tensor, other: Tensor) [inplace] eval { compare!("gt_cpu", &input, &other, |x, y| x > y) };
+    fn gt(input: Tensor, other: Operand) [inplace, "greater"] eval {
+        compare!("gt_cpu", &input, &other, |x, y| x > y)
+    };
+
     /// `input >= other`.
-    fn ge(input: Tensor, other: Tensor) [inplace] eval { compare!("ge_cpu", &input, &other, |x, y| x >= y) };
+    fn ge(input: Tensor, other: Operand) [inplace, "greater_equal"] eval {
+        compare!("ge_cpu", &input, &other, |x, y| x >= y)
+    };
+
     /// Whether both are true.
     fn logical_and(input: Tensor, other: Tensor) [inplace] eval { logical(&input, &other, |x, y| x & y) };
+
     /// Whether one is true.
     fn logical_or(input: Tensor, other: Tensor) [inplace] eval { logical(&input, &other, |x, y| x | y) };
+
     /// Whether exactly one is true.
     fn logical_xor(input: Tensor, other: Tensor) [inplace] eval { logical(&input, &other, |x, y| x ^ y) };
+
     /// Whether the element is false or zero.
     fn logical_not(input: Tensor) [inplace] eval { map(&input, DType::Bool, |x: bool| !x) };
-    /// Bitwise and.
-    fn bitwise_and(input: Tensor, other: Tensor) [inplace] eval { bits("bitwise_and_cpu", &input, &other, |x, y| x & y) };
-    /// Bitwise or.
-    fn bitwise_or(input: Tensor, other: Tensor) [inplace] eval { bits("bitwise_or_cpu", &input, &other, |x, y| x | y) };
-    /// Bitwise exclusive or.
-    fn bitwise_xor(input: Tensor, other: Tensor) [inplace] eval { bits("bitwise_xor_cpu", &input, &other, |x, y| x ^ y) };
-    /// `input << other`.
-    fn bitwise_left_shift(input: Tensor, other: Tensor) [inplace] eval { shift(&input, &other, true) };
-    /// `input >> other`, keeping the sign.
-    fn bitwise_right_shift(input: Tensor, other: Tensor) [inplace] eval { shift(&input, &other, false) };
+
     /// Whether the element is NaN.
     fn isnan(input: Tensor) [] eval { classify!(&input, false, |x| x.is_nan(), |a, b| a | b) };
+
     /// Whether the element is infinite.
     fn isinf(input: Tensor) [] eval { classify!(&input, false, |x| x.is_infinite(), |a, b| a | b) };
+
     /// Whether the element is a number and not infinite.
     fn isfinite(input: Tensor) [] eval { classify!(&input, true, |x| x.is_finite(), |a, b| a & b) };
+
     /// Whether the element is positive infinity.
     fn isposinf(input: Tensor) [] eval {
-        if input.dtype().is_complex() { return Err(Error::runtime("isposinf does not support complex inputs.")); }
-        classify!(&input, false, |x| x.is_infinite() && x > 0.0, |a, b| a & b) };
+        refuse_complex("isposinf", &input)?;
+        classify!(&input, false, |x| x.is_infinite() && x > 0.0, |a, b| a & b)
+    };
+
     /// Whether the element is negative infinity.
     fn isneginf(input: Tensor) [] eval {
-        if input.dtype().is_complex() { return Err(Error::runtime("isneginf does not support complex inputs.")); }
-        classify!(&input, false, |x| x.is_infinite() && x < 0.0, |a, b| a & b) };
+        refuse_complex("isneginf", &input)?;
+        classify!(&input, false, |x| x.is_infinite() && x < 0.0, |a, b| a & b)
+    };
+
     /// Whether the imaginary part is zero.
-    fn isreal(input: Tensor) [] eval { map(&input, DType::Bool, |z: Complex<f64>| z.im == 0.0) };
+    fn isreal(input: Tensor) [] eval {
+        if input.dtype().is_complex() { input.detached().imag().eq(0i64) }
+        else { Tensor::full(input.sizes(), Scalar::Bool(true), DType::Bool) }
+    };
+
+    /// Whether the sign bit is set.
+    fn signbit(input: Tensor) [] eval { sign_bit(&input) };
+
     /// Whether `|input - other| <= atol + rtol * |other|`.
-    fn isclose(input: Tensor, other: Tensor, rtol: f64 = "1e-5", atol: f64 = "1e-8", equal_nan: bool = "false") -> (bool) [] eval { close_elements(&input, &other, rtol, atol, equal_nan) };
+    fn isclose(input: Tensor, other: Tensor, rtol: f64 = "1e-5", atol: f64 = "1e-8", equal_nan: bool = "false")
+        [] eval { close_elements(&input, &other, rtol, atol, equal_nan) };
+
     /// Whether all elements are close, as `isclose` judges.
-    fn allclose(input: Tensor, other: Tensor, rtol: f64 = "1e-5", atol: f64 = "1e-8", equal_nan: bool = "false") -> (bool) [] eval {
-        let c = close_elements(&input, &other, rtol, atol, equal_nan)?; Ok::<_, Error>(c.data::<bool>().iter().all(|b| *b)) };
+    fn allclose(input: Tensor, other: Tensor, rtol: f64 = "1e-5", atol: f64 = "1e-8", equal_nan: bool = "false")
+        -> (bool) [] eval { close_elements(&input, &other, rtol, atol, equal_nan).map(|t| all_true(&t)) };
+
     /// Whether sizes and elements are equal.
     fn equal(input: Tensor, other: Tensor) -> (bool) [] eval {
         if input.sizes() != other.sizes() { return Ok(Value::Scalar(Scalar::Bool(false))); }
-        if input.dtype() != other.dtype() { return Err(Error::runtime(format!("Expected object of data type {} but got data type {} for argument #2 'other' in call to equal", input.dtype().scalar_type(), other.dtype().scalar_type()))); }
-        let c = equal_elements(&input, &other, true)?; Ok::<_, Error>(c.data::<bool>().iter().all(|b| *b)) };
+        equal_elements(&input, &other, true).map(|t| all_true(&t))
+    };
 }

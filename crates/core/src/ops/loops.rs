@@ -1,8 +1,10 @@
 //! What entries write their loops with: one expression, compiled for each type it is computed in,
 //! over tensors that are converted, broadcast and walked here.
 
+use super::promote::{common, float_type};
 use crate::dtype::{DType, Element};
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::kernels::complex::C;
 use crate::kernels::elementwise::{binary, ternary, unary, Strided};
 use crate::layout::{broadcast, Dims};
 use crate::tensor::Tensor;
@@ -146,7 +148,7 @@ pub trait Real:
     /// Negative infinity.
     const NEG_INF: Self;
 }
-macro_rules! real {
+macro_rules! impl_real {
     ($($t:ident),*) => { $(impl Real for $t {
         #[inline(always)] fn of(x: f64) -> Self { x as $t }
         #[inline(always)] fn f64(self) -> f64 { self as f64 }
@@ -160,7 +162,59 @@ macro_rules! real {
         const NEG_INF: Self = $t::NEG_INFINITY;
     })* };
 }
-real!(f32, f64);
+impl_real!(f32, f64);
+
+/// A function of complex numbers in double precision, applied in either precision.
+pub fn complex_map(a: &Tensor, dtype: DType, f: fn(C) -> C) -> Result {
+    match dtype {
+        DType::Complex64 => map(a, dtype, |z: Complex<f32>| narrow(f(widen(z)))),
+        _ => map(a, dtype, f),
+    }
+}
+
+/// `complex_map` for two operands.
+pub fn complex_zip(a: &Tensor, b: &Tensor, dtype: DType, f: fn(C, C) -> C) -> Result {
+    match dtype {
+        DType::Complex64 => zip(a, b, dtype, |x: Complex<f32>, y: Complex<f32>| narrow(f(widen(x), widen(y)))),
+        _ => zip(a, b, dtype, f),
+    }
+}
+
+fn widen(z: Complex<f32>) -> C {
+    C::new(z.re.into(), z.im.into())
+}
+
+fn narrow(z: C) -> Complex<f32> {
+    Complex::new(z.re as f32, z.im as f32)
+}
+
+/// Whether a function that PyTorch has for float32 and float64 takes the half precisions too.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Half {
+    /// It does.
+    Too,
+    /// It refuses them.
+    No,
+}
+
+fn special_type(kernel: &str, dtype: DType, half: Half) -> Result<DType> {
+    let dtype = float_type(dtype);
+    let refused = dtype.is_complex() || (half == Half::No && dtype.itemsize() == 2);
+    if refused { Err(Error::dtype(kernel, dtype)) } else { Ok(dtype) }
+}
+
+/// A function of real numbers in double precision, for what is too rare to be compiled twice.
+pub fn special_map(kernel: &str, half: Half, a: &Tensor, f: impl Fn(f64) -> f64) -> Result {
+    let dtype = special_type(kernel, a.dtype(), half)?;
+    map(a, dtype, f)
+}
+
+/// `special_map` for two operands.
+pub fn special_zip(kernel: &str, half: Half, a: &Tensor, b: &Tensor, f: impl Fn(f64, f64) -> f64) -> Result {
+    let (a, b, dtype) = common(a, b)?;
+    let dtype = special_type(kernel, dtype, half)?;
+    zip(&a, &b, dtype, f)
+}
 
 /// One expression over two promoted operands, for every dtype.
 #[macro_export]
@@ -173,18 +227,43 @@ macro_rules! arith {
     }};
 }
 
-/// One expression over floats and complex numbers; integers become floats first.
+/// `$run` with `F` naming the type that floats of `$dtype` are computed in; other dtypes are
+/// refused in the name of PyTorch's kernel.
+#[macro_export]
+macro_rules! real {
+    ($kernel:expr, $dtype:expr, $run:expr) => {
+        match $dtype.compute() {
+            $crate::dtype::DType::Float32 => { #[allow(dead_code)] type F = f32; $run }
+            $crate::dtype::DType::Float64 => { #[allow(dead_code)] type F = f64; $run }
+            _ => Err($crate::error::Error::dtype($kernel, $dtype)),
+        }
+    };
+}
+
+/// `$run` with `T` naming the type that ordered numbers of `$dtype` are computed in; complex ones
+/// are refused in the name of PyTorch's kernel.
+#[macro_export]
+macro_rules! ranked {
+    ($kernel:expr, $dtype:expr, $run:expr) => {
+        match $dtype.compute() {
+            $crate::dtype::DType::Int64 => { type T = i64; $run }
+            $crate::dtype::DType::Float32 => { type T = f32; $run }
+            $crate::dtype::DType::Float64 => { type T = f64; $run }
+            _ => Err($crate::error::Error::dtype($kernel, $dtype)),
+        }
+    };
+}
+
+/// One expression over floats, and a function of complex numbers; integers become floats first.
 #[macro_export]
 macro_rules! float_map {
-    ($a:expr, |$x:ident| $e:expr) => {{
-        let a = $a;
+    ($a:expr, |$x:ident| $e:expr, $complex:expr) => {{
+        let a: &$crate::tensor::Tensor = $a;
         let dtype = $crate::ops::promote::float_type(a.dtype());
-        use $crate::ops::loops::map;
-        match dtype.compute() {
-            $crate::dtype::DType::Float32 => map::<f32, f32>(a, dtype, |$x: f32| $e),
-            $crate::dtype::DType::Float64 => map::<f64, f64>(a, dtype, |$x: f64| $e),
-            $crate::dtype::DType::Complex64 => map(a, dtype, |$x: num_complex::Complex<f32>| $e),
-            _ => map(a, dtype, |$x: num_complex::Complex<f64>| $e),
+        if dtype.is_complex() {
+            $crate::ops::loops::complex_map(a, dtype, $complex)
+        } else {
+            $crate::real!("", dtype, $crate::ops::loops::map::<F, F>(a, dtype, |$x: F| $e))
         }
     }};
 }
@@ -194,14 +273,18 @@ macro_rules! float_map {
 #[macro_export]
 macro_rules! real_map {
     ($kernel:literal, $a:expr, |$x:ident| $e:expr) => {{
-        let a = $a;
+        let a: &$crate::tensor::Tensor = $a;
         let dtype = $crate::ops::promote::float_type(a.dtype());
-        use $crate::ops::loops::map;
-        match dtype.compute() {
-            $crate::dtype::DType::Float32 => { #[allow(dead_code)] type F = f32; map::<f32, f32>(a, dtype, |$x: f32| $e) }
-            $crate::dtype::DType::Float64 => { #[allow(dead_code)] type F = f64; map::<f64, f64>(a, dtype, |$x: f64| $e) }
-            _ => Err($crate::error::Error::dtype($kernel, a.dtype())),
-        }
+        $crate::real!($kernel, dtype, $crate::ops::loops::map::<F, F>(a, dtype, |$x: F| $e))
+    }};
+}
+
+/// One expression over floats, refusing every other dtype.
+#[macro_export]
+macro_rules! only_real_map {
+    ($kernel:literal, $a:expr, |$x:ident| $e:expr) => {{
+        let a: &$crate::tensor::Tensor = $a;
+        $crate::real!($kernel, a.dtype(), $crate::ops::loops::map::<F, F>(a, a.dtype(), |$x: F| $e))
     }};
 }
 
@@ -211,11 +294,18 @@ macro_rules! real_zip {
     ($kernel:literal, $a:expr, $b:expr, |$x:ident, $y:ident| $e:expr) => {{
         let (a, b) = ($a, $b);
         let dtype = $crate::ops::promote::float_type($crate::ops::promote::result_type(&[a, b]));
-        use $crate::ops::loops::zip;
-        match dtype.compute() {
-            $crate::dtype::DType::Float32 => { #[allow(dead_code)] type F = f32; zip::<f32, f32, f32>(a, b, dtype, |$x: f32, $y: f32| $e) }
-            $crate::dtype::DType::Float64 => { #[allow(dead_code)] type F = f64; zip::<f64, f64, f64>(a, b, dtype, |$x: f64, $y: f64| $e) }
-            _ => Err($crate::error::Error::dtype($kernel, dtype)),
+        $crate::real!($kernel, dtype, $crate::ops::loops::zip::<F, F, F>(a, b, dtype, |$x: F, $y: F| $e))
+    }};
+}
+
+/// Integers and floats each in their compute type, the dtype kept; complex numbers are refused.
+#[macro_export]
+macro_rules! ordered_map {
+    ($kernel:literal, $a:expr, |$x:ident| $int:expr, $float:expr) => {{
+        let a: &$crate::tensor::Tensor = $a;
+        match a.dtype().compute() {
+            $crate::dtype::DType::Int64 => $crate::ops::loops::map(a, a.dtype(), |$x: i64| $int),
+            _ => $crate::real!($kernel, a.dtype(), $crate::ops::loops::map::<F, F>(a, a.dtype(), |$x: F| $float)),
         }
     }};
 }

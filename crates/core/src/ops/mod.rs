@@ -6,7 +6,9 @@ pub mod loops;
 
 pub mod activation;
 pub mod arith;
+pub mod bitwise;
 pub mod compare;
+pub mod complex;
 pub mod create;
 pub mod cumulative;
 pub mod extremes;
@@ -17,12 +19,15 @@ pub mod nn;
 pub mod masks;
 pub mod norms;
 pub mod pick;
+pub mod power;
 pub mod reduce;
 pub mod replace;
+pub mod rounding;
 pub mod scatter;
 pub mod softmax;
 pub mod stats;
-pub mod unary;
+pub mod special;
+pub mod trig;
 pub mod views;
 
 use crate::dtype::DType;
@@ -35,7 +40,9 @@ use crate::tensor::Tensor;
 pub mod prelude {
     pub use super::activation::ActivationOps;
     pub use super::arith::ArithOps;
+    pub use super::bitwise::BitwiseOps;
     pub use super::compare::CompareOps;
+    pub use super::complex::ComplexOps;
     pub use super::create::CreateOps;
     pub use super::join::JoinOps;
     pub use super::linear::LinearOps;
@@ -43,15 +50,18 @@ pub mod prelude {
     pub use super::masks::MaskOps;
     pub use super::pick::PickOps;
     pub use super::loops::{map, zip, zip3};
+    pub use super::power::PowerOps;
     pub use super::reduce::ReduceOps;
     pub use super::replace::ReplaceOps;
+    pub use super::rounding::RoundingOps;
     pub use super::scatter::ScatterOps;
     pub use super::cumulative::CumulativeOps;
     pub use super::extremes::ExtremeOps;
     pub use super::norms::NormOps;
     pub use super::softmax::SoftmaxOps;
     pub use super::stats::StatsOps;
-    pub use super::unary::UnaryOps;
+    pub use super::special::SpecialOps;
+    pub use super::trig::TrigOps;
     pub use super::views::ViewOps;
     pub use super::promote::{float_type, result_type};
     pub use crate::dtype::{Convert, DType, Element};
@@ -67,7 +77,12 @@ pub mod prelude {
 /// The table, family by family.
 pub static FAMILIES: &[(&str, &[&Op])] = &[
     ("arith", arith::TABLE),
-    ("unary", unary::TABLE),
+    ("power", power::TABLE),
+    ("trig", trig::TABLE),
+    ("rounding", rounding::TABLE),
+    ("special", special::TABLE),
+    ("complex", complex::TABLE),
+    ("bitwise", bitwise::TABLE),
     ("compare", compare::TABLE),
     ("reduce", reduce::TABLE),
     ("extremes", extremes::TABLE),

@@ -1,9 +1,10 @@
 //! PyTorch's type promotion among operands: tensors with dimensions first, then 0-dim tensors,
 //! then Python numbers, each only where it belongs to a wider category.
 
-use crate::dtype::DType;
+use crate::dtype::{Convert, DType};
+use crate::error::{Error, Result};
 use crate::state;
-use crate::tensor::Tensor;
+use crate::tensor::{Scalar, Tensor};
 
 fn combine(higher: Option<DType>, lower: Option<DType>) -> Option<DType> {
     let (Some(h), Some(l)) = (higher, lower) else { return higher.or(lower) };
@@ -53,4 +54,56 @@ pub fn result_type(operands: &[&Tensor]) -> DType {
 /// Integers become the default floating dtype.
 pub fn float_type(dtype: DType) -> DType {
     if dtype.is_integral() { state::default_dtype() } else { dtype }
+}
+
+/// An operand as `dtype` holds it: a number of a wider type wraps or rounds before the op sees it.
+pub fn held(t: &Tensor, dtype: DType) -> Result {
+    // Where the type computed in is the dtype itself, the loop's own conversion does it.
+    let exact = dtype == dtype.compute() || t.dtype().promote(dtype) == dtype;
+    if exact { Ok(t.detached_weak()) } else { t.copied(dtype) }
+}
+
+/// Two operands as their common dtype holds them, and that dtype.
+pub fn common(a: &Tensor, b: &Tensor) -> Result<(Tensor, Tensor, DType)> {
+    let dtype = result_type(&[a, b]);
+    Ok((held(a, dtype)?, held(b, dtype)?, dtype))
+}
+
+/// The number in the type that `dtype` is computed in; an error where `dtype` cannot hold it.
+pub fn fitted<T>(value: Scalar, dtype: DType) -> Result<T>
+where
+    bool: Convert<T>,
+    i64: Convert<T>,
+    f64: Convert<T>,
+    num_complex::Complex<f64>: Convert<T>,
+{
+    let (least, most) = match dtype {
+        DType::Bool => (0.0, 1.0),
+        // Negative numbers may wrap.
+        DType::UInt8 => (-255.0, 255.0),
+        d if d.is_integral() => {
+            let half = 2f64.powi(8 * d.itemsize() as i32 - 1);
+            (-half, half - 1.0)
+        }
+        DType::Float16 => (-65504.0, 65504.0),
+        DType::BFloat16 => (f64::from(half::bf16::MIN), f64::from(half::bf16::MAX)),
+        DType::Float32 | DType::Complex64 => (f64::from(f32::MIN), f64::from(f32::MAX)),
+        _ => (f64::MIN, f64::MAX),
+    };
+    let fits = match value {
+        Scalar::Bool(_) => true,
+        Scalar::Int(_) if dtype == DType::Int64 => true,
+        Scalar::Int(i) => dtype == DType::Bool || (least..=most).contains(&(i as f64)),
+        Scalar::Float(x) if !x.is_finite() => !dtype.is_integral() || dtype == DType::Bool,
+        Scalar::Float(x) => dtype == DType::Bool || (least..=most).contains(&x),
+        Scalar::Complex(z) => dtype.is_complex() || z.im == 0.0,
+    };
+    if fits { Ok(value.to()) } else { Err(Error::overflow(dtype)) }
+}
+
+impl Tensor {
+    /// The same values without history, still weak in promotion if it was.
+    pub(crate) fn detached_weak(&self) -> Tensor {
+        if self.0.wrapped || !self.requires_grad() { self.clone() } else { self.detached() }
+    }
 }
