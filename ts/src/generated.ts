@@ -4,120 +4,155 @@ import { functionOf, type Entry } from './call.js';
 import type { DType } from './dtype.js';
 import type { Complex, Int, Num, Tensor, TensorLike } from './tensor.js';
 
-export const TABLE_HASH = 3061633801;
+export const TABLE_HASH = 828373092;
 
 export const TABLE: readonly Entry[] = [
   { names: ['add'], params: [['input', 'AsTensor', undefined, false], ['other', 'AsTensor', undefined, false], ['alpha', 'Scalar', 1n, true]], returns: [], marks: ['inplace'] },
-  { names: ['sub'], params: [['input', 'AsTensor', undefined, false], ['other', 'AsTensor', undefined, false], ['alpha', 'Scalar', 1n, true]], returns: [], marks: ['inplace'] },
+  { names: ['sub', 'subtract'], params: [['input', 'AsTensor', undefined, false], ['other', 'AsTensor', undefined, false], ['alpha', 'Scalar', 1n, true]], returns: [], marks: ['inplace'] },
   { names: ['rsub'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false], ['alpha', 'Scalar', 1n, true]], returns: [], marks: [] },
-  { names: ['mul'], params: [['input', 'AsTensor', undefined, false], ['other', 'AsTensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['div'], params: [['input', 'AsTensor', undefined, false], ['other', 'AsTensor', undefined, false], ['rounding_mode', 'Option<String>', null, true]], returns: [], marks: ['inplace'] },
-  { names: ['floor_divide'], params: [['input', 'AsTensor', undefined, false], ['other', 'AsTensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['rsub'], params: [['input', 'Tensor', undefined, false], ['other', 'Scalar', undefined, false], ['alpha', 'Scalar', 1n, false]], returns: [], marks: [] },
+  { names: ['mul', 'multiply'], params: [['input', 'AsTensor', undefined, false], ['other', 'AsTensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['div', 'divide', 'true_divide'], params: [['input', 'AsTensor', undefined, false], ['other', 'AsTensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['div', 'divide'], params: [['input', 'AsTensor', undefined, false], ['other', 'AsTensor', undefined, false], ['rounding_mode', 'Option<String>', null, true]], returns: [], marks: ['inplace'] },
+  { names: ['floor_divide'], params: [['input', 'AsTensor', undefined, false], ['other', 'AsTensor', undefined, false]], returns: [], marks: ['inplace', 'NotImplemented'] },
   { names: ['remainder'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['remainder'], params: [['input', 'Scalar', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: ['NotImplemented'] },
+  { names: ['remainder'], params: [['input', 'Tensor', undefined, false], ['other', 'Scalar', undefined, false]], returns: [], marks: ['inplace'] },
   { names: ['fmod'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['pow'], params: [['input', 'Tensor', undefined, false], ['exponent', 'Scalar', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['pow'], params: [['input', 'Tensor', undefined, false], ['exponent', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['maximum'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: [] },
-  { names: ['minimum'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: [] },
-  { names: ['fmax'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: [] },
-  { names: ['fmin'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: [] },
-  { names: ['clamp'], params: [['input', 'Tensor', undefined, false], ['min', 'Option<Tensor>', null, false], ['max', 'Option<Tensor>', null, false]], returns: [], marks: ['inplace'] },
-  { names: ['clamp_min'], params: [['input', 'Tensor', undefined, false], ['min', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['clamp_max'], params: [['input', 'Tensor', undefined, false], ['max', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['atan2'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['hypot'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['lerp'], params: [['input', 'Tensor', undefined, false], ['end', 'Tensor', undefined, false], ['weight', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['fmod'], params: [['input', 'Tensor', undefined, false], ['other', 'Scalar', undefined, false]], returns: [], marks: ['inplace'] },
   { names: ['addcmul'], params: [['input', 'Tensor', undefined, false], ['tensor1', 'Tensor', undefined, false], ['tensor2', 'Tensor', undefined, false], ['value', 'Scalar', 1n, true]], returns: [], marks: ['inplace'] },
   { names: ['addcdiv'], params: [['input', 'Tensor', undefined, false], ['tensor1', 'Tensor', undefined, false], ['tensor2', 'Tensor', undefined, false], ['value', 'Scalar', 1n, true]], returns: [], marks: ['inplace'] },
-  { names: ['logaddexp'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: [] },
-  { names: ['logaddexp2'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: [] },
-  { names: ['xlogy'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['special.xlog1py'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: [] },
-  { names: ['where'], params: [['condition', 'Tensor', undefined, false], ['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: [] },
-  { names: ['copysign'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['heaviside'], params: [['input', 'Tensor', undefined, false], ['values', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['gcd'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['lcm'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['nextafter'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['ldexp'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['neg'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['lerp'], params: [['input', 'Tensor', undefined, false], ['end', 'Tensor', undefined, false], ['weight', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['lerp'], params: [['input', 'Tensor', undefined, false], ['end', 'Tensor', undefined, false], ['weight', 'Scalar', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['neg', 'negative'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
   { names: ['positive'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
-  { names: ['abs'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['sign'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['sgn'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
   { names: ['reciprocal'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['pow'], params: [['input', 'Tensor', undefined, false], ['exponent', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['pow'], params: [['input', 'Scalar', undefined, false], ['exponent', 'Tensor', undefined, false]], returns: [], marks: [] },
+  { names: ['pow'], params: [['input', 'Tensor', undefined, false], ['exponent', 'Scalar', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['float_power'], params: [['input', 'Tensor', undefined, false], ['exponent', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['float_power'], params: [['input', 'Scalar', undefined, false], ['exponent', 'Tensor', undefined, false]], returns: [], marks: [] },
+  { names: ['float_power'], params: [['input', 'Tensor', undefined, false], ['exponent', 'Scalar', undefined, false]], returns: [], marks: ['inplace'] },
   { names: ['square'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
   { names: ['sqrt'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
   { names: ['rsqrt'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
   { names: ['exp'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['exp2'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['expm1'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['exp2', 'special.exp2'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['expm1', 'special.expm1'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
   { names: ['log'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
   { names: ['log2'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
   { names: ['log10'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['log1p'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['log1p', 'special.log1p'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['logaddexp'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: [] },
+  { names: ['logaddexp2'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: [] },
+  { names: ['hypot'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['ldexp'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['frexp'], params: [['input', 'Tensor', undefined, false]], returns: ['mantissa', 'exponent'], marks: [] },
   { names: ['sin'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
   { names: ['cos'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
   { names: ['tan'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['asin'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['acos'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['atan'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['asin', 'arcsin'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['acos', 'arccos'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['atan', 'arctan'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['atan2', 'arctan2'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
   { names: ['sinh'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
   { names: ['cosh'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['tanh'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['asinh'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['acosh'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['atanh'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['sigmoid'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['logit'], params: [['input', 'Tensor', undefined, false], ['eps', 'Option<f64>', null, false]], returns: [], marks: ['inplace'] },
-  { names: ['erf'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['erfc'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['erfinv'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['lgamma'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['digamma'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['trigamma'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['hidden'] },
-  { names: ['floor'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['ceil'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['round'], params: [['input', 'Tensor', undefined, false], ['decimals', 'i64', 0, true]], returns: [], marks: ['inplace'] },
-  { names: ['trunc'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['frac'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['nan_to_num'], params: [['input', 'Tensor', undefined, false], ['nan', 'Option<f64>', null, false], ['posinf', 'Option<f64>', null, false], ['neginf', 'Option<f64>', null, false]], returns: [], marks: ['inplace'] },
+  { names: ['tanh', 'nn.functional.tanh'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['asinh', 'arcsinh'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['acosh', 'arccosh'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['atanh', 'arctanh'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
   { names: ['deg2rad'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
   { names: ['rad2deg'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['sinc'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['sinc', 'special.sinc'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['abs', 'absolute'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['sign'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['sgn'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['floor'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['ceil'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['trunc', 'fix'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['round', 'special.round'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['round', 'special.round'], params: [['input', 'Tensor', undefined, false], ['decimals', 'i64', 0, true]], returns: [], marks: ['inplace'] },
+  { names: ['frac'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['nan_to_num'], params: [['input', 'Tensor', undefined, false], ['nan', 'Option<f64>', null, false], ['posinf', 'Option<f64>', null, false], ['neginf', 'Option<f64>', null, false]], returns: [], marks: ['inplace'] },
+  { names: ['maximum'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: [] },
+  { names: ['minimum'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: [] },
+  { names: ['fmax'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: [] },
+  { names: ['fmin'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: [] },
+  { names: ['clamp', 'clip'], params: [['input', 'Tensor', undefined, false], ['min', 'Option<Tensor>', null, false], ['max', 'Option<Tensor>', null, false]], returns: [], marks: ['inplace'] },
+  { names: ['clamp', 'clip'], params: [['input', 'Tensor', undefined, false], ['min', 'Option<Scalar>', null, false], ['max', 'Option<Scalar>', null, false]], returns: [], marks: ['inplace'] },
+  { names: ['clamp_min'], params: [['input', 'Tensor', undefined, false], ['min', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['clamp_min'], params: [['input', 'Tensor', undefined, false], ['min', 'Scalar', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['clamp_max'], params: [['input', 'Tensor', undefined, false], ['max', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['clamp_max'], params: [['input', 'Tensor', undefined, false], ['max', 'Scalar', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['copysign'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['copysign'], params: [['input', 'Tensor', undefined, false], ['other', 'Scalar', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['heaviside'], params: [['input', 'Tensor', undefined, false], ['values', 'Tensor', undefined, false]], returns: [], marks: ['inplace', 'NotImplemented'] },
+  { names: ['nextafter'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['where'], params: [['condition', 'Tensor', undefined, false], ['input', 'Operand', undefined, false], ['other', 'Operand', undefined, false]], returns: [], marks: [] },
+  { names: ['sigmoid', 'special.expit', 'nn.functional.sigmoid'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['logit', 'special.logit'], params: [['input', 'Tensor', undefined, false], ['eps', 'Option<f64>', null, false]], returns: [], marks: ['inplace'] },
+  { names: ['erf', 'special.erf'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['erfc', 'special.erfc'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['erfinv', 'special.erfinv'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['special.erfcx'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
+  { names: ['special.ndtr'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
+  { names: ['special.log_ndtr'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
+  { names: ['special.ndtri'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
+  { names: ['special.entr'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
+  { names: ['lgamma', 'special.gammaln'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['digamma', 'special.digamma', 'special.psi'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['polygamma', 'special.polygamma'], params: [['n', 'i64', undefined, false], ['input', 'Tensor', undefined, false]], returns: [], marks: [] },
+  { names: ['_polygamma'], params: [['input', 'Tensor', undefined, false], ['n', 'i64', undefined, false]], returns: [], marks: ['hidden', 'inplace'] },
+  { names: ['mvlgamma', 'special.multigammaln'], params: [['input', 'Tensor', undefined, false], ['p', 'i64', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['igamma', 'special.gammainc'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['igammac', 'special.gammaincc'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['special.zeta'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: [] },
+  { names: ['special.zeta'], params: [['input', 'Scalar', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: [] },
+  { names: ['special.zeta'], params: [['input', 'Tensor', undefined, false], ['other', 'Scalar', undefined, false]], returns: [], marks: [] },
+  { names: ['xlogy', 'special.xlogy'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['xlogy', 'special.xlogy'], params: [['input', 'Scalar', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: [] },
+  { names: ['xlogy', 'special.xlogy'], params: [['input', 'Tensor', undefined, false], ['other', 'Scalar', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['special.xlog1py'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: [] },
+  { names: ['special.xlog1py'], params: [['input', 'Scalar', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: [] },
+  { names: ['special.xlog1py'], params: [['input', 'Tensor', undefined, false], ['other', 'Scalar', undefined, false]], returns: [], marks: [] },
+  { names: ['complex'], params: [['real', 'Tensor', undefined, false], ['imag', 'Tensor', undefined, false]], returns: [], marks: ['function'] },
+  { names: ['polar'], params: [['abs', 'Tensor', undefined, false], ['angle', 'Tensor', undefined, false]], returns: [], marks: ['function'] },
   { names: ['conj'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
   { names: ['conj_physical'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
   { names: ['resolve_conj'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
   { names: ['resolve_neg'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
   { names: ['real'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
   { names: ['imag'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
+  { names: ['part'], params: [['input', 'Tensor', undefined, false], ['imag', 'bool', undefined, false]], returns: [], marks: ['hidden'] },
   { names: ['view_as_real'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
   { names: ['view_as_complex'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
   { names: ['angle'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
   { names: ['bitwise_not'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['signbit'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
-  { names: ['eq'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['ne'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['lt'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['le'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['gt'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['ge'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['bitwise_and'], params: [['input', 'Operand', undefined, false], ['other', 'Operand', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['bitwise_or'], params: [['input', 'Operand', undefined, false], ['other', 'Operand', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['bitwise_xor'], params: [['input', 'Operand', undefined, false], ['other', 'Operand', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['bitwise_left_shift'], params: [['input', 'Operand', undefined, false], ['other', 'Operand', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['bitwise_right_shift'], params: [['input', 'Operand', undefined, false], ['other', 'Operand', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['gcd'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['lcm'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['eq'], params: [['input', 'Tensor', undefined, false], ['other', 'Operand', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['ne', 'not_equal'], params: [['input', 'Tensor', undefined, false], ['other', 'Operand', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['lt', 'less'], params: [['input', 'Tensor', undefined, false], ['other', 'Operand', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['le', 'less_equal'], params: [['input', 'Tensor', undefined, false], ['other', 'Operand', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['gt', 'greater'], params: [['input', 'Tensor', undefined, false], ['other', 'Operand', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['ge', 'greater_equal'], params: [['input', 'Tensor', undefined, false], ['other', 'Operand', undefined, false]], returns: [], marks: ['inplace'] },
   { names: ['logical_and'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
   { names: ['logical_or'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
   { names: ['logical_xor'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
   { names: ['logical_not'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['bitwise_and'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['bitwise_or'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['bitwise_xor'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['bitwise_left_shift'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['bitwise_right_shift'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
   { names: ['isnan'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
   { names: ['isinf'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
   { names: ['isfinite'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
   { names: ['isposinf'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
   { names: ['isneginf'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
   { names: ['isreal'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
-  { names: ['isclose'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false], ['rtol', 'f64', 1e-5, false], ['atol', 'f64', 1e-8, false], ['equal_nan', 'bool', false, false]], returns: ['bool'], marks: [] },
+  { names: ['signbit'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
+  { names: ['isclose'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false], ['rtol', 'f64', 1e-5, false], ['atol', 'f64', 1e-8, false], ['equal_nan', 'bool', false, false]], returns: [], marks: [] },
   { names: ['allclose'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false], ['rtol', 'f64', 1e-5, false], ['atol', 'f64', 1e-8, false], ['equal_nan', 'bool', false, false]], returns: ['bool'], marks: [] },
   { names: ['equal'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: ['bool'], marks: [] },
   { names: ['sum'], params: [['input', 'Tensor', undefined, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: [] },
@@ -321,10 +356,24 @@ export interface Methods {
   sub(kwargs: { other?: TensorLike; alpha?: Num | Complex }): Tensor;
   /** `sub` in place. */
   sub_(kwargs: { other?: TensorLike; alpha?: Num | Complex }): Tensor;
+  /** Difference of `input` and `alpha` times `other`, with broadcasting. */
+  subtract(other: TensorLike, kwargs?: { alpha?: Num | Complex }): Tensor;
+  /** `subtract` in place. */
+  subtract_(other: TensorLike, kwargs?: { alpha?: Num | Complex }): Tensor;
+  /** Difference of `input` and `alpha` times `other`, with broadcasting. */
+  subtract(kwargs: { other?: TensorLike; alpha?: Num | Complex }): Tensor;
+  /** `subtract` in place. */
+  subtract_(kwargs: { other?: TensorLike; alpha?: Num | Complex }): Tensor;
   /** `other - alpha * input`. */
   rsub(other: Tensor, kwargs?: { alpha?: Num | Complex }): Tensor;
   /** `other - alpha * input`. */
   rsub(kwargs: { other?: Tensor; alpha?: Num | Complex }): Tensor;
+  /** `other - alpha * input`. */
+  rsub(other: Num | Complex, alpha?: Num | Complex, kwargs?: object): Tensor;
+  /** `other - alpha * input`. */
+  rsub(other: Num | Complex, kwargs: { alpha?: Num | Complex }): Tensor;
+  /** `other - alpha * input`. */
+  rsub(kwargs: { other?: Num | Complex; alpha?: Num | Complex }): Tensor;
   /** Product of `input` and `other`, with broadcasting. */
   mul(other: TensorLike, kwargs?: object): Tensor;
   /** `mul` in place. */
@@ -333,6 +382,38 @@ export interface Methods {
   mul(kwargs: { other?: TensorLike }): Tensor;
   /** `mul` in place. */
   mul_(kwargs: { other?: TensorLike }): Tensor;
+  /** Product of `input` and `other`, with broadcasting. */
+  multiply(other: TensorLike, kwargs?: object): Tensor;
+  /** `multiply` in place. */
+  multiply_(other: TensorLike, kwargs?: object): Tensor;
+  /** Product of `input` and `other`, with broadcasting. */
+  multiply(kwargs: { other?: TensorLike }): Tensor;
+  /** `multiply` in place. */
+  multiply_(kwargs: { other?: TensorLike }): Tensor;
+  /** Quotient of `input` and `other`. */
+  div(other: TensorLike, kwargs?: object): Tensor;
+  /** `div` in place. */
+  div_(other: TensorLike, kwargs?: object): Tensor;
+  /** Quotient of `input` and `other`. */
+  div(kwargs: { other?: TensorLike }): Tensor;
+  /** `div` in place. */
+  div_(kwargs: { other?: TensorLike }): Tensor;
+  /** Quotient of `input` and `other`. */
+  divide(other: TensorLike, kwargs?: object): Tensor;
+  /** `divide` in place. */
+  divide_(other: TensorLike, kwargs?: object): Tensor;
+  /** Quotient of `input` and `other`. */
+  divide(kwargs: { other?: TensorLike }): Tensor;
+  /** `divide` in place. */
+  divide_(kwargs: { other?: TensorLike }): Tensor;
+  /** Quotient of `input` and `other`. */
+  true_divide(other: TensorLike, kwargs?: object): Tensor;
+  /** `true_divide` in place. */
+  true_divide_(other: TensorLike, kwargs?: object): Tensor;
+  /** Quotient of `input` and `other`. */
+  true_divide(kwargs: { other?: TensorLike }): Tensor;
+  /** `true_divide` in place. */
+  true_divide_(kwargs: { other?: TensorLike }): Tensor;
   /** Quotient of `input` and `other`; `rounding_mode` may be `'trunc'` or `'floor'`. */
   div(other: TensorLike, kwargs?: { rounding_mode?: string | null }): Tensor;
   /** `div` in place. */
@@ -341,6 +422,14 @@ export interface Methods {
   div(kwargs: { other?: TensorLike; rounding_mode?: string | null }): Tensor;
   /** `div` in place. */
   div_(kwargs: { other?: TensorLike; rounding_mode?: string | null }): Tensor;
+  /** Quotient of `input` and `other`; `rounding_mode` may be `'trunc'` or `'floor'`. */
+  divide(other: TensorLike, kwargs?: { rounding_mode?: string | null }): Tensor;
+  /** `divide` in place. */
+  divide_(other: TensorLike, kwargs?: { rounding_mode?: string | null }): Tensor;
+  /** Quotient of `input` and `other`; `rounding_mode` may be `'trunc'` or `'floor'`. */
+  divide(kwargs: { other?: TensorLike; rounding_mode?: string | null }): Tensor;
+  /** `divide` in place. */
+  divide_(kwargs: { other?: TensorLike; rounding_mode?: string | null }): Tensor;
   /** `floor(input / other)`. */
   floor_divide(other: TensorLike, kwargs?: object): Tensor;
   /** `floor_divide` in place. */
@@ -357,6 +446,14 @@ export interface Methods {
   remainder(kwargs: { other?: Tensor }): Tensor;
   /** `remainder` in place. */
   remainder_(kwargs: { other?: Tensor }): Tensor;
+  /** Python's remainder by a number. */
+  remainder(other: Num | Complex, kwargs?: object): Tensor;
+  /** `remainder` in place. */
+  remainder_(other: Num | Complex, kwargs?: object): Tensor;
+  /** Python's remainder by a number. */
+  remainder(kwargs: { other?: Num | Complex }): Tensor;
+  /** `remainder` in place. */
+  remainder_(kwargs: { other?: Num | Complex }): Tensor;
   /** C's remainder: it has the sign of the dividend. */
   fmod(other: Tensor, kwargs?: object): Tensor;
   /** `fmod` in place. */
@@ -365,86 +462,14 @@ export interface Methods {
   fmod(kwargs: { other?: Tensor }): Tensor;
   /** `fmod` in place. */
   fmod_(kwargs: { other?: Tensor }): Tensor;
-  /** `input` to the power `exponent`. */
-  pow(exponent: Num | Complex, kwargs?: object): Tensor;
-  /** `pow` in place. */
-  pow_(exponent: Num | Complex, kwargs?: object): Tensor;
-  /** `input` to the power `exponent`. */
-  pow(kwargs: { exponent?: Num | Complex }): Tensor;
-  /** `pow` in place. */
-  pow_(kwargs: { exponent?: Num | Complex }): Tensor;
-  /** `input` to the power `exponent`. */
-  pow(exponent: Tensor, kwargs?: object): Tensor;
-  /** `pow` in place. */
-  pow_(exponent: Tensor, kwargs?: object): Tensor;
-  /** `input` to the power `exponent`. */
-  pow(kwargs: { exponent?: Tensor }): Tensor;
-  /** `pow` in place. */
-  pow_(kwargs: { exponent?: Tensor }): Tensor;
-  /** The larger of two elements; NaN if one is. */
-  maximum(other: Tensor, kwargs?: object): Tensor;
-  /** The larger of two elements; NaN if one is. */
-  maximum(kwargs: { other?: Tensor }): Tensor;
-  /** The smaller of two elements; NaN if one is. */
-  minimum(other: Tensor, kwargs?: object): Tensor;
-  /** The smaller of two elements; NaN if one is. */
-  minimum(kwargs: { other?: Tensor }): Tensor;
-  /** The larger of two elements; a NaN gives way to a number. */
-  fmax(other: Tensor, kwargs?: object): Tensor;
-  /** The larger of two elements; a NaN gives way to a number. */
-  fmax(kwargs: { other?: Tensor }): Tensor;
-  /** The smaller of two elements; a NaN gives way to a number. */
-  fmin(other: Tensor, kwargs?: object): Tensor;
-  /** The smaller of two elements; a NaN gives way to a number. */
-  fmin(kwargs: { other?: Tensor }): Tensor;
-  /** Elements limited to `[min, max]`; NaN stays. */
-  clamp(min?: Tensor | null, max?: Tensor | null, kwargs?: object): Tensor;
-  /** `clamp` in place. */
-  clamp_(min?: Tensor | null, max?: Tensor | null, kwargs?: object): Tensor;
-  /** Elements limited to `[min, max]`; NaN stays. */
-  clamp(kwargs: { min?: Tensor | null; max?: Tensor | null }): Tensor;
-  /** `clamp` in place. */
-  clamp_(kwargs: { min?: Tensor | null; max?: Tensor | null }): Tensor;
-  /** Elements not below `min`. */
-  clamp_min(min: Tensor, kwargs?: object): Tensor;
-  /** `clamp_min` in place. */
-  clamp_min_(min: Tensor, kwargs?: object): Tensor;
-  /** Elements not below `min`. */
-  clamp_min(kwargs: { min?: Tensor }): Tensor;
-  /** `clamp_min` in place. */
-  clamp_min_(kwargs: { min?: Tensor }): Tensor;
-  /** Elements not above `max`. */
-  clamp_max(max: Tensor, kwargs?: object): Tensor;
-  /** `clamp_max` in place. */
-  clamp_max_(max: Tensor, kwargs?: object): Tensor;
-  /** Elements not above `max`. */
-  clamp_max(kwargs: { max?: Tensor }): Tensor;
-  /** `clamp_max` in place. */
-  clamp_max_(kwargs: { max?: Tensor }): Tensor;
-  /** The angle of the point `(other, input)`. */
-  atan2(other: Tensor, kwargs?: object): Tensor;
-  /** `atan2` in place. */
-  atan2_(other: Tensor, kwargs?: object): Tensor;
-  /** The angle of the point `(other, input)`. */
-  atan2(kwargs: { other?: Tensor }): Tensor;
-  /** `atan2` in place. */
-  atan2_(kwargs: { other?: Tensor }): Tensor;
-  /** `sqrt(input^2 + other^2)` without overflow. */
-  hypot(other: Tensor, kwargs?: object): Tensor;
-  /** `hypot` in place. */
-  hypot_(other: Tensor, kwargs?: object): Tensor;
-  /** `sqrt(input^2 + other^2)` without overflow. */
-  hypot(kwargs: { other?: Tensor }): Tensor;
-  /** `hypot` in place. */
-  hypot_(kwargs: { other?: Tensor }): Tensor;
-  /** `input + weight * (end - input)`. */
-  lerp(end: Tensor, weight: Tensor, kwargs?: object): Tensor;
-  /** `lerp` in place. */
-  lerp_(end: Tensor, weight: Tensor, kwargs?: object): Tensor;
-  /** `input + weight * (end - input)`. */
-  lerp(kwargs: { end?: Tensor; weight?: Tensor }): Tensor;
-  /** `lerp` in place. */
-  lerp_(kwargs: { end?: Tensor; weight?: Tensor }): Tensor;
+  /** C's remainder by a number. */
+  fmod(other: Num | Complex, kwargs?: object): Tensor;
+  /** `fmod` in place. */
+  fmod_(other: Num | Complex, kwargs?: object): Tensor;
+  /** C's remainder by a number. */
+  fmod(kwargs: { other?: Num | Complex }): Tensor;
+  /** `fmod` in place. */
+  fmod_(kwargs: { other?: Num | Complex }): Tensor;
   /** `input + value * tensor1 * tensor2`. */
   addcmul(tensor1: Tensor, tensor2: Tensor, kwargs?: { value?: Num | Complex }): Tensor;
   /** `addcmul` in place. */
@@ -461,96 +486,68 @@ export interface Methods {
   addcdiv(kwargs: { tensor1?: Tensor; tensor2?: Tensor; value?: Num | Complex }): Tensor;
   /** `addcdiv` in place. */
   addcdiv_(kwargs: { tensor1?: Tensor; tensor2?: Tensor; value?: Num | Complex }): Tensor;
-  /** `log(exp(input) + exp(other))`. */
-  logaddexp(other: Tensor, kwargs?: object): Tensor;
-  /** `log(exp(input) + exp(other))`. */
-  logaddexp(kwargs: { other?: Tensor }): Tensor;
-  /** `log2(2^input + 2^other)`. */
-  logaddexp2(other: Tensor, kwargs?: object): Tensor;
-  /** `log2(2^input + 2^other)`. */
-  logaddexp2(kwargs: { other?: Tensor }): Tensor;
-  /** `input * log(other)`, zero where `input` is. */
-  xlogy(other: Tensor, kwargs?: object): Tensor;
-  /** `xlogy` in place. */
-  xlogy_(other: Tensor, kwargs?: object): Tensor;
-  /** `input * log(other)`, zero where `input` is. */
-  xlogy(kwargs: { other?: Tensor }): Tensor;
-  /** `xlogy` in place. */
-  xlogy_(kwargs: { other?: Tensor }): Tensor;
-  /** `input` where `condition`, else `other`. */
-  where(input: Tensor, other: Tensor, kwargs?: object): Tensor;
-  /** `input` where `condition`, else `other`. */
-  where(kwargs: { input?: Tensor; other?: Tensor }): Tensor;
-  /** The sign of `other` with the size of `input`. */
-  copysign(other: Tensor, kwargs?: object): Tensor;
-  /** `copysign` in place. */
-  copysign_(other: Tensor, kwargs?: object): Tensor;
-  /** The sign of `other` with the size of `input`. */
-  copysign(kwargs: { other?: Tensor }): Tensor;
-  /** `copysign` in place. */
-  copysign_(kwargs: { other?: Tensor }): Tensor;
-  /** The step function: `values` at zero. */
-  heaviside(values: Tensor, kwargs?: object): Tensor;
-  /** `heaviside` in place. */
-  heaviside_(values: Tensor, kwargs?: object): Tensor;
-  /** The step function: `values` at zero. */
-  heaviside(kwargs: { values?: Tensor }): Tensor;
-  /** `heaviside` in place. */
-  heaviside_(kwargs: { values?: Tensor }): Tensor;
-  /** Greatest common divisor. */
-  gcd(other: Tensor, kwargs?: object): Tensor;
-  /** `gcd` in place. */
-  gcd_(other: Tensor, kwargs?: object): Tensor;
-  /** Greatest common divisor. */
-  gcd(kwargs: { other?: Tensor }): Tensor;
-  /** `gcd` in place. */
-  gcd_(kwargs: { other?: Tensor }): Tensor;
-  /** Least common multiple. */
-  lcm(other: Tensor, kwargs?: object): Tensor;
-  /** `lcm` in place. */
-  lcm_(other: Tensor, kwargs?: object): Tensor;
-  /** Least common multiple. */
-  lcm(kwargs: { other?: Tensor }): Tensor;
-  /** `lcm` in place. */
-  lcm_(kwargs: { other?: Tensor }): Tensor;
-  /** The representable number next to `input`, towards `other`. */
-  nextafter(other: Tensor, kwargs?: object): Tensor;
-  /** `nextafter` in place. */
-  nextafter_(other: Tensor, kwargs?: object): Tensor;
-  /** The representable number next to `input`, towards `other`. */
-  nextafter(kwargs: { other?: Tensor }): Tensor;
-  /** `nextafter` in place. */
-  nextafter_(kwargs: { other?: Tensor }): Tensor;
-  /** `x * 2^other`. */
-  ldexp(other: Tensor, kwargs?: object): Tensor;
-  /** `ldexp` in place. */
-  ldexp_(other: Tensor, kwargs?: object): Tensor;
-  /** `x * 2^other`. */
-  ldexp(kwargs: { other?: Tensor }): Tensor;
-  /** `ldexp` in place. */
-  ldexp_(kwargs: { other?: Tensor }): Tensor;
-  /** The negative of each element. */
+  /** `input + weight * (end - input)`. */
+  lerp(end: Tensor, weight: Tensor, kwargs?: object): Tensor;
+  /** `lerp` in place. */
+  lerp_(end: Tensor, weight: Tensor, kwargs?: object): Tensor;
+  /** `input + weight * (end - input)`. */
+  lerp(kwargs: { end?: Tensor; weight?: Tensor }): Tensor;
+  /** `lerp` in place. */
+  lerp_(kwargs: { end?: Tensor; weight?: Tensor }): Tensor;
+  /** `input + weight * (end - input)`. */
+  lerp(end: Tensor, weight: Num | Complex, kwargs?: object): Tensor;
+  /** `lerp` in place. */
+  lerp_(end: Tensor, weight: Num | Complex, kwargs?: object): Tensor;
+  /** `input + weight * (end - input)`. */
+  lerp(kwargs: { end?: Tensor; weight?: Num | Complex }): Tensor;
+  /** `lerp` in place. */
+  lerp_(kwargs: { end?: Tensor; weight?: Num | Complex }): Tensor;
+  /** Minus `input`. */
   neg(kwargs?: object): Tensor;
   /** `neg` in place. */
   neg_(kwargs?: object): Tensor;
-  /** The elements themselves. */
+  /** Minus `input`. */
+  negative(kwargs?: object): Tensor;
+  /** `negative` in place. */
+  negative_(kwargs?: object): Tensor;
+  /** `input` itself. */
   positive(kwargs?: object): Tensor;
-  /** The absolute value; of complex numbers the modulus. */
-  abs(kwargs?: object): Tensor;
-  /** `abs` in place. */
-  abs_(kwargs?: object): Tensor;
-  /** -1, 0 or 1. */
-  sign(kwargs?: object): Tensor;
-  /** `sign` in place. */
-  sign_(kwargs?: object): Tensor;
-  /** The sign; of complex numbers the direction. */
-  sgn(kwargs?: object): Tensor;
-  /** `sgn` in place. */
-  sgn_(kwargs?: object): Tensor;
   /** `1 / input`. */
   reciprocal(kwargs?: object): Tensor;
   /** `reciprocal` in place. */
   reciprocal_(kwargs?: object): Tensor;
+  /** `input` to the power `exponent`. */
+  pow(exponent: Tensor, kwargs?: object): Tensor;
+  /** `pow` in place. */
+  pow_(exponent: Tensor, kwargs?: object): Tensor;
+  /** `input` to the power `exponent`. */
+  pow(kwargs: { exponent?: Tensor }): Tensor;
+  /** `pow` in place. */
+  pow_(kwargs: { exponent?: Tensor }): Tensor;
+  /** `input` to the power of a number. */
+  pow(exponent: Num | Complex, kwargs?: object): Tensor;
+  /** `pow` in place. */
+  pow_(exponent: Num | Complex, kwargs?: object): Tensor;
+  /** `input` to the power of a number. */
+  pow(kwargs: { exponent?: Num | Complex }): Tensor;
+  /** `pow` in place. */
+  pow_(kwargs: { exponent?: Num | Complex }): Tensor;
+  /** `input` to the power `exponent`, in double precision. */
+  float_power(exponent: Tensor, kwargs?: object): Tensor;
+  /** `float_power` in place. */
+  float_power_(exponent: Tensor, kwargs?: object): Tensor;
+  /** `input` to the power `exponent`, in double precision. */
+  float_power(kwargs: { exponent?: Tensor }): Tensor;
+  /** `float_power` in place. */
+  float_power_(kwargs: { exponent?: Tensor }): Tensor;
+  /** `input` to the power of a number, in double precision. */
+  float_power(exponent: Num | Complex, kwargs?: object): Tensor;
+  /** `float_power` in place. */
+  float_power_(exponent: Num | Complex, kwargs?: object): Tensor;
+  /** `input` to the power of a number, in double precision. */
+  float_power(kwargs: { exponent?: Num | Complex }): Tensor;
+  /** `float_power` in place. */
+  float_power_(kwargs: { exponent?: Num | Complex }): Tensor;
   /** `input * input`. */
   square(kwargs?: object): Tensor;
   /** `square` in place. */
@@ -591,6 +588,32 @@ export interface Methods {
   log1p(kwargs?: object): Tensor;
   /** `log1p` in place. */
   log1p_(kwargs?: object): Tensor;
+  /** `log(exp(input) + exp(other))`. */
+  logaddexp(other: Tensor, kwargs?: object): Tensor;
+  /** `log(exp(input) + exp(other))`. */
+  logaddexp(kwargs: { other?: Tensor }): Tensor;
+  /** `log2(2^input + 2^other)`. */
+  logaddexp2(other: Tensor, kwargs?: object): Tensor;
+  /** `log2(2^input + 2^other)`. */
+  logaddexp2(kwargs: { other?: Tensor }): Tensor;
+  /** `sqrt(input^2 + other^2)` without overflow. */
+  hypot(other: Tensor, kwargs?: object): Tensor;
+  /** `hypot` in place. */
+  hypot_(other: Tensor, kwargs?: object): Tensor;
+  /** `sqrt(input^2 + other^2)` without overflow. */
+  hypot(kwargs: { other?: Tensor }): Tensor;
+  /** `hypot` in place. */
+  hypot_(kwargs: { other?: Tensor }): Tensor;
+  /** `input * 2^other`. */
+  ldexp(other: Tensor, kwargs?: object): Tensor;
+  /** `ldexp` in place. */
+  ldexp_(other: Tensor, kwargs?: object): Tensor;
+  /** `input * 2^other`. */
+  ldexp(kwargs: { other?: Tensor }): Tensor;
+  /** `ldexp` in place. */
+  ldexp_(kwargs: { other?: Tensor }): Tensor;
+  /** The mantissa in `[0.5, 1)` and the exponent of `input = mantissa * 2^exponent`. */
+  frexp(kwargs?: object): { mantissa: Tensor; exponent: Tensor } & [Tensor, Tensor];
   /** Sine. */
   sin(kwargs?: object): Tensor;
   /** `sin` in place. */
@@ -607,14 +630,42 @@ export interface Methods {
   asin(kwargs?: object): Tensor;
   /** `asin` in place. */
   asin_(kwargs?: object): Tensor;
+  /** Inverse sine. */
+  arcsin(kwargs?: object): Tensor;
+  /** `arcsin` in place. */
+  arcsin_(kwargs?: object): Tensor;
   /** Inverse cosine. */
   acos(kwargs?: object): Tensor;
   /** `acos` in place. */
   acos_(kwargs?: object): Tensor;
+  /** Inverse cosine. */
+  arccos(kwargs?: object): Tensor;
+  /** `arccos` in place. */
+  arccos_(kwargs?: object): Tensor;
   /** Inverse tangent. */
   atan(kwargs?: object): Tensor;
   /** `atan` in place. */
   atan_(kwargs?: object): Tensor;
+  /** Inverse tangent. */
+  arctan(kwargs?: object): Tensor;
+  /** `arctan` in place. */
+  arctan_(kwargs?: object): Tensor;
+  /** The angle of the point `(other, input)`. */
+  atan2(other: Tensor, kwargs?: object): Tensor;
+  /** `atan2` in place. */
+  atan2_(other: Tensor, kwargs?: object): Tensor;
+  /** The angle of the point `(other, input)`. */
+  atan2(kwargs: { other?: Tensor }): Tensor;
+  /** `atan2` in place. */
+  atan2_(kwargs: { other?: Tensor }): Tensor;
+  /** The angle of the point `(other, input)`. */
+  arctan2(other: Tensor, kwargs?: object): Tensor;
+  /** `arctan2` in place. */
+  arctan2_(other: Tensor, kwargs?: object): Tensor;
+  /** The angle of the point `(other, input)`. */
+  arctan2(kwargs: { other?: Tensor }): Tensor;
+  /** `arctan2` in place. */
+  arctan2_(kwargs: { other?: Tensor }): Tensor;
   /** Hyperbolic sine. */
   sinh(kwargs?: object): Tensor;
   /** `sinh` in place. */
@@ -631,14 +682,206 @@ export interface Methods {
   asinh(kwargs?: object): Tensor;
   /** `asinh` in place. */
   asinh_(kwargs?: object): Tensor;
+  /** Inverse hyperbolic sine. */
+  arcsinh(kwargs?: object): Tensor;
+  /** `arcsinh` in place. */
+  arcsinh_(kwargs?: object): Tensor;
   /** Inverse hyperbolic cosine. */
   acosh(kwargs?: object): Tensor;
   /** `acosh` in place. */
   acosh_(kwargs?: object): Tensor;
+  /** Inverse hyperbolic cosine. */
+  arccosh(kwargs?: object): Tensor;
+  /** `arccosh` in place. */
+  arccosh_(kwargs?: object): Tensor;
   /** Inverse hyperbolic tangent. */
   atanh(kwargs?: object): Tensor;
   /** `atanh` in place. */
   atanh_(kwargs?: object): Tensor;
+  /** Inverse hyperbolic tangent. */
+  arctanh(kwargs?: object): Tensor;
+  /** `arctanh` in place. */
+  arctanh_(kwargs?: object): Tensor;
+  /** Degrees to radians. */
+  deg2rad(kwargs?: object): Tensor;
+  /** `deg2rad` in place. */
+  deg2rad_(kwargs?: object): Tensor;
+  /** Radians to degrees. */
+  rad2deg(kwargs?: object): Tensor;
+  /** `rad2deg` in place. */
+  rad2deg_(kwargs?: object): Tensor;
+  /** `sin(pi x) / (pi x)`, one at zero. */
+  sinc(kwargs?: object): Tensor;
+  /** `sinc` in place. */
+  sinc_(kwargs?: object): Tensor;
+  /** The absolute value; of complex numbers the modulus. */
+  abs(kwargs?: object): Tensor;
+  /** `abs` in place. */
+  abs_(kwargs?: object): Tensor;
+  /** The absolute value; of complex numbers the modulus. */
+  absolute(kwargs?: object): Tensor;
+  /** `absolute` in place. */
+  absolute_(kwargs?: object): Tensor;
+  /** -1, 0 or 1. */
+  sign(kwargs?: object): Tensor;
+  /** `sign` in place. */
+  sign_(kwargs?: object): Tensor;
+  /** `input / |input|`, zero at zero. */
+  sgn(kwargs?: object): Tensor;
+  /** `sgn` in place. */
+  sgn_(kwargs?: object): Tensor;
+  /** The largest integer not above. */
+  floor(kwargs?: object): Tensor;
+  /** `floor` in place. */
+  floor_(kwargs?: object): Tensor;
+  /** The smallest integer not below. */
+  ceil(kwargs?: object): Tensor;
+  /** `ceil` in place. */
+  ceil_(kwargs?: object): Tensor;
+  /** The integer part. */
+  trunc(kwargs?: object): Tensor;
+  /** `trunc` in place. */
+  trunc_(kwargs?: object): Tensor;
+  /** The integer part. */
+  fix(kwargs?: object): Tensor;
+  /** `fix` in place. */
+  fix_(kwargs?: object): Tensor;
+  /** The nearest integer, half to even. */
+  round(kwargs?: object): Tensor;
+  /** `round` in place. */
+  round_(kwargs?: object): Tensor;
+  /** The nearest number with so many decimals. */
+  round(kwargs?: { decimals?: Int }): Tensor;
+  /** `round` in place. */
+  round_(kwargs?: { decimals?: Int }): Tensor;
+  /** The fractional part, with the sign of `input`. */
+  frac(kwargs?: object): Tensor;
+  /** `frac` in place. */
+  frac_(kwargs?: object): Tensor;
+  /** NaN and infinities replaced by numbers. */
+  nan_to_num(nan?: Num | null, posinf?: Num | null, neginf?: Num | null, kwargs?: object): Tensor;
+  /** `nan_to_num` in place. */
+  nan_to_num_(nan?: Num | null, posinf?: Num | null, neginf?: Num | null, kwargs?: object): Tensor;
+  /** NaN and infinities replaced by numbers. */
+  nan_to_num(kwargs: { nan?: Num | null; posinf?: Num | null; neginf?: Num | null }): Tensor;
+  /** `nan_to_num` in place. */
+  nan_to_num_(kwargs: { nan?: Num | null; posinf?: Num | null; neginf?: Num | null }): Tensor;
+  /** The larger of two elements; NaN if one is. */
+  maximum(other: Tensor, kwargs?: object): Tensor;
+  /** The larger of two elements; NaN if one is. */
+  maximum(kwargs: { other?: Tensor }): Tensor;
+  /** The smaller of two elements; NaN if one is. */
+  minimum(other: Tensor, kwargs?: object): Tensor;
+  /** The smaller of two elements; NaN if one is. */
+  minimum(kwargs: { other?: Tensor }): Tensor;
+  /** The larger of two elements; a NaN gives way to a number. */
+  fmax(other: Tensor, kwargs?: object): Tensor;
+  /** The larger of two elements; a NaN gives way to a number. */
+  fmax(kwargs: { other?: Tensor }): Tensor;
+  /** The smaller of two elements; a NaN gives way to a number. */
+  fmin(other: Tensor, kwargs?: object): Tensor;
+  /** The smaller of two elements; a NaN gives way to a number. */
+  fmin(kwargs: { other?: Tensor }): Tensor;
+  /** Elements limited to `[min, max]`; NaN stays. */
+  clamp(min?: Tensor | null, max?: Tensor | null, kwargs?: object): Tensor;
+  /** `clamp` in place. */
+  clamp_(min?: Tensor | null, max?: Tensor | null, kwargs?: object): Tensor;
+  /** Elements limited to `[min, max]`; NaN stays. */
+  clamp(kwargs: { min?: Tensor | null; max?: Tensor | null }): Tensor;
+  /** `clamp` in place. */
+  clamp_(kwargs: { min?: Tensor | null; max?: Tensor | null }): Tensor;
+  /** Elements limited to `[min, max]`; NaN stays. */
+  clip(min?: Tensor | null, max?: Tensor | null, kwargs?: object): Tensor;
+  /** `clip` in place. */
+  clip_(min?: Tensor | null, max?: Tensor | null, kwargs?: object): Tensor;
+  /** Elements limited to `[min, max]`; NaN stays. */
+  clip(kwargs: { min?: Tensor | null; max?: Tensor | null }): Tensor;
+  /** `clip` in place. */
+  clip_(kwargs: { min?: Tensor | null; max?: Tensor | null }): Tensor;
+  /** Elements limited to `[min, max]`; NaN stays. */
+  clamp(min?: Num | Complex | null, max?: Num | Complex | null, kwargs?: object): Tensor;
+  /** `clamp` in place. */
+  clamp_(min?: Num | Complex | null, max?: Num | Complex | null, kwargs?: object): Tensor;
+  /** Elements limited to `[min, max]`; NaN stays. */
+  clamp(kwargs: { min?: Num | Complex | null; max?: Num | Complex | null }): Tensor;
+  /** `clamp` in place. */
+  clamp_(kwargs: { min?: Num | Complex | null; max?: Num | Complex | null }): Tensor;
+  /** Elements limited to `[min, max]`; NaN stays. */
+  clip(min?: Num | Complex | null, max?: Num | Complex | null, kwargs?: object): Tensor;
+  /** `clip` in place. */
+  clip_(min?: Num | Complex | null, max?: Num | Complex | null, kwargs?: object): Tensor;
+  /** Elements limited to `[min, max]`; NaN stays. */
+  clip(kwargs: { min?: Num | Complex | null; max?: Num | Complex | null }): Tensor;
+  /** `clip` in place. */
+  clip_(kwargs: { min?: Num | Complex | null; max?: Num | Complex | null }): Tensor;
+  /** Elements not below `min`. */
+  clamp_min(min: Tensor, kwargs?: object): Tensor;
+  /** `clamp_min` in place. */
+  clamp_min_(min: Tensor, kwargs?: object): Tensor;
+  /** Elements not below `min`. */
+  clamp_min(kwargs: { min?: Tensor }): Tensor;
+  /** `clamp_min` in place. */
+  clamp_min_(kwargs: { min?: Tensor }): Tensor;
+  /** Elements not below `min`. */
+  clamp_min(min: Num | Complex, kwargs?: object): Tensor;
+  /** `clamp_min` in place. */
+  clamp_min_(min: Num | Complex, kwargs?: object): Tensor;
+  /** Elements not below `min`. */
+  clamp_min(kwargs: { min?: Num | Complex }): Tensor;
+  /** `clamp_min` in place. */
+  clamp_min_(kwargs: { min?: Num | Complex }): Tensor;
+  /** Elements not above `max`. */
+  clamp_max(max: Tensor, kwargs?: object): Tensor;
+  /** `clamp_max` in place. */
+  clamp_max_(max: Tensor, kwargs?: object): Tensor;
+  /** Elements not above `max`. */
+  clamp_max(kwargs: { max?: Tensor }): Tensor;
+  /** `clamp_max` in place. */
+  clamp_max_(kwargs: { max?: Tensor }): Tensor;
+  /** Elements not above `max`. */
+  clamp_max(max: Num | Complex, kwargs?: object): Tensor;
+  /** `clamp_max` in place. */
+  clamp_max_(max: Num | Complex, kwargs?: object): Tensor;
+  /** Elements not above `max`. */
+  clamp_max(kwargs: { max?: Num | Complex }): Tensor;
+  /** `clamp_max` in place. */
+  clamp_max_(kwargs: { max?: Num | Complex }): Tensor;
+  /** The sign of `other` with the size of `input`. */
+  copysign(other: Tensor, kwargs?: object): Tensor;
+  /** `copysign` in place. */
+  copysign_(other: Tensor, kwargs?: object): Tensor;
+  /** The sign of `other` with the size of `input`. */
+  copysign(kwargs: { other?: Tensor }): Tensor;
+  /** `copysign` in place. */
+  copysign_(kwargs: { other?: Tensor }): Tensor;
+  /** The sign of a number with the size of `input`. */
+  copysign(other: Num | Complex, kwargs?: object): Tensor;
+  /** `copysign` in place. */
+  copysign_(other: Num | Complex, kwargs?: object): Tensor;
+  /** The sign of a number with the size of `input`. */
+  copysign(kwargs: { other?: Num | Complex }): Tensor;
+  /** `copysign` in place. */
+  copysign_(kwargs: { other?: Num | Complex }): Tensor;
+  /** The step function: `values` at zero. */
+  heaviside(values: Tensor, kwargs?: object): Tensor;
+  /** `heaviside` in place. */
+  heaviside_(values: Tensor, kwargs?: object): Tensor;
+  /** The step function: `values` at zero. */
+  heaviside(kwargs: { values?: Tensor }): Tensor;
+  /** `heaviside` in place. */
+  heaviside_(kwargs: { values?: Tensor }): Tensor;
+  /** The representable number next to `input`, towards `other`. */
+  nextafter(other: Tensor, kwargs?: object): Tensor;
+  /** `nextafter` in place. */
+  nextafter_(other: Tensor, kwargs?: object): Tensor;
+  /** The representable number next to `input`, towards `other`. */
+  nextafter(kwargs: { other?: Tensor }): Tensor;
+  /** `nextafter` in place. */
+  nextafter_(kwargs: { other?: Tensor }): Tensor;
+  /** `input` where `condition`, else `other`. */
+  where(input: TensorLike, other: TensorLike, kwargs?: object): Tensor;
+  /** `input` where `condition`, else `other`. */
+  where(kwargs: { input?: TensorLike; other?: TensorLike }): Tensor;
   /** The logistic function `1 / (1 + exp(-input))`. */
   sigmoid(kwargs?: object): Tensor;
   /** `sigmoid` in place. */
@@ -671,49 +914,53 @@ export interface Methods {
   digamma(kwargs?: object): Tensor;
   /** `digamma` in place. */
   digamma_(kwargs?: object): Tensor;
-  /** The largest integer not above. */
-  floor(kwargs?: object): Tensor;
-  /** `floor` in place. */
-  floor_(kwargs?: object): Tensor;
-  /** The smallest integer not below. */
-  ceil(kwargs?: object): Tensor;
-  /** `ceil` in place. */
-  ceil_(kwargs?: object): Tensor;
-  /** The nearest integer, half to even; or the nearest with so many decimals. */
-  round(kwargs?: { decimals?: Int }): Tensor;
-  /** `round` in place. */
-  round_(kwargs?: { decimals?: Int }): Tensor;
-  /** The integer part. */
-  trunc(kwargs?: object): Tensor;
-  /** `trunc` in place. */
-  trunc_(kwargs?: object): Tensor;
-  /** The fractional part. */
-  frac(kwargs?: object): Tensor;
-  /** `frac` in place. */
-  frac_(kwargs?: object): Tensor;
-  /** NaN and infinities replaced by numbers. */
-  nan_to_num(nan?: Num | null, posinf?: Num | null, neginf?: Num | null, kwargs?: object): Tensor;
-  /** `nan_to_num` in place. */
-  nan_to_num_(nan?: Num | null, posinf?: Num | null, neginf?: Num | null, kwargs?: object): Tensor;
-  /** NaN and infinities replaced by numbers. */
-  nan_to_num(kwargs: { nan?: Num | null; posinf?: Num | null; neginf?: Num | null }): Tensor;
-  /** `nan_to_num` in place. */
-  nan_to_num_(kwargs: { nan?: Num | null; posinf?: Num | null; neginf?: Num | null }): Tensor;
-  /** Degrees to radians. */
-  deg2rad(kwargs?: object): Tensor;
-  /** `deg2rad` in place. */
-  deg2rad_(kwargs?: object): Tensor;
-  /** Radians to degrees. */
-  rad2deg(kwargs?: object): Tensor;
-  /** `rad2deg` in place. */
-  rad2deg_(kwargs?: object): Tensor;
-  /** `sin(pi x) / (pi x)`, one at zero. */
-  sinc(kwargs?: object): Tensor;
-  /** `sinc` in place. */
-  sinc_(kwargs?: object): Tensor;
+  /** `_polygamma` in place. */
+  _polygamma_(n: Int, kwargs?: object): Tensor;
+  /** `_polygamma` in place. */
+  _polygamma_(kwargs: { n?: Int }): Tensor;
+  /** The logarithm of the multivariate gamma function of dimension `p`. */
+  mvlgamma(p: Int, kwargs?: object): Tensor;
+  /** `mvlgamma` in place. */
+  mvlgamma_(p: Int, kwargs?: object): Tensor;
+  /** The logarithm of the multivariate gamma function of dimension `p`. */
+  mvlgamma(kwargs: { p?: Int }): Tensor;
+  /** `mvlgamma` in place. */
+  mvlgamma_(kwargs: { p?: Int }): Tensor;
+  /** The lower regularised incomplete gamma function. */
+  igamma(other: Tensor, kwargs?: object): Tensor;
+  /** `igamma` in place. */
+  igamma_(other: Tensor, kwargs?: object): Tensor;
+  /** The lower regularised incomplete gamma function. */
+  igamma(kwargs: { other?: Tensor }): Tensor;
+  /** `igamma` in place. */
+  igamma_(kwargs: { other?: Tensor }): Tensor;
+  /** The upper regularised incomplete gamma function. */
+  igammac(other: Tensor, kwargs?: object): Tensor;
+  /** `igammac` in place. */
+  igammac_(other: Tensor, kwargs?: object): Tensor;
+  /** The upper regularised incomplete gamma function. */
+  igammac(kwargs: { other?: Tensor }): Tensor;
+  /** `igammac` in place. */
+  igammac_(kwargs: { other?: Tensor }): Tensor;
+  /** `input * log(other)`, zero where `input` is. */
+  xlogy(other: Tensor, kwargs?: object): Tensor;
+  /** `xlogy` in place. */
+  xlogy_(other: Tensor, kwargs?: object): Tensor;
+  /** `input * log(other)`, zero where `input` is. */
+  xlogy(kwargs: { other?: Tensor }): Tensor;
+  /** `xlogy` in place. */
+  xlogy_(kwargs: { other?: Tensor }): Tensor;
+  /** `input * log(other)`, zero where `input` is. */
+  xlogy(other: Num | Complex, kwargs?: object): Tensor;
+  /** `xlogy` in place. */
+  xlogy_(other: Num | Complex, kwargs?: object): Tensor;
+  /** `input * log(other)`, zero where `input` is. */
+  xlogy(kwargs: { other?: Num | Complex }): Tensor;
+  /** `xlogy` in place. */
+  xlogy_(kwargs: { other?: Num | Complex }): Tensor;
   /** The complex conjugate; real tensors are returned as they are. */
   conj(kwargs?: object): Tensor;
-  /** The complex conjugate in memory of its own. */
+  /** The complex conjugate in memory of its own; real tensors are returned as they are. */
   conj_physical(kwargs?: object): Tensor;
   /** `conj_physical` in place. */
   conj_physical_(kwargs?: object): Tensor;
@@ -721,7 +968,7 @@ export interface Methods {
   resolve_conj(kwargs?: object): Tensor;
   /** The input: negation is never lazy here. */
   resolve_neg(kwargs?: object): Tensor;
-  /** The real parts, as a view. */
+  /** The real parts, as a view; of a real tensor the tensor itself. */
   real(kwargs?: object): Tensor;
   /** The imaginary parts, as a view. */
   imag(kwargs?: object): Tensor;
@@ -735,56 +982,150 @@ export interface Methods {
   bitwise_not(kwargs?: object): Tensor;
   /** `bitwise_not` in place. */
   bitwise_not_(kwargs?: object): Tensor;
-  /** Whether the sign bit is set. */
-  signbit(kwargs?: object): Tensor;
+  /** Bitwise and. */
+  bitwise_and(other: TensorLike, kwargs?: object): Tensor;
+  /** `bitwise_and` in place. */
+  bitwise_and_(other: TensorLike, kwargs?: object): Tensor;
+  /** Bitwise and. */
+  bitwise_and(kwargs: { other?: TensorLike }): Tensor;
+  /** `bitwise_and` in place. */
+  bitwise_and_(kwargs: { other?: TensorLike }): Tensor;
+  /** Bitwise or. */
+  bitwise_or(other: TensorLike, kwargs?: object): Tensor;
+  /** `bitwise_or` in place. */
+  bitwise_or_(other: TensorLike, kwargs?: object): Tensor;
+  /** Bitwise or. */
+  bitwise_or(kwargs: { other?: TensorLike }): Tensor;
+  /** `bitwise_or` in place. */
+  bitwise_or_(kwargs: { other?: TensorLike }): Tensor;
+  /** Bitwise exclusive or. */
+  bitwise_xor(other: TensorLike, kwargs?: object): Tensor;
+  /** `bitwise_xor` in place. */
+  bitwise_xor_(other: TensorLike, kwargs?: object): Tensor;
+  /** Bitwise exclusive or. */
+  bitwise_xor(kwargs: { other?: TensorLike }): Tensor;
+  /** `bitwise_xor` in place. */
+  bitwise_xor_(kwargs: { other?: TensorLike }): Tensor;
+  /** `input << other`. */
+  bitwise_left_shift(other: TensorLike, kwargs?: object): Tensor;
+  /** `bitwise_left_shift` in place. */
+  bitwise_left_shift_(other: TensorLike, kwargs?: object): Tensor;
+  /** `input << other`. */
+  bitwise_left_shift(kwargs: { other?: TensorLike }): Tensor;
+  /** `bitwise_left_shift` in place. */
+  bitwise_left_shift_(kwargs: { other?: TensorLike }): Tensor;
+  /** `input >> other`, keeping the sign. */
+  bitwise_right_shift(other: TensorLike, kwargs?: object): Tensor;
+  /** `bitwise_right_shift` in place. */
+  bitwise_right_shift_(other: TensorLike, kwargs?: object): Tensor;
+  /** `input >> other`, keeping the sign. */
+  bitwise_right_shift(kwargs: { other?: TensorLike }): Tensor;
+  /** `bitwise_right_shift` in place. */
+  bitwise_right_shift_(kwargs: { other?: TensorLike }): Tensor;
+  /** Greatest common divisor. */
+  gcd(other: Tensor, kwargs?: object): Tensor;
+  /** `gcd` in place. */
+  gcd_(other: Tensor, kwargs?: object): Tensor;
+  /** Greatest common divisor. */
+  gcd(kwargs: { other?: Tensor }): Tensor;
+  /** `gcd` in place. */
+  gcd_(kwargs: { other?: Tensor }): Tensor;
+  /** Least common multiple. */
+  lcm(other: Tensor, kwargs?: object): Tensor;
+  /** `lcm` in place. */
+  lcm_(other: Tensor, kwargs?: object): Tensor;
+  /** Least common multiple. */
+  lcm(kwargs: { other?: Tensor }): Tensor;
+  /** `lcm` in place. */
+  lcm_(kwargs: { other?: Tensor }): Tensor;
   /** Whether elements are equal. */
-  eq(other: Tensor, kwargs?: object): Tensor;
+  eq(other: TensorLike, kwargs?: object): Tensor;
   /** `eq` in place. */
-  eq_(other: Tensor, kwargs?: object): Tensor;
+  eq_(other: TensorLike, kwargs?: object): Tensor;
   /** Whether elements are equal. */
-  eq(kwargs: { other?: Tensor }): Tensor;
+  eq(kwargs: { other?: TensorLike }): Tensor;
   /** `eq` in place. */
-  eq_(kwargs: { other?: Tensor }): Tensor;
+  eq_(kwargs: { other?: TensorLike }): Tensor;
   /** Whether elements differ. */
-  ne(other: Tensor, kwargs?: object): Tensor;
+  ne(other: TensorLike, kwargs?: object): Tensor;
   /** `ne` in place. */
-  ne_(other: Tensor, kwargs?: object): Tensor;
+  ne_(other: TensorLike, kwargs?: object): Tensor;
   /** Whether elements differ. */
-  ne(kwargs: { other?: Tensor }): Tensor;
+  ne(kwargs: { other?: TensorLike }): Tensor;
   /** `ne` in place. */
-  ne_(kwargs: { other?: Tensor }): Tensor;
+  ne_(kwargs: { other?: TensorLike }): Tensor;
+  /** Whether elements differ. */
+  not_equal(other: TensorLike, kwargs?: object): Tensor;
+  /** `not_equal` in place. */
+  not_equal_(other: TensorLike, kwargs?: object): Tensor;
+  /** Whether elements differ. */
+  not_equal(kwargs: { other?: TensorLike }): Tensor;
+  /** `not_equal` in place. */
+  not_equal_(kwargs: { other?: TensorLike }): Tensor;
   /** `input < other`. */
-  lt(other: Tensor, kwargs?: object): Tensor;
+  lt(other: TensorLike, kwargs?: object): Tensor;
   /** `lt` in place. */
-  lt_(other: Tensor, kwargs?: object): Tensor;
+  lt_(other: TensorLike, kwargs?: object): Tensor;
   /** `input < other`. */
-  lt(kwargs: { other?: Tensor }): Tensor;
+  lt(kwargs: { other?: TensorLike }): Tensor;
   /** `lt` in place. */
-  lt_(kwargs: { other?: Tensor }): Tensor;
+  lt_(kwargs: { other?: TensorLike }): Tensor;
+  /** `input < other`. */
+  less(other: TensorLike, kwargs?: object): Tensor;
+  /** `less` in place. */
+  less_(other: TensorLike, kwargs?: object): Tensor;
+  /** `input < other`. */
+  less(kwargs: { other?: TensorLike }): Tensor;
+  /** `less` in place. */
+  less_(kwargs: { other?: TensorLike }): Tensor;
   /** `input <= other`. */
-  le(other: Tensor, kwargs?: object): Tensor;
+  le(other: TensorLike, kwargs?: object): Tensor;
   /** `le` in place. */
-  le_(other: Tensor, kwargs?: object): Tensor;
+  le_(other: TensorLike, kwargs?: object): Tensor;
   /** `input <= other`. */
-  le(kwargs: { other?: Tensor }): Tensor;
+  le(kwargs: { other?: TensorLike }): Tensor;
   /** `le` in place. */
-  le_(kwargs: { other?: Tensor }): Tensor;
+  le_(kwargs: { other?: TensorLike }): Tensor;
+  /** `input <= other`. */
+  less_equal(other: TensorLike, kwargs?: object): Tensor;
+  /** `less_equal` in place. */
+  less_equal_(other: TensorLike, kwargs?: object): Tensor;
+  /** `input <= other`. */
+  less_equal(kwargs: { other?: TensorLike }): Tensor;
+  /** `less_equal` in place. */
+  less_equal_(kwargs: { other?: TensorLike }): Tensor;
   /** `input > other`. */
-  gt(other: Tensor, kwargs?: object): Tensor;
+  gt(other: TensorLike, kwargs?: object): Tensor;
   /** `gt` in place. */
-  gt_(other: Tensor, kwargs?: object): Tensor;
+  gt_(other: TensorLike, kwargs?: object): Tensor;
   /** `input > other`. */
-  gt(kwargs: { other?: Tensor }): Tensor;
+  gt(kwargs: { other?: TensorLike }): Tensor;
   /** `gt` in place. */
-  gt_(kwargs: { other?: Tensor }): Tensor;
+  gt_(kwargs: { other?: TensorLike }): Tensor;
+  /** `input > other`. */
+  greater(other: TensorLike, kwargs?: object): Tensor;
+  /** `greater` in place. */
+  greater_(other: TensorLike, kwargs?: object): Tensor;
+  /** `input > other`. */
+  greater(kwargs: { other?: TensorLike }): Tensor;
+  /** `greater` in place. */
+  greater_(kwargs: { other?: TensorLike }): Tensor;
   /** `input >= other`. */
-  ge(other: Tensor, kwargs?: object): Tensor;
+  ge(other: TensorLike, kwargs?: object): Tensor;
   /** `ge` in place. */
-  ge_(other: Tensor, kwargs?: object): Tensor;
+  ge_(other: TensorLike, kwargs?: object): Tensor;
   /** `input >= other`. */
-  ge(kwargs: { other?: Tensor }): Tensor;
+  ge(kwargs: { other?: TensorLike }): Tensor;
   /** `ge` in place. */
-  ge_(kwargs: { other?: Tensor }): Tensor;
+  ge_(kwargs: { other?: TensorLike }): Tensor;
+  /** `input >= other`. */
+  greater_equal(other: TensorLike, kwargs?: object): Tensor;
+  /** `greater_equal` in place. */
+  greater_equal_(other: TensorLike, kwargs?: object): Tensor;
+  /** `input >= other`. */
+  greater_equal(kwargs: { other?: TensorLike }): Tensor;
+  /** `greater_equal` in place. */
+  greater_equal_(kwargs: { other?: TensorLike }): Tensor;
   /** Whether both are true. */
   logical_and(other: Tensor, kwargs?: object): Tensor;
   /** `logical_and` in place. */
@@ -813,46 +1154,6 @@ export interface Methods {
   logical_not(kwargs?: object): Tensor;
   /** `logical_not` in place. */
   logical_not_(kwargs?: object): Tensor;
-  /** Bitwise and. */
-  bitwise_and(other: Tensor, kwargs?: object): Tensor;
-  /** `bitwise_and` in place. */
-  bitwise_and_(other: Tensor, kwargs?: object): Tensor;
-  /** Bitwise and. */
-  bitwise_and(kwargs: { other?: Tensor }): Tensor;
-  /** `bitwise_and` in place. */
-  bitwise_and_(kwargs: { other?: Tensor }): Tensor;
-  /** Bitwise or. */
-  bitwise_or(other: Tensor, kwargs?: object): Tensor;
-  /** `bitwise_or` in place. */
-  bitwise_or_(other: Tensor, kwargs?: object): Tensor;
-  /** Bitwise or. */
-  bitwise_or(kwargs: { other?: Tensor }): Tensor;
-  /** `bitwise_or` in place. */
-  bitwise_or_(kwargs: { other?: Tensor }): Tensor;
-  /** Bitwise exclusive or. */
-  bitwise_xor(other: Tensor, kwargs?: object): Tensor;
-  /** `bitwise_xor` in place. */
-  bitwise_xor_(other: Tensor, kwargs?: object): Tensor;
-  /** Bitwise exclusive or. */
-  bitwise_xor(kwargs: { other?: Tensor }): Tensor;
-  /** `bitwise_xor` in place. */
-  bitwise_xor_(kwargs: { other?: Tensor }): Tensor;
-  /** `input << other`. */
-  bitwise_left_shift(other: Tensor, kwargs?: object): Tensor;
-  /** `bitwise_left_shift` in place. */
-  bitwise_left_shift_(other: Tensor, kwargs?: object): Tensor;
-  /** `input << other`. */
-  bitwise_left_shift(kwargs: { other?: Tensor }): Tensor;
-  /** `bitwise_left_shift` in place. */
-  bitwise_left_shift_(kwargs: { other?: Tensor }): Tensor;
-  /** `input >> other`, keeping the sign. */
-  bitwise_right_shift(other: Tensor, kwargs?: object): Tensor;
-  /** `bitwise_right_shift` in place. */
-  bitwise_right_shift_(other: Tensor, kwargs?: object): Tensor;
-  /** `input >> other`, keeping the sign. */
-  bitwise_right_shift(kwargs: { other?: Tensor }): Tensor;
-  /** `bitwise_right_shift` in place. */
-  bitwise_right_shift_(kwargs: { other?: Tensor }): Tensor;
   /** Whether the element is NaN. */
   isnan(kwargs?: object): Tensor;
   /** Whether the element is infinite. */
@@ -865,12 +1166,14 @@ export interface Methods {
   isneginf(kwargs?: object): Tensor;
   /** Whether the imaginary part is zero. */
   isreal(kwargs?: object): Tensor;
+  /** Whether the sign bit is set. */
+  signbit(kwargs?: object): Tensor;
   /** Whether `|input - other| <= atol + rtol * |other|`. */
-  isclose(other: Tensor, rtol?: Num, atol?: Num, equal_nan?: boolean, kwargs?: object): boolean;
+  isclose(other: Tensor, rtol?: Num, atol?: Num, equal_nan?: boolean, kwargs?: object): Tensor;
   /** Whether `|input - other| <= atol + rtol * |other|`. */
-  isclose(other: Tensor, kwargs: { rtol?: Num; atol?: Num; equal_nan?: boolean }): boolean;
+  isclose(other: Tensor, kwargs: { rtol?: Num; atol?: Num; equal_nan?: boolean }): Tensor;
   /** Whether `|input - other| <= atol + rtol * |other|`. */
-  isclose(kwargs: { other?: Tensor; rtol?: Num; atol?: Num; equal_nan?: boolean }): boolean;
+  isclose(kwargs: { other?: Tensor; rtol?: Num; atol?: Num; equal_nan?: boolean }): Tensor;
   /** Whether all elements are close, as `isclose` judges. */
   allclose(other: Tensor, rtol?: Num, atol?: Num, equal_nan?: boolean, kwargs?: object): boolean;
   /** Whether all elements are close, as `isclose` judges. */
@@ -1357,76 +1660,44 @@ export interface Methods {
 export const add: { (input: TensorLike, other: TensorLike, kwargs?: { alpha?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; alpha?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('add') as never;
 /** Difference of `input` and `alpha` times `other`, with broadcasting. */
 export const sub: { (input: TensorLike, other: TensorLike, kwargs?: { alpha?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; alpha?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('sub') as never;
+/** Difference of `input` and `alpha` times `other`, with broadcasting. */
+export const subtract: { (input: TensorLike, other: TensorLike, kwargs?: { alpha?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; alpha?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('subtract') as never;
 /** `other - alpha * input`. */
-export const rsub: { (input: Tensor, other: Tensor, kwargs?: { alpha?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; alpha?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('rsub') as never;
+export const rsub: { (input: Tensor, other: Tensor, kwargs?: { alpha?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; alpha?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, other: Num | Complex, alpha?: Num | Complex, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, other: Num | Complex, kwargs: { alpha?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Num | Complex; alpha?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('rsub') as never;
 /** Product of `input` and `other`, with broadcasting. */
 export const mul: { (input: TensorLike, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('mul') as never;
-/** Quotient of `input` and `other`; `rounding_mode` may be `'trunc'` or `'floor'`. */
-export const div: { (input: TensorLike, other: TensorLike, kwargs?: { rounding_mode?: string | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; rounding_mode?: string | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('div') as never;
+/** Product of `input` and `other`, with broadcasting. */
+export const multiply: { (input: TensorLike, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('multiply') as never;
+/** Quotient of `input` and `other`. */
+export const div: { (input: TensorLike, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, other: TensorLike, kwargs?: { rounding_mode?: string | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; rounding_mode?: string | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('div') as never;
+/** Quotient of `input` and `other`. */
+export const divide: { (input: TensorLike, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, other: TensorLike, kwargs?: { rounding_mode?: string | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; rounding_mode?: string | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('divide') as never;
+/** Quotient of `input` and `other`. */
+export const true_divide: { (input: TensorLike, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('true_divide') as never;
 /** `floor(input / other)`. */
 export const floor_divide: { (input: TensorLike, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('floor_divide') as never;
 /** Python's remainder: it has the sign of the divisor. */
-export const remainder: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('remainder') as never;
+export const remainder: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor; (input: Num | Complex, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Num | Complex, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, other: Num | Complex, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('remainder') as never;
 /** C's remainder: it has the sign of the dividend. */
-export const fmod: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('fmod') as never;
-/** `input` to the power `exponent`. */
-export const pow: { (input: Tensor, exponent: Num | Complex, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { exponent?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, exponent: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { exponent?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('pow') as never;
-/** The larger of two elements; NaN if one is. */
-export const maximum: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('maximum') as never;
-/** The smaller of two elements; NaN if one is. */
-export const minimum: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('minimum') as never;
-/** The larger of two elements; a NaN gives way to a number. */
-export const fmax: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('fmax') as never;
-/** The smaller of two elements; a NaN gives way to a number. */
-export const fmin: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('fmin') as never;
-/** Elements limited to `[min, max]`; NaN stays. */
-export const clamp: { (input: Tensor, min?: Tensor | null, max?: Tensor | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { min?: Tensor | null; max?: Tensor | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('clamp') as never;
-/** Elements not below `min`. */
-export const clamp_min: { (input: Tensor, min: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { min?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('clamp_min') as never;
-/** Elements not above `max`. */
-export const clamp_max: { (input: Tensor, max: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { max?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('clamp_max') as never;
-/** The angle of the point `(other, input)`. */
-export const atan2: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('atan2') as never;
-/** `sqrt(input^2 + other^2)` without overflow. */
-export const hypot: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('hypot') as never;
-/** `input + weight * (end - input)`. */
-export const lerp: { (input: Tensor, end: Tensor, weight: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { end?: Tensor; weight?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('lerp') as never;
+export const fmod: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, other: Num | Complex, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('fmod') as never;
 /** `input + value * tensor1 * tensor2`. */
 export const addcmul: { (input: Tensor, tensor1: Tensor, tensor2: Tensor, kwargs?: { value?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { tensor1?: Tensor; tensor2?: Tensor; value?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('addcmul') as never;
 /** `input + value * tensor1 / tensor2`. */
 export const addcdiv: { (input: Tensor, tensor1: Tensor, tensor2: Tensor, kwargs?: { value?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { tensor1?: Tensor; tensor2?: Tensor; value?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('addcdiv') as never;
-/** `log(exp(input) + exp(other))`. */
-export const logaddexp: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('logaddexp') as never;
-/** `log2(2^input + 2^other)`. */
-export const logaddexp2: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('logaddexp2') as never;
-/** `input * log(other)`, zero where `input` is. */
-export const xlogy: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('xlogy') as never;
-/** `input` where `condition`, else `other`. */
-export const where: { (condition: Tensor, input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (condition: Tensor, kwargs: { input?: Tensor; other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('where') as never;
-/** The sign of `other` with the size of `input`. */
-export const copysign: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('copysign') as never;
-/** The step function: `values` at zero. */
-export const heaviside: { (input: Tensor, values: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { values?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('heaviside') as never;
-/** Greatest common divisor. */
-export const gcd: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('gcd') as never;
-/** Least common multiple. */
-export const lcm: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('lcm') as never;
-/** The representable number next to `input`, towards `other`. */
-export const nextafter: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('nextafter') as never;
-/** `x * 2^other`. */
-export const ldexp: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('ldexp') as never;
-/** The negative of each element. */
+/** `input + weight * (end - input)`. */
+export const lerp: { (input: Tensor, end: Tensor, weight: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { end?: Tensor; weight?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, end: Tensor, weight: Num | Complex, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { end?: Tensor; weight?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('lerp') as never;
+/** Minus `input`. */
 export const neg: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('neg') as never;
-/** The elements themselves. */
+/** Minus `input`. */
+export const negative: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('negative') as never;
+/** `input` itself. */
 export const positive: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('positive') as never;
-/** The absolute value; of complex numbers the modulus. */
-export const abs: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('abs') as never;
-/** -1, 0 or 1. */
-export const sign: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('sign') as never;
-/** The sign; of complex numbers the direction. */
-export const sgn: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('sgn') as never;
 /** `1 / input`. */
 export const reciprocal: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('reciprocal') as never;
+/** `input` to the power `exponent`. */
+export const pow: { (input: Tensor, exponent: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { exponent?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor; (input: Num | Complex, exponent: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Num | Complex, kwargs: { exponent?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, exponent: Num | Complex, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { exponent?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('pow') as never;
+/** `input` to the power `exponent`, in double precision. */
+export const float_power: { (input: Tensor, exponent: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { exponent?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor; (input: Num | Complex, exponent: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Num | Complex, kwargs: { exponent?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, exponent: Num | Complex, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { exponent?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('float_power') as never;
 /** `input * input`. */
 export const square: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('square') as never;
 /** Square root. */
@@ -1447,6 +1718,16 @@ export const log2: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]
 export const log10: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('log10') as never;
 /** `log(1 + input)`, accurate when `input` is small. */
 export const log1p: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('log1p') as never;
+/** `log(exp(input) + exp(other))`. */
+export const logaddexp: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('logaddexp') as never;
+/** `log2(2^input + 2^other)`. */
+export const logaddexp2: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('logaddexp2') as never;
+/** `sqrt(input^2 + other^2)` without overflow. */
+export const hypot: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('hypot') as never;
+/** `input * 2^other`. */
+export const ldexp: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('ldexp') as never;
+/** The mantissa in `[0.5, 1)` and the exponent of `input = mantissa * 2^exponent`. */
+export const frexp: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): { mantissa: Tensor; exponent: Tensor } & [Tensor, Tensor] } = functionOf('frexp') as never;
 /** Sine. */
 export const sin: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('sin') as never;
 /** Cosine. */
@@ -1455,10 +1736,20 @@ export const cos: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] 
 export const tan: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('tan') as never;
 /** Inverse sine. */
 export const asin: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('asin') as never;
+/** Inverse sine. */
+export const arcsin: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('arcsin') as never;
 /** Inverse cosine. */
 export const acos: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('acos') as never;
+/** Inverse cosine. */
+export const arccos: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('arccos') as never;
 /** Inverse tangent. */
 export const atan: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('atan') as never;
+/** Inverse tangent. */
+export const arctan: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('arctan') as never;
+/** The angle of the point `(other, input)`. */
+export const atan2: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('atan2') as never;
+/** The angle of the point `(other, input)`. */
+export const arctan2: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('arctan2') as never;
 /** Hyperbolic sine. */
 export const sinh: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('sinh') as never;
 /** Hyperbolic cosine. */
@@ -1467,10 +1758,68 @@ export const cosh: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]
 export const tanh: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('tanh') as never;
 /** Inverse hyperbolic sine. */
 export const asinh: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('asinh') as never;
+/** Inverse hyperbolic sine. */
+export const arcsinh: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('arcsinh') as never;
 /** Inverse hyperbolic cosine. */
 export const acosh: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('acosh') as never;
+/** Inverse hyperbolic cosine. */
+export const arccosh: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('arccosh') as never;
 /** Inverse hyperbolic tangent. */
 export const atanh: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('atanh') as never;
+/** Inverse hyperbolic tangent. */
+export const arctanh: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('arctanh') as never;
+/** Degrees to radians. */
+export const deg2rad: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('deg2rad') as never;
+/** Radians to degrees. */
+export const rad2deg: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('rad2deg') as never;
+/** `sin(pi x) / (pi x)`, one at zero. */
+export const sinc: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('sinc') as never;
+/** The absolute value; of complex numbers the modulus. */
+export const abs: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('abs') as never;
+/** The absolute value; of complex numbers the modulus. */
+export const absolute: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('absolute') as never;
+/** -1, 0 or 1. */
+export const sign: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('sign') as never;
+/** `input / |input|`, zero at zero. */
+export const sgn: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('sgn') as never;
+/** The largest integer not above. */
+export const floor: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('floor') as never;
+/** The smallest integer not below. */
+export const ceil: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('ceil') as never;
+/** The integer part. */
+export const trunc: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('trunc') as never;
+/** The integer part. */
+export const fix: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('fix') as never;
+/** The nearest integer, half to even. */
+export const round: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs?: { decimals?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('round') as never;
+/** The fractional part, with the sign of `input`. */
+export const frac: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('frac') as never;
+/** NaN and infinities replaced by numbers. */
+export const nan_to_num: { (input: Tensor, nan?: Num | null, posinf?: Num | null, neginf?: Num | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { nan?: Num | null; posinf?: Num | null; neginf?: Num | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('nan_to_num') as never;
+/** The larger of two elements; NaN if one is. */
+export const maximum: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('maximum') as never;
+/** The smaller of two elements; NaN if one is. */
+export const minimum: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('minimum') as never;
+/** The larger of two elements; a NaN gives way to a number. */
+export const fmax: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('fmax') as never;
+/** The smaller of two elements; a NaN gives way to a number. */
+export const fmin: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('fmin') as never;
+/** Elements limited to `[min, max]`; NaN stays. */
+export const clamp: { (input: Tensor, min?: Tensor | null, max?: Tensor | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { min?: Tensor | null; max?: Tensor | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, min?: Num | Complex | null, max?: Num | Complex | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { min?: Num | Complex | null; max?: Num | Complex | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('clamp') as never;
+/** Elements limited to `[min, max]`; NaN stays. */
+export const clip: { (input: Tensor, min?: Tensor | null, max?: Tensor | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { min?: Tensor | null; max?: Tensor | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, min?: Num | Complex | null, max?: Num | Complex | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { min?: Num | Complex | null; max?: Num | Complex | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('clip') as never;
+/** Elements not below `min`. */
+export const clamp_min: { (input: Tensor, min: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { min?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, min: Num | Complex, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { min?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('clamp_min') as never;
+/** Elements not above `max`. */
+export const clamp_max: { (input: Tensor, max: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { max?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, max: Num | Complex, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { max?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('clamp_max') as never;
+/** The sign of `other` with the size of `input`. */
+export const copysign: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, other: Num | Complex, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('copysign') as never;
+/** The step function: `values` at zero. */
+export const heaviside: { (input: Tensor, values: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { values?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('heaviside') as never;
+/** The representable number next to `input`, towards `other`. */
+export const nextafter: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('nextafter') as never;
+/** `input` where `condition`, else `other`. */
+export const where: { (condition: Tensor, input: TensorLike, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (condition: Tensor, kwargs: { input?: TensorLike; other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('where') as never;
 /** The logistic function `1 / (1 + exp(-input))`. */
 export const sigmoid: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('sigmoid') as never;
 /** `log(input / (1 - input))`, with `input` limited to `[eps, 1 - eps]` if given. */
@@ -1485,33 +1834,29 @@ export const erfinv: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor
 export const lgamma: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('lgamma') as never;
 /** The logarithmic derivative of the gamma function. */
 export const digamma: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('digamma') as never;
-/** The largest integer not above. */
-export const floor: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('floor') as never;
-/** The smallest integer not below. */
-export const ceil: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('ceil') as never;
-/** The nearest integer, half to even; or the nearest with so many decimals. */
-export const round: { (input: Tensor, kwargs?: { decimals?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('round') as never;
-/** The integer part. */
-export const trunc: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('trunc') as never;
-/** The fractional part. */
-export const frac: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('frac') as never;
-/** NaN and infinities replaced by numbers. */
-export const nan_to_num: { (input: Tensor, nan?: Num | null, posinf?: Num | null, neginf?: Num | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { nan?: Num | null; posinf?: Num | null; neginf?: Num | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('nan_to_num') as never;
-/** Degrees to radians. */
-export const deg2rad: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('deg2rad') as never;
-/** Radians to degrees. */
-export const rad2deg: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('rad2deg') as never;
-/** `sin(pi x) / (pi x)`, one at zero. */
-export const sinc: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('sinc') as never;
+/** The derivative of order `n` of `digamma`. */
+export const polygamma: { (n: Int, input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (n: Int, kwargs: { input?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('polygamma') as never;
+/** The logarithm of the multivariate gamma function of dimension `p`. */
+export const mvlgamma: { (input: Tensor, p: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { p?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('mvlgamma') as never;
+/** The lower regularised incomplete gamma function. */
+export const igamma: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('igamma') as never;
+/** The upper regularised incomplete gamma function. */
+export const igammac: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('igammac') as never;
+/** `input * log(other)`, zero where `input` is. */
+export const xlogy: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor; (input: Num | Complex, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Num | Complex, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, other: Num | Complex, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('xlogy') as never;
+/** The complex number with these real and imaginary parts. */
+export const complex: { (real: Tensor, imag: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (real: Tensor, kwargs: { imag?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('complex') as never;
+/** The complex number with this absolute value and angle. */
+export const polar: { (abs: Tensor, angle: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (abs: Tensor, kwargs: { angle?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('polar') as never;
 /** The complex conjugate; real tensors are returned as they are. */
 export const conj: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('conj') as never;
-/** The complex conjugate in memory of its own. */
+/** The complex conjugate in memory of its own; real tensors are returned as they are. */
 export const conj_physical: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('conj_physical') as never;
 /** The input: conjugation is never lazy here. */
 export const resolve_conj: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('resolve_conj') as never;
 /** The input: negation is never lazy here. */
 export const resolve_neg: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('resolve_neg') as never;
-/** The real parts, as a view. */
+/** The real parts, as a view; of a real tensor the tensor itself. */
 export const real: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('real') as never;
 /** The imaginary parts, as a view. */
 export const imag: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('imag') as never;
@@ -1523,20 +1868,42 @@ export const view_as_complex: { (input: Tensor, kwargs?: { out?: Tensor | readon
 export const angle: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('angle') as never;
 /** The bitwise or logical complement. */
 export const bitwise_not: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('bitwise_not') as never;
-/** Whether the sign bit is set. */
-export const signbit: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('signbit') as never;
+/** Bitwise and. */
+export const bitwise_and: { (input: TensorLike, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('bitwise_and') as never;
+/** Bitwise or. */
+export const bitwise_or: { (input: TensorLike, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('bitwise_or') as never;
+/** Bitwise exclusive or. */
+export const bitwise_xor: { (input: TensorLike, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('bitwise_xor') as never;
+/** `input << other`. */
+export const bitwise_left_shift: { (input: TensorLike, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('bitwise_left_shift') as never;
+/** `input >> other`, keeping the sign. */
+export const bitwise_right_shift: { (input: TensorLike, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('bitwise_right_shift') as never;
+/** Greatest common divisor. */
+export const gcd: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('gcd') as never;
+/** Least common multiple. */
+export const lcm: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('lcm') as never;
 /** Whether elements are equal. */
-export const eq: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('eq') as never;
+export const eq: { (input: Tensor, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('eq') as never;
 /** Whether elements differ. */
-export const ne: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('ne') as never;
+export const ne: { (input: Tensor, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('ne') as never;
+/** Whether elements differ. */
+export const not_equal: { (input: Tensor, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('not_equal') as never;
 /** `input < other`. */
-export const lt: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('lt') as never;
+export const lt: { (input: Tensor, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('lt') as never;
+/** `input < other`. */
+export const less: { (input: Tensor, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('less') as never;
 /** `input <= other`. */
-export const le: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('le') as never;
+export const le: { (input: Tensor, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('le') as never;
+/** `input <= other`. */
+export const less_equal: { (input: Tensor, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('less_equal') as never;
 /** `input > other`. */
-export const gt: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('gt') as never;
+export const gt: { (input: Tensor, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('gt') as never;
+/** `input > other`. */
+export const greater: { (input: Tensor, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('greater') as never;
 /** `input >= other`. */
-export const ge: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('ge') as never;
+export const ge: { (input: Tensor, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('ge') as never;
+/** `input >= other`. */
+export const greater_equal: { (input: Tensor, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('greater_equal') as never;
 /** Whether both are true. */
 export const logical_and: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('logical_and') as never;
 /** Whether one is true. */
@@ -1545,16 +1912,6 @@ export const logical_or: { (input: Tensor, other: Tensor, kwargs?: { out?: Tenso
 export const logical_xor: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('logical_xor') as never;
 /** Whether the element is false or zero. */
 export const logical_not: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('logical_not') as never;
-/** Bitwise and. */
-export const bitwise_and: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('bitwise_and') as never;
-/** Bitwise or. */
-export const bitwise_or: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('bitwise_or') as never;
-/** Bitwise exclusive or. */
-export const bitwise_xor: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('bitwise_xor') as never;
-/** `input << other`. */
-export const bitwise_left_shift: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('bitwise_left_shift') as never;
-/** `input >> other`, keeping the sign. */
-export const bitwise_right_shift: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('bitwise_right_shift') as never;
 /** Whether the element is NaN. */
 export const isnan: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('isnan') as never;
 /** Whether the element is infinite. */
@@ -1567,8 +1924,10 @@ export const isposinf: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tens
 export const isneginf: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('isneginf') as never;
 /** Whether the imaginary part is zero. */
 export const isreal: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('isreal') as never;
+/** Whether the sign bit is set. */
+export const signbit: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('signbit') as never;
 /** Whether `|input - other| <= atol + rtol * |other|`. */
-export const isclose: { (input: Tensor, other: Tensor, rtol?: Num, atol?: Num, equal_nan?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): boolean; (input: Tensor, other: Tensor, kwargs: { rtol?: Num; atol?: Num; equal_nan?: boolean; out?: Tensor | readonly Tensor[] }): boolean; (input: Tensor, kwargs: { other?: Tensor; rtol?: Num; atol?: Num; equal_nan?: boolean; out?: Tensor | readonly Tensor[] }): boolean } = functionOf('isclose') as never;
+export const isclose: { (input: Tensor, other: Tensor, rtol?: Num, atol?: Num, equal_nan?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, other: Tensor, kwargs: { rtol?: Num; atol?: Num; equal_nan?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; rtol?: Num; atol?: Num; equal_nan?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('isclose') as never;
 /** Whether all elements are close, as `isclose` judges. */
 export const allclose: { (input: Tensor, other: Tensor, rtol?: Num, atol?: Num, equal_nan?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): boolean; (input: Tensor, other: Tensor, kwargs: { rtol?: Num; atol?: Num; equal_nan?: boolean; out?: Tensor | readonly Tensor[] }): boolean; (input: Tensor, kwargs: { other?: Tensor; rtol?: Num; atol?: Num; equal_nan?: boolean; out?: Tensor | readonly Tensor[] }): boolean } = functionOf('allclose') as never;
 /** Whether sizes and elements are equal. */
@@ -1789,6 +2148,10 @@ export const conv_tbc: { (input: Tensor, weight: Tensor, bias: Tensor, pad?: Int
 export const constant_pad_nd: { (input: Tensor, pad: Int | readonly Int[], value?: Num | Complex, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, pad: Int | readonly Int[], kwargs: { value?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { pad?: Int | readonly Int[]; value?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('constant_pad_nd') as never;
 /** `torch.nn.functional`. */
 export const nn_functional = {
+  /** Hyperbolic tangent. */
+  tanh: functionOf('nn.functional.tanh') as unknown as { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor },
+  /** The logistic function `1 / (1 + exp(-input))`. */
+  sigmoid: functionOf('nn.functional.sigmoid') as unknown as { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor },
   /** `input` divided by its norm along a dimension, which is held above `eps`. */
   normalize: functionOf('nn.functional.normalize') as unknown as { (input: Tensor, p?: Num, dim?: Int | readonly Int[], eps?: Num, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { p?: Num; dim?: Int | readonly Int[]; eps?: Num; out?: Tensor | readonly Tensor[] }): Tensor },
   /** The norm of `x1 - x2 + eps` along the last dimension. */
@@ -1843,8 +2206,56 @@ export const linalg = {
 
 /** `torch.special`. */
 export const special = {
+  /** `2^input`. */
+  exp2: functionOf('special.exp2') as unknown as { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor },
+  /** `e^input - 1`, accurate when `input` is small. */
+  expm1: functionOf('special.expm1') as unknown as { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor },
+  /** `log(1 + input)`, accurate when `input` is small. */
+  log1p: functionOf('special.log1p') as unknown as { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor },
+  /** `sin(pi x) / (pi x)`, one at zero. */
+  sinc: functionOf('special.sinc') as unknown as { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor },
+  /** The nearest integer, half to even. */
+  round: functionOf('special.round') as unknown as { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs?: { decimals?: Int; out?: Tensor | readonly Tensor[] }): Tensor },
+  /** The logistic function `1 / (1 + exp(-input))`. */
+  expit: functionOf('special.expit') as unknown as { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor },
+  /** `log(input / (1 - input))`, with `input` limited to `[eps, 1 - eps]` if given. */
+  logit: functionOf('special.logit') as unknown as { (input: Tensor, eps?: Num | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { eps?: Num | null; out?: Tensor | readonly Tensor[] }): Tensor },
+  /** The error function. */
+  erf: functionOf('special.erf') as unknown as { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor },
+  /** `1 - erf(input)`. */
+  erfc: functionOf('special.erfc') as unknown as { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor },
+  /** The inverse of the error function. */
+  erfinv: functionOf('special.erfinv') as unknown as { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor },
+  /** `exp(input^2) * erfc(input)`. */
+  erfcx: functionOf('special.erfcx') as unknown as { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor },
+  /** The distribution function of the normal distribution. */
+  ndtr: functionOf('special.ndtr') as unknown as { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor },
+  /** The logarithm of `ndtr`. */
+  log_ndtr: functionOf('special.log_ndtr') as unknown as { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor },
+  /** The inverse of `ndtr`. */
+  ndtri: functionOf('special.ndtri') as unknown as { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor },
+  /** `-input * log(input)`, zero at zero. */
+  entr: functionOf('special.entr') as unknown as { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor },
+  /** `log |gamma(input)|`. */
+  gammaln: functionOf('special.gammaln') as unknown as { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor },
+  /** The logarithmic derivative of the gamma function. */
+  digamma: functionOf('special.digamma') as unknown as { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor },
+  /** The logarithmic derivative of the gamma function. */
+  psi: functionOf('special.psi') as unknown as { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor },
+  /** The derivative of order `n` of `digamma`. */
+  polygamma: functionOf('special.polygamma') as unknown as { (n: Int, input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (n: Int, kwargs: { input?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor },
+  /** The logarithm of the multivariate gamma function of dimension `p`. */
+  multigammaln: functionOf('special.multigammaln') as unknown as { (input: Tensor, p: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { p?: Int; out?: Tensor | readonly Tensor[] }): Tensor },
+  /** The lower regularised incomplete gamma function. */
+  gammainc: functionOf('special.gammainc') as unknown as { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor },
+  /** The upper regularised incomplete gamma function. */
+  gammaincc: functionOf('special.gammaincc') as unknown as { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor },
+  /** Hurwitz' zeta function. */
+  zeta: functionOf('special.zeta') as unknown as { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor; (input: Num | Complex, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Num | Complex, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, other: Num | Complex, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor },
+  /** `input * log(other)`, zero where `input` is. */
+  xlogy: functionOf('special.xlogy') as unknown as { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor; (input: Num | Complex, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Num | Complex, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, other: Num | Complex, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor },
   /** `input * log1p(other)`, zero where `input` is. */
-  xlog1py: functionOf('special.xlog1py') as unknown as { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor },
+  xlog1py: functionOf('special.xlog1py') as unknown as { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor; (input: Num | Complex, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Num | Complex, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, other: Num | Complex, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor },
   /** Exponentials that add up to one along a dimension. */
   softmax: functionOf('special.softmax') as unknown as { (input: Tensor, dim: Int, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor },
   /** The logarithm of `softmax`. */
