@@ -50,6 +50,21 @@ macro_rules! constructors {
     )* };
 }
 
+/// A number as C++ streams write it: six significant digits, an exponent where that is shorter.
+pub fn general(x: f64) -> String {
+    if !x.is_finite() {
+        return if x.is_nan() { "nan" } else if x > 0.0 { "inf" } else { "-inf" }.to_string();
+    }
+    let scientific = format!("{x:.5e}");
+    let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
+    let exponent: i32 = exponent.parse().unwrap_or(0);
+    let trim = |s: &str| if s.contains('.') { s.trim_end_matches('0').trim_end_matches('.').to_string() } else { s.to_string() };
+    if (-4..6).contains(&exponent) {
+        return trim(&format!("{x:.*}", (5 - exponent) as usize));
+    }
+    format!("{}e{}{:02}", trim(mantissa), if exponent < 0 { '-' } else { '+' }, exponent.abs())
+}
+
 impl Error {
     constructors! {
         /// A `RuntimeError`.

@@ -1,31 +1,35 @@
-//! PyTorch's CPU random numbers: the Mersenne Twister (Matsumoto and Nishimura, 1998) and the ways
-//! in which ATen draws from it.
+//! Generators of random numbers: the Mersenne Twister (Matsumoto and Nishimura, 1998) as PyTorch
+//! seeds it, reads it and saves it, and the table of the generators that JavaScript holds.
 
-use crate::dtype::DType;
 use crate::error::{Error, Result};
-use crate::layout::Dims;
-use crate::tensor::Tensor;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
-/// The state of mt19937.
+const N: usize = 624;
+const M: usize = 397;
+/// Bytes of a saved state.
+const STATE_BYTES: usize = 5056;
+
+/// The state of mt19937, and the second number of the last pair of normal numbers.
+#[derive(Clone)]
 pub struct Generator {
     seed: u64,
-    state: [u32; 624],
-    at: usize,
-    /// The second number of the last pair of the polar form.
+    state: [u32; N],
+    /// Draws until the state is renewed, and the place of the next one.
+    left: usize,
+    next: usize,
     spare: Option<f64>,
 }
 
 impl Generator {
     /// A generator from a seed.
     pub fn new(seed: u64) -> Generator {
-        let mut state = [0u32; 624];
+        let mut state = [0u32; N];
         state[0] = seed as u32;
-        for i in 1..624 {
+        for i in 1..N {
             let last = state[i - 1];
             state[i] = 1_812_433_253u32.wrapping_mul(last ^ (last >> 30)).wrapping_add(i as u32);
         }
-        Generator { seed, state, at: 624, spare: None }
+        Generator { seed, state, left: 1, next: 0, spare: None }
     }
 
     /// The seed it was made from.
@@ -33,18 +37,31 @@ impl Generator {
         self.seed
     }
 
+    fn renew(&mut self) {
+        let s = &mut self.state;
+        let twist = |a: u32, b: u32| {
+            let y = (a & 0x8000_0000) | (b & 0x7fff_ffff);
+            (y >> 1) ^ if b & 1 == 1 { 0x9908_b0df } else { 0 }
+        };
+        for i in 0..N - M {
+            s[i] = s[i + M] ^ twist(s[i], s[i + 1]);
+        }
+        for i in N - M..N - 1 {
+            s[i] = s[i + M - N] ^ twist(s[i], s[i + 1]);
+        }
+        s[N - 1] = s[M - 1] ^ twist(s[N - 1], s[0]);
+        self.left = N;
+        self.next = 0;
+    }
+
     /// 32 random bits.
     pub fn next32(&mut self) -> u32 {
-        if self.at == 624 {
-            for i in 0..624 {
-                let y = (self.state[i] & 0x8000_0000) | (self.state[(i + 1) % 624] & 0x7fff_ffff);
-                let twist = if y & 1 == 1 { 0x9908_b0df } else { 0 };
-                self.state[i] = self.state[(i + 397) % 624] ^ (y >> 1) ^ twist;
-            }
-            self.at = 0;
+        self.left -= 1;
+        if self.left == 0 {
+            self.renew();
         }
-        let mut y = self.state[self.at];
-        self.at += 1;
+        let mut y = self.state[self.next];
+        self.next += 1;
         y ^= y >> 11;
         y ^= (y << 7) & 0x9d2c_5680;
         y ^= (y << 15) & 0xefc6_0000;
@@ -68,7 +85,7 @@ impl Generator {
     }
 
     /// A normal number, one of a pair (Box and Muller, 1958).
-    fn gauss(&mut self) -> f64 {
+    pub fn normal(&mut self) -> f64 {
         if let Some(x) = self.spare.take() {
             return x;
         }
@@ -78,123 +95,97 @@ impl Generator {
         self.spare = Some(r * theta.sin());
         r * theta.cos()
     }
+
+    /// The bytes of `torch.get_rng_state()`.
+    pub fn save(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(STATE_BYTES);
+        out.extend(self.seed.to_le_bytes());
+        out.extend((self.left as u32).to_le_bytes());
+        out.extend(1u32.to_le_bytes());
+        out.extend((self.next as u64).to_le_bytes());
+        out.extend(self.state.iter().flat_map(|x| u64::from(*x).to_le_bytes()));
+        out.extend(0f64.to_le_bytes());
+        out.extend(self.spare.unwrap_or(0.0).to_le_bytes());
+        out.extend(0f64.to_le_bytes());
+        out.extend(u32::from(self.spare.is_some()).to_le_bytes());
+        // Padding, and the pair in single precision, which no CPU op uses.
+        out.resize(STATE_BYTES, 0);
+        out
+    }
+
+    /// A generator from such bytes.
+    pub fn load(bytes: &[u8]) -> Result<Generator> {
+        let invalid = || Error::runtime("Invalid mt19937 state");
+        let word = |at: usize| {
+            let part = bytes.get(at..at + 8).and_then(|b| b.try_into().ok());
+            part.map(u64::from_le_bytes).ok_or_else(invalid)
+        };
+        if bytes.len() != STATE_BYTES && bytes.len() != STATE_BYTES - 8 {
+            return Err(Error::runtime(format!(
+                "Expected either a CPUGeneratorImplStateLegacy of size {} or a CPUGeneratorImplState of size \
+                 {STATE_BYTES} but found the input RNG state size to be {}",
+                STATE_BYTES - 8,
+                bytes.len()
+            )));
+        }
+        let mut out = Generator::new(word(0)?);
+        (out.left, out.next) = ((word(8)? & 0xffff_ffff) as usize, word(16)? as usize);
+        for (i, x) in out.state.iter_mut().enumerate() {
+            *x = word(24 + 8 * i)? as u32;
+        }
+        // The draws that are left are those from the next on, or none is.
+        let sane = out.left >= 1 && out.next <= N && (out.left == 1 || out.left + out.next <= N + 1);
+        if !sane || word(8)? >> 32 == 0 {
+            return Err(invalid());
+        }
+        let normal = 24 + 8 * N;
+        if word(normal + 24)? & 0xffff_ffff != 0 {
+            out.spare = Some(f64::from_bits(word(normal + 8)?));
+        }
+        Ok(out)
+    }
 }
 
 thread_local! {
-    static DEFAULT: RefCell<Generator> = RefCell::new(Generator::new(67_280_421_310_721));
+    /// The default generator is the first; a `None` is the place of one that was let go.
+    static GENERATORS: RefCell<Vec<Option<Generator>>> = RefCell::new(vec![Some(Generator::new(67_280_421_310_721))]);
+    static CURRENT: Cell<usize> = const { Cell::new(0) };
 }
 
-/// Runs `f` with the default generator.
-pub fn with_generator<T>(f: impl FnOnce(&mut Generator) -> T) -> T {
-    DEFAULT.with_borrow_mut(f)
+/// Makes a generator and returns its number.
+pub fn add(generator: Generator) -> usize {
+    GENERATORS.with_borrow_mut(|list| {
+        let free = list.iter().position(Option::is_none).unwrap_or(list.len());
+        list.resize(list.len().max(free + 1), None);
+        list[free] = Some(generator);
+        free
+    })
 }
 
-/// `torch.manual_seed`.
-pub fn manual_seed(seed: u64) {
-    DEFAULT.set(Generator::new(seed));
-}
-
-fn floating(name: &str, dtype: DType) -> Result<()> {
-    if dtype.is_floating_point() { Ok(()) } else { Err(Error::dtype(name, dtype)) }
-}
-
-/// Uniform numbers in `[from, to)`.
-pub fn uniform(r: &mut Generator, sizes: &Dims, dtype: DType, from: f64, to: f64) -> Result {
-    floating("check_uniform_bounds", dtype)?;
-    let out = Tensor::empty(sizes, dtype.compute())?;
-    match dtype {
-        DType::Float64 => out.data_mut::<f64>().iter_mut().for_each(|x| *x = r.double() * (to - from) + from),
-        DType::Float32 => out.data_mut::<f32>().iter_mut().for_each(|x| *x = r.single() * (to - from) as f32 + from as f32),
-        _ => {
-            let bits = if dtype == DType::Float16 { 11 } else { 8 };
-            out.data_mut::<f32>().iter_mut().for_each(|x| {
-                *x = (r.next32() & ((1 << bits) - 1)) as f32 / (1u32 << bits) as f32 * (to - from) as f32 + from as f32;
-            });
+/// Lets a generator go; the default one stays.
+pub fn remove(number: usize) {
+    GENERATORS.with_borrow_mut(|list| {
+        if let (Some(place), true) = (list.get_mut(number), number != 0) {
+            *place = None;
         }
-    }
-    out.as_contiguous(dtype)
+    });
 }
 
-/// Normal numbers: from 16 elements on in blocks of 16, below one by one.
-pub fn normal(r: &mut Generator, sizes: &Dims, dtype: DType, mean: f64, std: f64) -> Result {
-    floating("normal_kernel_cpu", dtype)?;
-    let out = Tensor::empty(sizes, dtype.compute())?;
-    macro_rules! fill {
-        ($t:ty, $draw:expr, $pi:expr) => {{
-            let data = out.data_mut::<$t>();
-            let draw: fn(&mut Generator) -> $t = $draw;
-            let n = data.len();
-            if n < 16 {
-                data.iter_mut().for_each(|x| *x = (r.gauss() * std + mean) as $t);
-            } else {
-                data.iter_mut().for_each(|x| *x = draw(r));
-                let block = |part: &mut [$t]| for j in 0..8 {
-                    let (u1, u2) = (1.0 - part[j], part[j + 8]);
-                    let radius = (-2.0 * u1.ln()).sqrt();
-                    let theta = (2.0 * $pi) as $t * u2;
-                    part[j] = radius * theta.cos() * std as $t + mean as $t;
-                    part[j + 8] = radius * theta.sin() * std as $t + mean as $t;
-                };
-                data.chunks_exact_mut(16).for_each(block);
-                if n % 16 != 0 {
-                    // The last 16 are drawn anew.
-                    let tail = &mut data[n - 16..];
-                    tail.iter_mut().for_each(|x| *x = draw(r));
-                    block(tail);
-                }
-            }
-        }};
-    }
-    match dtype {
-        DType::Float64 => fill!(f64, Generator::double, std::f64::consts::PI),
-        _ => fill!(f32, Generator::single, std::f64::consts::PI),
-    }
-    out.as_contiguous(dtype)
+/// Makes ops draw from this generator until another is chosen; returns the one before.
+pub fn select(number: usize) -> usize {
+    CURRENT.replace(number)
 }
 
-/// Integers in `[low, high)`.
-pub fn integers(r: &mut Generator, sizes: &Dims, dtype: DType, low: i64, high: i64) -> Result {
-    if low >= high {
-        return Err(Error::runtime(format!("random_ expects 'from' to be less than 'to', but got from={low} >= to={high}")));
-    }
-    let range = high.wrapping_sub(low) as u64;
-    let out = Tensor::empty(sizes, DType::Int64)?;
-    for x in out.data_mut::<i64>() {
-        let bits = if range >= 1 << 28 { r.next64() } else { u64::from(r.next32()) };
-        *x = (bits % range) as i64 + low;
-    }
-    out.as_contiguous(dtype)
+/// Runs `f` with the generator in use.
+pub fn with_generator<T>(f: impl FnOnce(&mut Generator) -> T) -> T {
+    GENERATORS.with_borrow_mut(|list| {
+        let live = list.get(CURRENT.get()).is_some_and(Option::is_some);
+        let at = if live { CURRENT.get() } else { 0 };
+        f(list[at].get_or_insert_with(|| Generator::new(0)))
+    })
 }
 
-/// A random order: Fisher and Yates' shuffle from the front.
-pub fn permutation(r: &mut Generator, n: i64, dtype: DType) -> Result {
-    if n < 0 {
-        return Err(Error::runtime(format!("n must be non-negative, got {n}")));
-    }
-    let out = Tensor::empty(&[n], DType::Int64)?;
-    let data = out.data_mut::<i64>();
-    for (i, x) in data.iter_mut().enumerate() {
-        *x = i as i64;
-    }
-    for i in 0..data.len().saturating_sub(1) {
-        let z = u64::from(r.next32());
-        data.swap(i, i + (z % (n as u64 - i as u64)) as usize);
-    }
-    out.as_contiguous(dtype)
-}
-
-/// One with the probability of each element.
-pub fn bernoulli(r: &mut Generator, p: &Tensor) -> Result {
-    floating("bernoulli_tensor_cpu_p_", p.dtype())?;
-    let p64 = p.as_contiguous(DType::Float64)?;
-    if p64.data::<f64>().iter().any(|p| !(0.0..=1.0).contains(p)) {
-        return Err(Error::runtime("Expected p_in >= 0 && p_in <= 1 to be true, but got false."));
-    }
-    let double = p.dtype() == DType::Float64;
-    let out = Tensor::empty(p.sizes(), DType::Float64)?;
-    for (x, p) in out.data_mut::<f64>().iter_mut().zip(p64.data::<f64>()) {
-        let u = if double { r.double() } else { f64::from(r.single()) };
-        *x = f64::from(u < *p);
-    }
-    out.copied(p.dtype())
+/// `torch.manual_seed`, for the generator in use.
+pub fn manual_seed(seed: u64) {
+    with_generator(|g| *g = Generator::new(seed));
 }

@@ -1,7 +1,6 @@
-//! New tensors: filled, counted, triangular, and PyTorch's random streams.
+//! New tensors: filled, counted, spaced.
 
 use super::prelude::*;
-use crate::random::{self, with_generator};
 use crate::state;
 
 fn counted(start: Scalar, end: Scalar, step: Scalar, dtype: Option<DType>) -> Result {
@@ -104,22 +103,4 @@ ops! { TABLE, CreateOps;
     fn tril(input: Tensor, diagonal: i64 = "0") [inplace] eval { triangle(&input, diagonal, true) } d input = |g, diagonal| g.tril(diagonal);
     /// The upper triangle, zeros below.
     fn triu(input: Tensor, diagonal: i64 = "0") [inplace] eval { triangle(&input, diagonal, false) } d input = |g, diagonal| g.triu(diagonal);
-    /// Uniform numbers in `[0, 1)`.
-    fn rand(size: Dims; dtype: Option<DType> = "null") [create] eval { with_generator(|r| random::uniform(r, &size, real_dtype(dtype), 0.0, 1.0)) };
-    /// Normal numbers with mean 0 and variance 1.
-    fn randn(size: Dims; dtype: Option<DType> = "null") [create] eval { with_generator(|r| random::normal(r, &size, real_dtype(dtype), 0.0, 1.0)) };
-    /// Integers below `high`.
-    fn randint(high: i64, size: Dims; dtype: Option<DType> = "null") [create] eval { with_generator(|r| random::integers(r, &size, dtype.unwrap_or(DType::Int64), 0, high)) };
-    /// Integers from `low`, below `high`.
-    fn randint_low "randint"(low: i64, high: i64, size: Dims; dtype: Option<DType> = "null") [create] eval { with_generator(|r| random::integers(r, &size, dtype.unwrap_or(DType::Int64), low, high)) };
-    /// The integers below `n` in random order.
-    fn randperm(n: i64; dtype: Option<DType> = "null") [create] eval { with_generator(|r| random::permutation(r, n, dtype.unwrap_or(DType::Int64))) };
-    /// Uniform numbers in `[from, to)`, in place.
-    fn uniform(input: Tensor, from: f64 = "0", to: f64 = "1") [inplace, hidden] eval { with_generator(|r| random::uniform(r, &input.dims(), input.dtype(), from, to)) } d input = |g| g.mul(0i64);
-    /// Normal numbers, in place.
-    fn normal_fill "normal"(input: Tensor, mean: f64 = "0", std: f64 = "1") [inplace, hidden] eval {
-        if std < 0.0 { return Err(Error::runtime(format!("normal expects std >= 0.0, but found std {std}"))); }
-        with_generator(|r| random::normal(r, &input.dims(), input.dtype(), mean, std)) } d input = |g| g.mul(0i64);
-    /// One with the probability that `input` gives.
-    fn bernoulli(input: Tensor) [] eval { with_generator(|r| random::bernoulli(r, &input)) } d input = |g| g.mul(0i64);
 }

@@ -141,6 +141,8 @@ pub trait Real:
     fn abs(self) -> Self;
     /// Hyperbolic tangent.
     fn tanh(self) -> Self;
+    /// Sine and cosine.
+    fn sin_cos(self) -> (Self, Self);
     /// Power.
     fn powf(self, e: Self) -> Self;
     /// Not a number.
@@ -157,6 +159,7 @@ macro_rules! impl_real {
         #[inline(always)] fn sqrt(self) -> Self { $t::sqrt(self) }
         #[inline(always)] fn abs(self) -> Self { $t::abs(self) }
         #[inline(always)] fn tanh(self) -> Self { $t::tanh(self) }
+        #[inline(always)] fn sin_cos(self) -> (Self, Self) { $t::sin_cos(self) }
         #[inline(always)] fn powf(self, e: Self) -> Self { $t::powf(self, e) }
         #[inline(always)] fn is_nan(self) -> bool { $t::is_nan(self) }
         const NEG_INF: Self = $t::NEG_INFINITY;

@@ -11,6 +11,7 @@ pub mod compare;
 pub mod complex;
 pub mod create;
 pub mod cumulative;
+pub mod dropout;
 pub mod extremes;
 pub mod join;
 pub mod linear;
@@ -20,6 +21,7 @@ pub mod masks;
 pub mod norms;
 pub mod pick;
 pub mod power;
+pub mod random;
 pub mod reduce;
 pub mod replace;
 pub mod rounding;
@@ -51,6 +53,8 @@ pub mod prelude {
     pub use super::pick::PickOps;
     pub use super::loops::{map, zip, zip3};
     pub use super::power::PowerOps;
+    pub use super::dropout::DropoutOps;
+    pub use super::random::RandomOps;
     pub use super::reduce::ReduceOps;
     pub use super::replace::ReplaceOps;
     pub use super::rounding::RoundingOps;
@@ -98,6 +102,8 @@ pub static FAMILIES: &[(&str, &[&Op])] = &[
     ("replace", replace::TABLE),
     ("linear", linear::TABLE),
     ("create", create::TABLE),
+    ("random", random::TABLE),
+    ("dropout", dropout::TABLE),
     ("activation", activation::TABLE),
     ("nn", nn::TABLE),
     ("conv", nn::conv::TABLE),

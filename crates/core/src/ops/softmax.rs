@@ -4,7 +4,6 @@ use super::loops::Real;
 use super::prelude::*;
 use super::reduce::{reduce_dims, spread, sum_row};
 use crate::kernels::reduce::{along, fold, fold_from, fold_row};
-use crate::random::with_generator;
 
 /// The greatest element of a row; NaN if there is one.
 fn row_max<T: Real>(row: &[T]) -> T {
@@ -116,9 +115,7 @@ fn log_sum_exp(t: &Tensor, dims: &Dims, keepdim: bool) -> Result {
 
 /// A choice near one of the categories, by Gumbel noise; its gradient is that of the soft one.
 fn gumbel(logits: &Tensor, tau: f64, hard: bool, dim: i64) -> Result {
-    let uniform = with_generator(|r| crate::random::uniform(r, &logits.dims(), logits.dtype(), 0.0, 1.0))?;
-    // An exponential number is the logarithm of a uniform one; a Gumbel number, of that.
-    let noise = uniform.neg()?.log1p()?.neg()?.log()?.neg()?;
+    let noise = logits.detached().exponential(1.0)?.log()?.neg()?;
     let soft = logits.add(noise, 1i64)?.div(tau, ())?.softmax(dim, ())?;
     if !hard {
         return Ok(soft);
