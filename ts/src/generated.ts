@@ -4,7 +4,7 @@ import { functionOf, type Entry } from './call.js';
 import type { DType } from './dtype.js';
 import type { Complex, Int, Num, Tensor, TensorLike } from './tensor.js';
 
-export const TABLE_HASH = 828373092;
+export const TABLE_HASH = 4194705843;
 
 export const TABLE: readonly Entry[] = [
   { names: ['add'], params: [['input', 'AsTensor', undefined, false], ['other', 'AsTensor', undefined, false], ['alpha', 'Scalar', 1n, true]], returns: [], marks: ['inplace'] },
@@ -298,13 +298,39 @@ export const TABLE: readonly Entry[] = [
   { names: ['tril'], params: [['input', 'Tensor', undefined, false], ['diagonal', 'i64', 0, false]], returns: [], marks: ['inplace'] },
   { names: ['triu'], params: [['input', 'Tensor', undefined, false], ['diagonal', 'i64', 0, false]], returns: [], marks: ['inplace'] },
   { names: ['rand'], params: [['size', 'Dims', undefined, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['create'] },
+  { names: ['rand_like'], params: [['input', 'Tensor', undefined, false], ['dtype', 'Option<DType>', null, true], ['memory_format', 'Option<String>', null, true]], returns: [], marks: ['create'] },
   { names: ['randn'], params: [['size', 'Dims', undefined, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['create'] },
+  { names: ['randn_like'], params: [['input', 'Tensor', undefined, false], ['dtype', 'Option<DType>', null, true], ['memory_format', 'Option<String>', null, true]], returns: [], marks: ['create'] },
   { names: ['randint'], params: [['high', 'i64', undefined, false], ['size', 'Dims', undefined, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['create'] },
   { names: ['randint'], params: [['low', 'i64', undefined, false], ['high', 'i64', undefined, false], ['size', 'Dims', undefined, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['create'] },
+  { names: ['randint_like'], params: [['input', 'Tensor', undefined, false], ['high', 'i64', undefined, false], ['dtype', 'Option<DType>', null, true], ['memory_format', 'Option<String>', null, true]], returns: [], marks: ['create'] },
+  { names: ['randint_like'], params: [['input', 'Tensor', undefined, false], ['low', 'i64', undefined, false], ['high', 'i64', undefined, false], ['dtype', 'Option<DType>', null, true], ['memory_format', 'Option<String>', null, true]], returns: [], marks: ['create'] },
   { names: ['randperm'], params: [['n', 'i64', undefined, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['create'] },
   { names: ['uniform'], params: [['input', 'Tensor', undefined, false], ['from', 'f64', 0, false], ['to', 'f64', 1, false]], returns: [], marks: ['inplace', 'hidden'] },
   { names: ['normal'], params: [['input', 'Tensor', undefined, false], ['mean', 'f64', 0, false], ['std', 'f64', 1, false]], returns: [], marks: ['inplace', 'hidden'] },
+  { names: ['random'], params: [['input', 'Tensor', undefined, false], ['from', 'i64', undefined, false], ['to', 'Option<i64>', undefined, false]], returns: [], marks: ['inplace', 'hidden'] },
+  { names: ['random'], params: [['input', 'Tensor', undefined, false], ['to', 'i64', undefined, false]], returns: [], marks: ['inplace', 'hidden'] },
+  { names: ['random'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace', 'hidden'] },
+  { names: ['exponential'], params: [['input', 'Tensor', undefined, false], ['lambd', 'f64', 1, false]], returns: [], marks: ['inplace', 'hidden'] },
+  { names: ['geometric'], params: [['input', 'Tensor', undefined, false], ['p', 'f64', undefined, false]], returns: [], marks: ['inplace', 'hidden'] },
+  { names: ['log_normal'], params: [['input', 'Tensor', undefined, false], ['mean', 'f64', 1, false], ['std', 'f64', 2, false]], returns: [], marks: ['inplace', 'hidden'] },
+  { names: ['cauchy'], params: [['input', 'Tensor', undefined, false], ['median', 'f64', 0, false], ['sigma', 'f64', 1, false]], returns: [], marks: ['inplace', 'hidden'] },
   { names: ['bernoulli'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
+  { names: ['bernoulli'], params: [['input', 'Tensor', undefined, false], ['p', 'f64', 0.5, false]], returns: [], marks: ['inplace', 'hidden'] },
+  { names: ['bernoulli'], params: [['input', 'Tensor', undefined, false], ['p', 'Tensor', undefined, false]], returns: [], marks: ['inplace', 'hidden'] },
+  { names: ['bernoulli'], params: [['input', 'Tensor', undefined, false], ['p', 'f64', undefined, false]], returns: [], marks: [] },
+  { names: ['normal'], params: [['mean', 'Tensor', undefined, false], ['std', 'Tensor', undefined, false]], returns: [], marks: ['function'] },
+  { names: ['normal'], params: [['mean', 'Tensor', undefined, false], ['std', 'f64', 1, false]], returns: [], marks: ['function'] },
+  { names: ['normal'], params: [['mean', 'f64', undefined, false], ['std', 'Tensor', undefined, false]], returns: [], marks: ['function'] },
+  { names: ['normal'], params: [['mean', 'f64', undefined, false], ['std', 'f64', undefined, false], ['size', 'Dims', undefined, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['create'] },
+  { names: ['poisson'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['function'] },
+  { names: ['multinomial'], params: [['input', 'Tensor', undefined, false], ['num_samples', 'i64', undefined, false], ['replacement', 'bool', false, false]], returns: [], marks: [] },
+  { names: ['nn.functional.dropout'], params: [['input', 'Tensor', undefined, false], ['p', 'f64', 0.5, false], ['training', 'bool', true, false], ['inplace', 'bool', false, false]], returns: [], marks: [] },
+  { names: ['nn.functional.dropout1d'], params: [['input', 'Tensor', undefined, false], ['p', 'f64', 0.5, false], ['training', 'bool', true, false], ['inplace', 'bool', false, false]], returns: [], marks: [] },
+  { names: ['nn.functional.dropout2d'], params: [['input', 'Tensor', undefined, false], ['p', 'f64', 0.5, false], ['training', 'bool', true, false], ['inplace', 'bool', false, false]], returns: [], marks: [] },
+  { names: ['nn.functional.dropout3d'], params: [['input', 'Tensor', undefined, false], ['p', 'f64', 0.5, false], ['training', 'bool', true, false], ['inplace', 'bool', false, false]], returns: [], marks: [] },
+  { names: ['nn.functional.alpha_dropout'], params: [['input', 'Tensor', undefined, false], ['p', 'f64', 0.5, false], ['training', 'bool', false, false], ['inplace', 'bool', false, false]], returns: [], marks: [] },
+  { names: ['nn.functional.feature_alpha_dropout'], params: [['input', 'Tensor', undefined, false], ['p', 'f64', 0.5, false], ['training', 'bool', false, false], ['inplace', 'bool', false, false]], returns: [], marks: [] },
   { names: ['relu'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
   { names: ['nn.functional.gelu'], params: [['input', 'Tensor', undefined, false], ['approximate', 'String', 'none', true]], returns: [], marks: [] },
   { names: ['nn.functional.silu'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
@@ -1648,8 +1674,52 @@ export interface Methods {
   normal_(mean?: Num, std?: Num, kwargs?: object): Tensor;
   /** `normal` in place. */
   normal_(kwargs: { mean?: Num; std?: Num }): Tensor;
-  /** One with the probability that `input` gives. */
+  /** `random` in place. */
+  random_(from: Int, to: Int | null, kwargs?: object): Tensor;
+  /** `random` in place. */
+  random_(kwargs: { from?: Int; to?: Int | null }): Tensor;
+  /** `random` in place. */
+  random_(to: Int, kwargs?: object): Tensor;
+  /** `random` in place. */
+  random_(kwargs: { to?: Int }): Tensor;
+  /** `random` in place. */
+  random_(kwargs?: object): Tensor;
+  /** `exponential` in place. */
+  exponential_(lambd?: Num, kwargs?: object): Tensor;
+  /** `exponential` in place. */
+  exponential_(kwargs: { lambd?: Num }): Tensor;
+  /** `geometric` in place. */
+  geometric_(p: Num, kwargs?: object): Tensor;
+  /** `geometric` in place. */
+  geometric_(kwargs: { p?: Num }): Tensor;
+  /** `log_normal` in place. */
+  log_normal_(mean?: Num, std?: Num, kwargs?: object): Tensor;
+  /** `log_normal` in place. */
+  log_normal_(kwargs: { mean?: Num; std?: Num }): Tensor;
+  /** `cauchy` in place. */
+  cauchy_(median?: Num, sigma?: Num, kwargs?: object): Tensor;
+  /** `cauchy` in place. */
+  cauchy_(kwargs: { median?: Num; sigma?: Num }): Tensor;
+  /** One with the probability that `input` gives, else zero. */
   bernoulli(kwargs?: object): Tensor;
+  /** `bernoulli` in place. */
+  bernoulli_(p?: Num, kwargs?: object): Tensor;
+  /** `bernoulli` in place. */
+  bernoulli_(kwargs: { p?: Num }): Tensor;
+  /** `bernoulli` in place. */
+  bernoulli_(p: Tensor, kwargs?: object): Tensor;
+  /** `bernoulli` in place. */
+  bernoulli_(kwargs: { p?: Tensor }): Tensor;
+  /** One with probability `p`, else zero, in the sizes and dtype of `input`. */
+  bernoulli(p: Num, kwargs?: object): Tensor;
+  /** One with probability `p`, else zero, in the sizes and dtype of `input`. */
+  bernoulli(kwargs: { p?: Num }): Tensor;
+  /** Indices drawn with the weights in the rows of `input`. */
+  multinomial(num_samples: Int, replacement?: boolean, kwargs?: object): Tensor;
+  /** Indices drawn with the weights in the rows of `input`. */
+  multinomial(num_samples: Int, kwargs: { replacement?: boolean }): Tensor;
+  /** Indices drawn with the weights in the rows of `input`. */
+  multinomial(kwargs: { num_samples?: Int; replacement?: boolean }): Tensor;
   /** `max(input, 0)`. */
   relu(kwargs?: object): Tensor;
   /** `relu` in place. */
@@ -2118,14 +2188,26 @@ export const tril: { (input: Tensor, diagonal?: Int, kwargs?: { out?: Tensor | r
 export const triu: { (input: Tensor, diagonal?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { diagonal?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('triu') as never;
 /** Uniform numbers in `[0, 1)`. */
 export const rand: { (size: Int | readonly Int[], kwargs?: { dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { size?: Int | readonly Int[]; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (...size: Int[]): Tensor } = functionOf('rand') as never;
+/** Uniform numbers in `[0, 1)` in the sizes and dtype of `input`. */
+export const rand_like: { (input: Tensor, kwargs?: { dtype?: DType | null; memory_format?: string | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { input?: Tensor; dtype?: DType | null; memory_format?: string | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor } = functionOf('rand_like') as never;
 /** Normal numbers with mean 0 and variance 1. */
 export const randn: { (size: Int | readonly Int[], kwargs?: { dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { size?: Int | readonly Int[]; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (...size: Int[]): Tensor } = functionOf('randn') as never;
-/** Integers below `high`. */
+/** Normal numbers with mean 0 and variance 1 in the sizes and dtype of `input`. */
+export const randn_like: { (input: Tensor, kwargs?: { dtype?: DType | null; memory_format?: string | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { input?: Tensor; dtype?: DType | null; memory_format?: string | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor } = functionOf('randn_like') as never;
+/** Integers from 0, below `high`. */
 export const randint: { (high: Int, size: Int | readonly Int[], kwargs?: { dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { high?: Int; size?: Int | readonly Int[]; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (low: Int, high: Int, size: Int | readonly Int[], kwargs?: { dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { low?: Int; high?: Int; size?: Int | readonly Int[]; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor } = functionOf('randint') as never;
+/** Integers from 0, below `high`, in the sizes and dtype of `input`. */
+export const randint_like: { (input: Tensor, high: Int, kwargs?: { dtype?: DType | null; memory_format?: string | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { input?: Tensor; high?: Int; dtype?: DType | null; memory_format?: string | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (input: Tensor, low: Int, high: Int, kwargs?: { dtype?: DType | null; memory_format?: string | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { input?: Tensor; low?: Int; high?: Int; dtype?: DType | null; memory_format?: string | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor } = functionOf('randint_like') as never;
 /** The integers below `n` in random order. */
 export const randperm: { (n: Int, kwargs?: { dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { n?: Int; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor } = functionOf('randperm') as never;
-/** One with the probability that `input` gives. */
-export const bernoulli: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('bernoulli') as never;
+/** One with the probability that `input` gives, else zero. */
+export const bernoulli: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, p: Num, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { p?: Num; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('bernoulli') as never;
+/** Normal numbers around each element of `mean`. */
+export const normal: { (mean: Tensor, std: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (mean: Tensor, kwargs: { std?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor; (mean: Tensor, std?: Num, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (mean: Tensor, kwargs: { std?: Num; out?: Tensor | readonly Tensor[] }): Tensor; (mean: Num, std: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (mean: Num, kwargs: { std?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor; (mean: Num, std: Num, size: Int | readonly Int[], kwargs?: { dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { mean?: Num; std?: Num; size?: Int | readonly Int[]; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor } = functionOf('normal') as never;
+/** Numbers of a Poisson distribution with the rates in `input`. */
+export const poisson: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('poisson') as never;
+/** Indices drawn with the weights in the rows of `input`. */
+export const multinomial: { (input: Tensor, num_samples: Int, replacement?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, num_samples: Int, kwargs: { replacement?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { num_samples?: Int; replacement?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('multinomial') as never;
 /** `max(input, 0)`. */
 export const relu: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('relu') as never;
 /** Convolution of any number of spatial dimensions, transposed or not. */
@@ -2168,6 +2250,18 @@ export const nn_functional = {
   gumbel_softmax: functionOf('nn.functional.gumbel_softmax') as unknown as { (logits: Tensor, tau?: Num, hard?: boolean, eps?: Num, dim?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (logits: Tensor, kwargs: { tau?: Num; hard?: boolean; eps?: Num; dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor },
   /** `input @ weight^T + bias`. */
   linear: functionOf('nn.functional.linear') as unknown as { (input: Tensor, weight: Tensor, bias?: Tensor | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, weight: Tensor, kwargs: { bias?: Tensor | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { weight?: Tensor; bias?: Tensor | null; out?: Tensor | readonly Tensor[] }): Tensor },
+  /** Each element left out with probability `p`, the others scaled up to keep the mean. */
+  dropout: functionOf('nn.functional.dropout') as unknown as { (input: Tensor, p?: Num, training?: boolean, inplace?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { p?: Num; training?: boolean; inplace?: boolean; out?: Tensor | readonly Tensor[] }): Tensor },
+  /** Each channel of sequences left out with probability `p`. */
+  dropout1d: functionOf('nn.functional.dropout1d') as unknown as { (input: Tensor, p?: Num, training?: boolean, inplace?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { p?: Num; training?: boolean; inplace?: boolean; out?: Tensor | readonly Tensor[] }): Tensor },
+  /** Each channel of images left out with probability `p`. */
+  dropout2d: functionOf('nn.functional.dropout2d') as unknown as { (input: Tensor, p?: Num, training?: boolean, inplace?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { p?: Num; training?: boolean; inplace?: boolean; out?: Tensor | readonly Tensor[] }): Tensor },
+  /** Each channel of volumes left out with probability `p`. */
+  dropout3d: functionOf('nn.functional.dropout3d') as unknown as { (input: Tensor, p?: Num, training?: boolean, inplace?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { p?: Num; training?: boolean; inplace?: boolean; out?: Tensor | readonly Tensor[] }): Tensor },
+  /** Each element set to a low value with probability `p`, then all moved back to the old mean and variance. */
+  alpha_dropout: functionOf('nn.functional.alpha_dropout') as unknown as { (input: Tensor, p?: Num, training?: boolean, inplace?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { p?: Num; training?: boolean; inplace?: boolean; out?: Tensor | readonly Tensor[] }): Tensor },
+  /** `alpha_dropout` of whole channels. */
+  feature_alpha_dropout: functionOf('nn.functional.feature_alpha_dropout') as unknown as { (input: Tensor, p?: Num, training?: boolean, inplace?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { p?: Num; training?: boolean; inplace?: boolean; out?: Tensor | readonly Tensor[] }): Tensor },
   /** The Gaussian error linear unit; `approximate` is `'none'` or `'tanh'`. */
   gelu: functionOf('nn.functional.gelu') as unknown as { (input: Tensor, kwargs?: { approximate?: string; out?: Tensor | readonly Tensor[] }): Tensor },
   /** `input * sigmoid(input)`. */
