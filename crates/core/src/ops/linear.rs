@@ -1,6 +1,7 @@
 //! Products of vectors and matrices.
 
 use super::prelude::*;
+use super::loops::Arith;
 use crate::kernels::gemm::{dot as dot_row, gemm, Mat, Number, Wrapping};
 
 /// A number type and the dtype it multiplies for.
@@ -17,20 +18,25 @@ macro_rules! with_number {
 }
 
 fn same_dtype(name: &str, a: &Tensor, b: &Tensor) -> Result<()> {
-    if a.dtype() != b.dtype() {
-        return Err(Error::runtime(format!(
-            "expected {} have the same dtype, but got: {} != {}", name, a.dtype().cpp_name(), b.dtype().cpp_name()
-        )));
+    if a.dtype() == b.dtype() {
+        return Ok(());
     }
-    Ok(())
+    Err(Error::runtime(format!(
+        "expected {name} have the same dtype, but got: {} != {}", a.dtype().cpp_name(), b.dtype().cpp_name()
+    )))
 }
 
+/// In the compute type, with whatever strides it has.
 fn as_compute(t: &Tensor) -> Result {
     let c = t.dtype().compute();
     if t.dtype() == c { Ok(t.clone()) } else { t.copied(c) }
 }
 
-/// Batches of matrices multiplied: `[b, m, k]` and `[b, k, n]`.
+fn finish(t: Tensor, dtype: DType) -> Result {
+    if t.dtype() == dtype { Ok(t) } else { t.copied(dtype) }
+}
+
+/// Batches of matrices multiplied, `[b, m, k]` and `[b, k, n]`, in their compute type.
 fn product(a: &Tensor, b: &Tensor, sizes: &[i64]) -> Result {
     let dtype = a.dtype();
     let (a, b) = (as_compute(a)?, as_compute(b)?);
@@ -41,20 +47,55 @@ fn product(a: &Tensor, b: &Tensor, sizes: &[i64]) -> Result {
         for i in 0..batch as isize {
             let mat = |t: &Tensor| {
                 let s = t.strides();
-                Mat { ptr: t.first::<T>().cast_const().wrapping_offset(i * s[0] as isize), row: s[1] as isize, col: s[2] as isize }
+                let ptr = t.first::<T>().cast_const().wrapping_offset(i * s[0] as isize);
+                Mat { ptr, row: s[1] as isize, col: s[2] as isize }
             };
             // SAFETY: the layouts were made from the tensors, the output is ours.
-            unsafe { gemm(m, n, k, mat(&a), mat(&b), std::slice::from_raw_parts_mut(c.offset(i * (m * n) as isize), m * n)) };
+            unsafe {
+                let to = std::slice::from_raw_parts_mut(c.offset(i * (m * n) as isize), m * n);
+                gemm(m, n, k, mat(&a), mat(&b), to);
+            }
         }
     });
-    if out.dtype() == dtype { Ok(out) } else { out.copied(dtype) }
+    Ok(out)
 }
 
-fn lift(t: &Tensor) -> Tensor {
+/// A tensor with a dimension of size one put in: a batch of one, a matrix of one column.
+fn lift(t: &Tensor, dim: usize) -> Tensor {
     let mut l = t.layout().clone();
-    l.sizes.insert(0, 1);
-    l.strides.insert(0, 0);
+    l.sizes.insert(dim, 1);
+    l.strides.insert(dim, 0);
     t.alias(l)
+}
+
+/// `beta * input + alpha * product`, where a `beta` of zero leaves the input out, NaN or not.
+fn combined(input: &Tensor, product: &Tensor, beta: Scalar, alpha: Scalar) -> Result {
+    let dtype = input.dtype();
+    if broadcast(input.sizes(), product.sizes())?[..] != *product.sizes() {
+        return Err(Error::runtime(format!(
+            "The expanded size of the tensor ({}) must match the existing size ({}) at non-singleton dimension {}.  \
+             Target sizes: {:?}.  Tensor sizes: {:?}",
+            product.sizes()[0], input.sizes()[0], 0, product.sizes(), input.sizes()
+        )));
+    }
+    dispatch_compute!(dtype, T => {
+        let (b, a): (T, T) = (beta.to(), alpha.to());
+        if b == T::nil() {
+            map::<T, T>(product, dtype, |p| a.times(p))
+        } else {
+            zip::<T, T, T>(input, product, dtype, |x, p| b.times(x).plus(a.times(p)))
+        }
+    })
+}
+
+/// A gradient times a factor that is mostly one.
+fn scaled(g: Result, factor: Scalar) -> Result {
+    match factor {
+        Scalar::Int(1) => g,
+        Scalar::Float(x) if x == 1.0 => g,
+        Scalar::Complex(z) => g?.mul(Scalar::Complex(z.conj())),
+        other => g?.mul(other),
+    }
 }
 
 fn mm_of(a: &Tensor, b: &Tensor) -> Result {
@@ -66,11 +107,12 @@ fn mm_of(a: &Tensor, b: &Tensor) -> Result {
     }
     if a.sizes()[1] != b.sizes()[0] {
         return Err(Error::runtime(format!(
-            "mat1 and mat2 shapes cannot be multiplied ({}x{} and {}x{})", a.sizes()[0], a.sizes()[1], b.sizes()[0], b.sizes()[1]
+            "mat1 and mat2 shapes cannot be multiplied ({}x{} and {}x{})",
+            a.sizes()[0], a.sizes()[1], b.sizes()[0], b.sizes()[1]
         )));
     }
     same_dtype("m1 and m2 to", a, b)?;
-    product(&lift(a), &lift(b), &[a.sizes()[0], b.sizes()[1]])
+    product(&lift(a, 0), &lift(b, 0), &[a.sizes()[0], b.sizes()[1]])
 }
 
 fn bmm_of(a: &Tensor, b: &Tensor) -> Result {
@@ -83,7 +125,13 @@ fn bmm_of(a: &Tensor, b: &Tensor) -> Result {
     let (p, q) = (a.sizes(), b.sizes());
     if p[0] != q[0] || p[2] != q[1] {
         return Err(Error::runtime(format!(
-            "Expected size for first two dimensions of batch2 tensor to be: [{}, {}] but got: [{}, {}].", p[0], p[2], q[0], q[1]
+            "Expected size for first two dimensions of batch2 tensor to be: [{}, {}] but got: [{}, {}].",
+            p[0], p[2], q[0], q[1]
+        )));
+    }
+    if a.dtype() != b.dtype() {
+        return Err(Error::runtime(format!(
+            "expected scalar type {} but found {}", a.dtype().scalar_type(), b.dtype().scalar_type()
         )));
     }
     product(a, b, &[p[0], p[1], q[2]])
@@ -95,13 +143,14 @@ fn dot_of(a: &Tensor, b: &Tensor) -> Result {
     }
     if a.dtype() != b.dtype() {
         return Err(Error::runtime(format!(
-            "dot : expected both vectors to have same dtype, but found {} and {}", a.dtype().scalar_type(), b.dtype().scalar_type()
+            "dot : expected both vectors to have same dtype, but found {} and {}",
+            a.dtype().scalar_type(), b.dtype().scalar_type()
         )));
     }
     if a.numel() != b.numel() {
         return Err(Error::runtime(format!(
-            "inconsistent tensor size, expected tensor [{}] and src [{}] to have the same number of elements, but got {} and {} elements respectively",
-            a.numel(), b.numel(), a.numel(), b.numel()
+            "inconsistent tensor size, expected tensor [{0}] and src [{1}] to have the same number of elements, \
+             but got {0} and {1} elements respectively", a.numel(), b.numel()
         )));
     }
     let (x, y) = (as_compute(a)?.contiguous_data()?, as_compute(b)?.contiguous_data()?);
@@ -114,87 +163,219 @@ fn dot_of(a: &Tensor, b: &Tensor) -> Result {
         }
     }
     with_number!(a.dtype(), T => run::<T>(&x, &y, &out));
-    if out.dtype() == a.dtype() { Ok(out) } else { out.copied(a.dtype()) }
+    finish(out, a.dtype())
 }
 
 fn mv_of(a: &Tensor, x: &Tensor) -> Result {
     if a.ndim() != 2 || x.ndim() != 1 {
-        return Err(Error::runtime(format!("vector + matrix @ vector expected, got 1, {}, {}", a.ndim(), x.ndim())));
+        return Err(Error::runtime(format!(
+            "vector + matrix @ vector expected, got 1, {}, {}", a.ndim(), x.ndim()
+        )));
     }
     if a.sizes()[1] != x.sizes()[0] {
-        return Err(Error::runtime(format!("size mismatch, got input ({}), mat ({}x{}), vec ({})", a.sizes()[0], a.sizes()[0], a.sizes()[1], x.sizes()[0])));
+        return Err(Error::runtime(format!(
+            "size mismatch, got input ({}), mat ({}x{}), vec ({})",
+            a.sizes()[0], a.sizes()[0], a.sizes()[1], x.sizes()[0]
+        )));
     }
     same_dtype("mat and vec to", a, x)?;
-    let mut l = x.layout().clone();
-    l.sizes.push(1);
-    l.strides.push(1);
-    product(&lift(a), &lift(&x.alias(l)), &[a.sizes()[0]])
+    product(&lift(a, 0), &lift(&lift(x, 1), 0), &[a.sizes()[0]])
+}
+
+/// `vec1` as a column times `vec2` as a row.
+fn outer_of(a: &Tensor, b: &Tensor) -> Result {
+    for (name, t) in [("vec1", a), ("vec2", b)] {
+        if t.ndim() != 1 {
+            return Err(Error::runtime(format!("outer: Expected 1-D argument {}, but got {}-D",
+                if name == "vec1" { "self" } else { name }, t.ndim())));
+        }
+    }
+    a.reshape([a.sizes()[0], 1])?.mul(b)
+}
+
+fn addr_of(input: &Tensor, a: &Tensor, b: &Tensor, beta: Scalar, alpha: Scalar) -> Result {
+    if a.ndim() != 1 || b.ndim() != 1 {
+        return Err(Error::runtime(format!(
+            "addr: Expected 1-D argument vec{}, but got {}-D",
+            if a.ndim() == 1 { 2 } else { 1 }, if a.ndim() == 1 { b.ndim() } else { a.ndim() }
+        )));
+    }
+    let product = outer_of(&a.detached(), &b.detached())?;
+    let dtype = result_type(&[input, &product]);
+    let (input, product) = (crate::ops::cast(&input.detached(), dtype)?, crate::ops::cast(&product, dtype)?);
+    if dtype == DType::Bool {
+        let on = |s: Scalar| s.to::<bool>();
+        let product = product.logical_and(Tensor::wrapped(Scalar::Bool(on(alpha)))?)?;
+        return if on(beta) { input.logical_or(product) } else { Ok(product) };
+    }
+    combined(&input, &product, beta, alpha)
+}
+
+/// Whether the larger operand of `matmul` becomes one matrix of all its rows: always when the
+/// smaller one needs a gradient, which a batch would make as large as the other; else when that
+/// costs no copy.
+fn folds(a: &Tensor, b: &Tensor) -> Result<bool> {
+    let (large, small) = if a.ndim() >= b.ndim() { (a.clone(), b) } else { (b.transpose(-1i64, -2i64)?, a) };
+    if large.ndim() < 3 || small.ndim() > 2 {
+        return Ok(false);
+    }
+    if small.requires_grad() {
+        return Ok(true);
+    }
+    if a.ndim() == 2 {
+        return Ok(false);
+    }
+    let (n, s) = (large.sizes(), large.strides());
+    Ok(large.numel() == 0 || (0..large.ndim() - 2).all(|d| s[d] == s[d + 1] * n[d + 1]))
 }
 
 /// `torch.matmul`: vectors are rows or columns, leading dimensions are batches.
 fn matmul_of(a: &Tensor, b: &Tensor) -> Result {
     match (a.ndim(), b.ndim()) {
-        (0, _) | (_, 0) => Err(Error::runtime(format!(
+        (0, _) | (_, 0) => return Err(Error::runtime(format!(
             "both arguments to matmul need to be at least 1D, but they are {}D and {}D", a.ndim(), b.ndim()
         ))),
-        (1, 1) => a.dot(b),
-        (2, 1) => a.mv(b),
-        (1, 2) => a.unsqueeze(0i64)?.mm(b)?.squeeze_dims([0]),
-        (2, 2) => a.mm(b),
-        // One matrix for all batches: one product over all rows.
-        (n, 1 | 2) if n >= 3 => {
-            let mut sizes = a.dims();
+        (1, 1) => return a.dot(b),
+        (2, 1) => return a.mv(b),
+        (1, 2) => return a.unsqueeze(0i64)?.mm(b)?._squeeze_first(),
+        (2, 2) => return a.mm(b),
+        _ => {}
+    }
+    if folds(a, b)? {
+        let swap = b.ndim() > a.ndim();
+        let (large, small) = if swap {
+            (b.transpose(-1i64, -2i64)?, if a.ndim() == 2 { a.t()? } else { a.clone() })
+        } else {
+            (a.clone(), b.clone())
+        };
+        let mut sizes = large.dims();
+        let k = sizes.pop().unwrap_or(1);
+        let rows = large.reshape([sizes.iter().product::<i64>(), k])?;
+        if small.ndim() == 1 {
+            return rows.mv(small)?._unsafe_view(&sizes);
+        }
+        sizes.push(small.sizes()[1]);
+        let out = rows.mm(small)?._unsafe_view(&sizes)?;
+        return if swap { out.transpose(-1i64, -2i64)?.contiguous(()) } else { Ok(out) };
+    }
+    // One batch for all of the other: as above, for the sake of its gradient.
+    if a.ndim() == 3 && b.ndim() == 3 && a.sizes()[0] != b.sizes()[0] {
+        if a.sizes()[0] == 1 && a.requires_grad() {
+            return a.squeeze_dims([0])?.matmul(b);
+        }
+        if b.sizes()[0] == 1 && b.requires_grad() {
+            return a.matmul(b.squeeze_dims([0])?);
+        }
+    }
+    let (p, q) = (a.ndim(), b.ndim());
+    let lead = broadcast(&a.sizes()[..p.max(2) - 2], &b.sizes()[..q.max(2) - 2])?;
+    let count = lead.iter().product::<i64>();
+    let batch = |t: &Tensor, last: [i64; 2], vector: bool| -> Result {
+        let mut sizes = lead.clone();
+        sizes.extend(last);
+        let t = if vector { t.unsqueeze(1i64)? } else { t.clone() };
+        t.expand(&sizes)?.reshape([count, last[0], last[1]])
+    };
+    let n = if p > 1 { a.sizes()[p - 2] } else { 1 };
+    let m = if q > 1 { b.sizes()[q - 2] } else { b.sizes()[0] };
+    let k = if q > 1 { b.sizes()[q - 1] } else { 1 };
+    let out = batch(a, [n, a.sizes()[p - 1]], false)?.bmm(batch(b, [m, k], q == 1)?)?;
+    let mut sizes = lead.clone();
+    if p > 1 {
+        sizes.push(n);
+    }
+    if q == 1 {
+        return out.squeeze_dims([-1])?._unsafe_view(&sizes);
+    }
+    sizes.push(k);
+    out._unsafe_view(&sizes)
+}
+
+/// `input @ weight^T + bias`, rows of all leading dimensions as one matrix.
+fn linear_of(input: &Tensor, weight: &Tensor, bias: Option<Tensor>) -> Result {
+    if weight.ndim() > 2 {
+        return Err(Error::runtime(format!("linear(): expected weight to be at most 2D, but got {}D", weight.ndim())));
+    }
+    let across = if weight.ndim() == 2 { weight.t()? } else { weight.clone() };
+    match bias {
+        None => input.matmul(across),
+        Some(b) if input.ndim() == 2 && weight.ndim() == 2 => b.addmm(input, across, 1i64, 1i64),
+        Some(b) if weight.ndim() == 2 && input.ndim() > 0 && input.is_contiguous() => {
+            let mut sizes = input.dims();
             let k = sizes.pop().unwrap_or(1);
-            let rows = a.reshape([sizes.iter().product::<i64>(), k])?;
-            if b.ndim() == 2 { sizes.push(b.sizes()[1]); }
-            let out = if b.ndim() == 1 { rows.mv(b) } else { rows.mm(b) };
-            out?._unsafe_view(&sizes)
+            let rows = input.reshape([sizes.iter().product::<i64>(), k])?;
+            sizes.push(weight.sizes()[0]);
+            b.addmm(rows, across, 1i64, 1i64)?._unsafe_view(&sizes)
         }
-        (1, _) => a.unsqueeze(0i64)?.matmul(b)?.squeeze_dims([-2]),
-        (p, q) => {
-            let (lead_a, lead_b) = (&a.sizes()[..p - 2], &b.sizes()[..q.max(2) - 2]);
-            let lead = broadcast(lead_a, lead_b)?;
-            let count = lead.iter().product::<i64>();
-            let wide = |t: &Tensor| -> Result {
-                let last = &t.sizes()[t.ndim() - 2..];
-                let mut s = lead.clone();
-                s.extend_from_slice(last);
-                t.expand(&s)?.reshape([count, last[0], last[1]])
-            };
-            let mut sizes = lead.clone();
-            sizes.extend([a.sizes()[p - 2], b.sizes()[q - 1]]);
-            wide(a)?.bmm(wide(b)?)?._unsafe_view(&sizes)
-        }
+        Some(b) => input.matmul(across)?.add(b, 1i64),
     }
 }
 
 ops! { TABLE, LinearOps;
     /// The product of two matrices.
-    fn mm(input: Tensor, mat2: Tensor) [] eval { mm_of(&input, &mat2) }
+    fn mm(input: Tensor, mat2: Tensor) [] eval { finish(mm_of(&input, &mat2)?, input.dtype()) }
         d input = |g, mat2| g.mm(mat2.t()?.conj()), d mat2 = |g, input| input.t()?.conj()?.mm(g);
     /// The products of two batches of matrices.
-    fn bmm(input: Tensor, mat2: Tensor) [] eval { bmm_of(&input, &mat2) }
-        d input = |g, mat2| g.bmm(mat2.transpose(1i64, 2i64)?.conj()), d mat2 = |g, input| input.transpose(1i64, 2i64)?.conj()?.bmm(g);
+    fn bmm(input: Tensor, mat2: Tensor) [] eval { finish(bmm_of(&input, &mat2)?, input.dtype()) }
+        d input = |g, mat2| g.bmm(mat2.transpose(1i64, 2i64)?.conj()),
+        d mat2 = |g, input| input.transpose(1i64, 2i64)?.conj()?.bmm(g);
     /// The product of a matrix and a vector.
-    fn mv(input: Tensor, vec: Tensor) [] eval { mv_of(&input, &vec) }
+    fn mv(input: Tensor, vec: Tensor) [] eval { finish(mv_of(&input, &vec)?, input.dtype()) }
         d input = |g, vec| g.unsqueeze(1i64)?.mul(vec.conj()), d vec = |g, input| input.t()?.conj()?.mv(g);
     /// The dot product of two vectors.
     fn dot(input: Tensor, tensor: Tensor) [] eval { dot_of(&input, &tensor) }
         d input = |g, tensor| g.mul(tensor.conj()), d tensor = |g, input| g.mul(input.conj());
+    /// The dot product of two vectors, the first one conjugated.
+    fn vdot(input: Tensor, other: Tensor) [] eval {
+            if input.dtype().is_complex() && input.ndim() == 1 { dot_of(&input.detached().conj()?, &other) }
+            else { dot_of(&input, &other) } }
+        d input = |g, other| g.conj().mul(other), d other = |g, input| g.mul(input);
     /// The product of vectors, matrices and batches of matrices, with broadcasting.
-    fn matmul(input: Tensor, other: Tensor) [] compose { matmul_of(&input, &other) };
+    fn matmul(input: Tensor, other: Tensor) ["linalg.matmul", "__matmul__"] compose { matmul_of(&input, &other) };
+    /// `other @ input`.
+    fn __rmatmul__(input: Tensor, other: Tensor) [method] compose { matmul_of(&other, &input) };
     /// `beta * input + alpha * mat1 @ mat2`.
-    fn addmm(input: Tensor, mat1: Tensor, mat2: Tensor; beta: Scalar = "1", alpha: Scalar = "1") [] eval {
-            let p = mm_of(&mat1, &mat2)?; let p = if alpha == Scalar::Int(1) { p } else { p.mul(alpha)? };
-            let b = input.detached(); let b = if beta == Scalar::Int(1) { b } else { b.mul(beta)? }; p.add(b, 1i64) }
-        d input = |g, beta| if beta == Scalar::Int(1) { Ok(g.clone()) } else { g.mul(beta) },
-        d mat1 = |g, mat2, alpha| { let x = g.mm(mat2.t()?.conj()); if alpha == Scalar::Int(1) { x } else { x.mul(alpha) } },
-        d mat2 = |g, mat1, alpha| { let x = mat1.t()?.conj()?.mm(g); if alpha == Scalar::Int(1) { x } else { x.mul(alpha) } };
+    fn addmm(input: Tensor, mat1: Tensor, mat2: Tensor; beta: Scalar = "1", alpha: Scalar = "1") [inplace] eval {
+            combined(&input, &mm_of(&mat1, &mat2)?, beta, alpha) }
+        d input = |g, beta| scaled(Ok(g.clone()), beta),
+        d mat1 = |g, mat2, alpha| scaled(g.mm(mat2.t()?.conj()), alpha),
+        d mat2 = |g, mat1, alpha| scaled(mat1.t()?.conj()?.mm(g), alpha);
+    /// `beta * input + alpha * mat @ vec`.
+    fn addmv(input: Tensor, mat: Tensor, vec: Tensor; beta: Scalar = "1", alpha: Scalar = "1") [inplace] eval {
+            combined(&input, &mv_of(&mat, &vec)?, beta, alpha) }
+        d input = |g, beta| scaled(Ok(g.clone()), beta),
+        d mat = |g, vec, alpha| scaled(g.unsqueeze(1i64)?.mul(vec.conj()), alpha),
+        d vec = |g, mat, alpha| scaled(mat.t()?.conj()?.mv(g), alpha);
+    /// `beta * input + alpha * batch1 @ batch2`, batch by batch.
+    fn baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor; beta: Scalar = "1", alpha: Scalar = "1") [inplace] eval {
+            combined(&input, &bmm_of(&batch1, &batch2)?, beta, alpha) }
+        d input = |g, beta| scaled(Ok(g.clone()), beta),
+        d batch1 = |g, batch2, alpha| scaled(g.bmm(batch2.transpose(1i64, 2i64)?.conj()), alpha),
+        d batch2 = |g, batch1, alpha| scaled(batch1.transpose(1i64, 2i64)?.conj()?.bmm(g), alpha);
+    /// `beta * input + alpha * sum(batch1 @ batch2)` over the batch.
+    fn addbmm(input: Tensor, batch1: Tensor, batch2: Tensor; beta: Scalar = "1", alpha: Scalar = "1") [inplace] eval {
+            combined(&input, &bmm_of(&batch1, &batch2)?.sum_dim([0], false, batch1.dtype().compute())?, beta, alpha) }
+        d input = |g, beta| scaled(Ok(g.clone()), beta),
+        d batch1 = |g, batch2, alpha| { let (b, n) = (batch2.sizes()[0], g.dims());
+            scaled(g.unsqueeze(0i64)?.expand([b, n[0], n[1]])?.bmm(batch2.transpose(1i64, 2i64)?.conj()), alpha) },
+        d batch2 = |g, batch1, alpha| { let (b, n) = (batch1.sizes()[0], g.dims());
+            scaled(batch1.transpose(1i64, 2i64)?.conj()?.bmm(g.unsqueeze(0i64)?.expand([b, n[0], n[1]])), alpha) };
+    /// `beta * input + alpha * outer(vec1, vec2)`.
+    fn addr(input: Tensor, vec1: Tensor, vec2: Tensor; beta: Scalar = "1", alpha: Scalar = "1") [inplace] eval {
+            addr_of(&input, &vec1, &vec2, beta, alpha) }
+        d input = |g, beta| scaled(Ok(g.clone()), beta),
+        d vec1 = |g, vec2, alpha| scaled(g.mv(vec2.conj()), alpha),
+        d vec2 = |g, vec1, alpha| scaled(g.t()?.mv(vec1.conj()), alpha);
+    /// The products of all pairs of elements of two vectors.
+    fn outer(input: Tensor, vec2: Tensor) ["ger"] compose { outer_of(&input, &vec2) };
     /// `input @ weight^T + bias`.
     fn linear "nn.functional.linear"(input: Tensor, weight: Tensor, bias: Option<Tensor> = "null") [] compose {
-        match bias {
-            Some(b) if input.ndim() == 2 => b.addmm(&input, weight.t(), 1i64, 1i64),
-            Some(b) => input.matmul(weight.t())?.add(b, 1i64),
-            None => input.matmul(weight.t()),
-        } };
+        linear_of(&input, &weight, bias) };
+    /// The first dimension, of size one, taken away: `matmul` squeezes in place, so that its node is another.
+    fn _squeeze_first(input: Tensor) [hidden, SqueezeBackward4] view {
+            let mut l = input.layout().clone();
+            l.sizes.remove(0);
+            l.strides.remove(0);
+            Ok::<_, Error>(input.alias(l)) }
+        d input = |g| g.unsqueeze(0i64);
 }
