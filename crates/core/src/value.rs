@@ -42,6 +42,11 @@ pub struct Floats(pub Vec<f64>);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MaybeDims(pub Dims);
 
+/// In a signature: two lists of dimensions, as `tensordot(a, b, [[0, 1], [2, 0]])` has them; they
+/// cross the boundary as one list that starts with the length of the first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DimPair(pub Dims, pub Dims);
+
 impl MaybeDims {
     /// What stands for a size that is left out.
     pub const NONE: i64 = i64::MIN;
@@ -182,6 +187,19 @@ impl FromValue for Dims {
 impl FromValue for MaybeDims {
     fn from_value(value: &Value) -> Result<Self> {
         Dims::from_value(value).map(MaybeDims)
+    }
+}
+
+impl FromValue for DimPair {
+    fn from_value(value: &Value) -> Result<Self> {
+        let all = Dims::from_value(value)?;
+        match all.split_first() {
+            Some((n, rest)) if (0..=rest.len() as i64).contains(n) => {
+                let (a, b) = rest.split_at(*n as usize);
+                Ok(DimPair(a.into(), b.into()))
+            }
+            _ => mismatch(value, "pair of lists of ints"),
+        }
     }
 }
 

@@ -6,6 +6,7 @@ pub mod copy;
 pub mod elementwise;
 pub mod error_function;
 pub mod gamma;
+pub mod factor;
 pub mod gemm;
 pub mod reduce;
 pub mod remap;

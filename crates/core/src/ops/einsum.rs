@@ -14,6 +14,26 @@ fn failed<T>(what: impl std::fmt::Display) -> Result<T> {
     Err(Error::runtime(format!("einsum(): {what}")))
 }
 
+/// Whether a label may stand next in the subscript of an operand or, without one, of the output.
+fn check_label(label: Label, whole: bool, list: &[Label], operand: Option<usize>) -> Result<()> {
+    let twice = list.contains(&label);
+    match (label, operand) {
+        (Label::Letter(c), None) if twice => {
+            failed(format!("output subscript {} appears more than once in the output", c as char))
+        }
+        (Label::Letter(_), _) => Ok(()),
+        (Label::Ellipsis, Some(k)) if !whole => {
+            failed(format!("found '.' for operand {k} that is not part of any ellipsis"))
+        }
+        (Label::Ellipsis, None) if !whole => failed("found '.' for output that is not part of any ellipsis (...)"),
+        (Label::Ellipsis, Some(k)) if twice => {
+            failed(format!("found '.' for operand {k} for which an ellipsis was already found"))
+        }
+        (Label::Ellipsis, None) if twice => failed("found '.' for output but an ellipsis (...) was already found"),
+        (Label::Ellipsis, _) => Ok(()),
+    }
+}
+
 /// The subscripts of the operands and, where it is given, of the output.
 type Equation = (Vec<Vec<Label>>, Option<Vec<Label>>);
 
@@ -23,39 +43,20 @@ fn parse(equation: &str) -> Result<Equation> {
     let mut i = 0;
     while i < text.len() {
         let operand = inputs.len() - 1;
-        let list = output.as_mut().unwrap_or(&mut inputs[operand]);
+        let in_output = output.is_some();
         match text[i] {
             b' ' => {}
-            b'.' => {
-                let whole = text[i..].starts_with(b"...");
-                match (output.is_some(), whole) {
-                    (false, false) => {
-                        return failed(format!("found '.' for operand {operand} that is not part of any ellipsis"));
-                    }
-                    (true, false) => return failed("found '.' for output that is not part of any ellipsis (...)"),
-                    _ => {}
-                }
-                let list = output.as_mut().unwrap_or(&mut inputs[operand]);
-                if list.contains(&Label::Ellipsis) {
-                    return if output.is_some() {
-                        failed("found '.' for output but an ellipsis (...) was already found")
-                    } else {
-                        failed(format!("found '.' for operand {operand} for which an ellipsis was already found"))
-                    };
-                }
-                list.push(Label::Ellipsis);
-                i += 2;
-            }
-            b',' if output.is_none() => inputs.push(Vec::new()),
-            b'-' if output.is_none() && text.get(i + 1) == Some(&b'>') => {
+            b',' if !in_output => inputs.push(Vec::new()),
+            b'-' if !in_output && text.get(i + 1) == Some(&b'>') => {
                 output = Some(Vec::new());
                 i += 1;
             }
-            c if c.is_ascii_alphabetic() => {
-                if output.is_some() && list.contains(&Label::Letter(c)) {
-                    return failed(format!("output subscript {} appears more than once in the output", c as char));
-                }
-                list.push(Label::Letter(c));
+            c if c == b'.' || c.is_ascii_alphabetic() => {
+                let list = output.as_mut().unwrap_or(&mut inputs[operand]);
+                let label = if c == b'.' { Label::Ellipsis } else { Label::Letter(c) };
+                check_label(label, text[i..].starts_with(b"..."), list, (!in_output).then_some(operand))?;
+                list.push(label);
+                i += if c == b'.' { 2 } else { 0 };
             }
             _ => return failed(format!(
                 "invalid subscript given at index {i} in the equation string, subscripts must be in [a-zA-Z]"

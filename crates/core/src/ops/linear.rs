@@ -71,13 +71,7 @@ fn lift(t: &Tensor, dim: usize) -> Tensor {
 /// `beta * input + alpha * product`, where a `beta` of zero leaves the input out, NaN or not.
 fn combined(input: &Tensor, product: &Tensor, beta: Scalar, alpha: Scalar) -> Result {
     let dtype = input.dtype();
-    if broadcast(input.sizes(), product.sizes())?[..] != *product.sizes() {
-        return Err(Error::runtime(format!(
-            "The expanded size of the tensor ({}) must match the existing size ({}) at non-singleton dimension {}.  \
-             Target sizes: {:?}.  Tensor sizes: {:?}",
-            product.sizes()[0], input.sizes()[0], 0, product.sizes(), input.sizes()
-        )));
-    }
+    let input = &input.detached().expand(product.sizes())?;
     dispatch_compute!(dtype, T => {
         let (b, a): (T, T) = (beta.to(), alpha.to());
         if b == T::nil() {
@@ -98,21 +92,38 @@ fn scaled(g: Result, factor: Scalar) -> Result {
     }
 }
 
-fn mm_of(a: &Tensor, b: &Tensor) -> Result {
-    if a.ndim() != 2 {
-        return Err(Error::runtime("self must be a matrix"));
-    }
-    if b.ndim() != 2 {
-        return Err(Error::runtime("mat2 must be a matrix"));
+fn mm_of(name: &str, a: &Tensor, b: &Tensor) -> Result {
+    for (what, t) in [("self", a), ("mat2", b)] {
+        if t.ndim() != 2 {
+            return Err(Error::runtime(format!("{name}: {what} must be a matrix, got {}-D tensor", t.ndim())));
+        }
     }
     if a.sizes()[1] != b.sizes()[0] {
         return Err(Error::runtime(format!(
-            "mat1 and mat2 shapes cannot be multiplied ({}x{} and {}x{})",
+            "{name}: mat1 and mat2 shapes cannot be multiplied ({}x{} and {}x{})",
             a.sizes()[0], a.sizes()[1], b.sizes()[0], b.sizes()[1]
         )));
     }
     same_dtype("m1 and m2 to", a, b)?;
+    not_bool("addmm_impl_cpu_", a)?;
     product(&lift(a, 0), &lift(b, 0), &[a.sizes()[0], b.sizes()[1]])
+}
+
+/// Truth values are not multiplied.
+fn not_bool(kernel: &str, t: &Tensor) -> Result<()> {
+    if t.dtype() == DType::Bool { Err(Error::dtype(kernel, DType::Bool)) } else { Ok(()) }
+}
+
+/// The dtypes of `addmm`: that of both matrices, then that of what is added.
+fn check_addmm(input: &Tensor, a: &Tensor, b: &Tensor) -> Result<()> {
+    for (what, other, t) in [("mat1 and mat2", a, b), ("self and mat2", input, b)] {
+        if other.dtype() != t.dtype() {
+            return Err(Error::runtime(format!(
+                "{what} must have the same dtype, but got {} and {}", other.dtype().scalar_type(), t.dtype().scalar_type()
+            )));
+        }
+    }
+    Ok(())
 }
 
 fn bmm_of(a: &Tensor, b: &Tensor) -> Result {
@@ -134,6 +145,7 @@ fn bmm_of(a: &Tensor, b: &Tensor) -> Result {
             "expected scalar type {} but found {}", a.dtype().scalar_type(), b.dtype().scalar_type()
         )));
     }
+    not_bool("baddbmm_with_gemm", a)?;
     product(a, b, &[p[0], p[1], q[2]])
 }
 
@@ -166,19 +178,26 @@ fn dot_of(a: &Tensor, b: &Tensor) -> Result {
     finish(out, a.dtype())
 }
 
-fn mv_of(a: &Tensor, x: &Tensor) -> Result {
+/// A matrix times a vector; `rows` is the size of what it is added to.
+fn mv_of(input: &Tensor, rows: i64, a: &Tensor, x: &Tensor) -> Result {
     if a.ndim() != 2 || x.ndim() != 1 {
         return Err(Error::runtime(format!(
             "vector + matrix @ vector expected, got 1, {}, {}", a.ndim(), x.ndim()
         )));
     }
-    if a.sizes()[1] != x.sizes()[0] {
+    if a.sizes()[1] != x.sizes()[0] || (rows != a.sizes()[0] && rows != 1) {
         return Err(Error::runtime(format!(
-            "size mismatch, got input ({}), mat ({}x{}), vec ({})",
-            a.sizes()[0], a.sizes()[0], a.sizes()[1], x.sizes()[0]
+            "size mismatch, got input ({rows}), mat ({}x{}), vec ({})",
+            a.sizes()[0], a.sizes()[1], x.sizes()[0]
         )));
     }
-    same_dtype("mat and vec to", a, x)?;
+    if input.dtype() != a.dtype() || a.dtype() != x.dtype() {
+        return Err(Error::runtime(format!(
+            "addmv input tensors must have the same dtype, but got {}, {}, and {}",
+            input.dtype().scalar_type(), a.dtype().scalar_type(), x.dtype().scalar_type()
+        )));
+    }
+    not_bool("addmv_impl_cpu", a)?;
     product(&lift(a, 0), &lift(&lift(x, 1), 0), &[a.sizes()[0]])
 }
 
@@ -202,6 +221,13 @@ fn addr_of(input: &Tensor, a: &Tensor, b: &Tensor, beta: Scalar, alpha: Scalar) 
     }
     let product = outer_of(&a.detached(), &b.detached())?;
     let dtype = result_type(&[input, &product]);
+    for (name, factor) in [("beta", beta), ("alpha", alpha)] {
+        if dtype.is_integral() && dtype != DType::Bool && matches!(factor, Scalar::Float(_) | Scalar::Complex(_)) {
+            return Err(Error::runtime(format!(
+                "For integral input tensors, argument {name} must not be a floating point number."
+            )));
+        }
+    }
     let (input, product) = (crate::ops::cast(&input.detached(), dtype)?, crate::ops::cast(&product, dtype)?);
     if dtype == DType::Bool {
         let on = |s: Scalar| s.to::<bool>();
@@ -313,14 +339,14 @@ fn linear_of(input: &Tensor, weight: &Tensor, bias: Option<Tensor>) -> Result {
 
 ops! { TABLE, LinearOps;
     /// The product of two matrices.
-    fn mm(input: Tensor, mat2: Tensor) [] eval { finish(mm_of(&input, &mat2)?, input.dtype()) }
+    fn mm(input: Tensor, mat2: Tensor) [] eval { finish(mm_of("mm", &input, &mat2)?, input.dtype()) }
         d input = |g, mat2| g.mm(mat2.t()?.conj()), d mat2 = |g, input| input.t()?.conj()?.mm(g);
     /// The products of two batches of matrices.
     fn bmm(input: Tensor, mat2: Tensor) [] eval { finish(bmm_of(&input, &mat2)?, input.dtype()) }
         d input = |g, mat2| g.bmm(mat2.transpose(1i64, 2i64)?.conj()),
         d mat2 = |g, input| input.transpose(1i64, 2i64)?.conj()?.bmm(g);
     /// The product of a matrix and a vector.
-    fn mv(input: Tensor, vec: Tensor) [] eval { finish(mv_of(&input, &vec)?, input.dtype()) }
+    fn mv(input: Tensor, vec: Tensor) [] eval { finish(mv_of(&vec, input.sizes()[0], &input, &vec)?, input.dtype()) }
         d input = |g, vec| g.unsqueeze(1i64)?.mul(vec.conj()), d vec = |g, input| input.t()?.conj()?.mv(g);
     /// The dot product of two vectors.
     fn dot(input: Tensor, tensor: Tensor) [] eval { dot_of(&input, &tensor) }
@@ -336,25 +362,38 @@ ops! { TABLE, LinearOps;
     fn __rmatmul__(input: Tensor, other: Tensor) [method] compose { matmul_of(&other, &input) };
     /// `beta * input + alpha * mat1 @ mat2`.
     fn addmm(input: Tensor, mat1: Tensor, mat2: Tensor; beta: Scalar = "1", alpha: Scalar = "1") [inplace] eval {
-            combined(&input, &mm_of(&mat1, &mat2)?, beta, alpha) }
+            check_addmm(&input, &mat1, &mat2)?;
+            combined(&input, &mm_of("addmm", &mat1, &mat2)?, beta, alpha) }
         d input = |g, beta| scaled(Ok(g.clone()), beta),
         d mat1 = |g, mat2, alpha| scaled(g.mm(mat2.t()?.conj()), alpha),
         d mat2 = |g, mat1, alpha| scaled(mat1.t()?.conj()?.mm(g), alpha);
     /// `beta * input + alpha * mat @ vec`.
     fn addmv(input: Tensor, mat: Tensor, vec: Tensor; beta: Scalar = "1", alpha: Scalar = "1") [inplace] eval {
-            combined(&input, &mv_of(&mat, &vec)?, beta, alpha) }
+            combined(&input, &mv_of(&input, input.sizes().first().copied().unwrap_or(1), &mat, &vec)?, beta, alpha) }
         d input = |g, beta| scaled(Ok(g.clone()), beta),
         d mat = |g, vec, alpha| scaled(g.unsqueeze(1i64)?.mul(vec.conj()), alpha),
         d vec = |g, mat, alpha| scaled(mat.t()?.conj()?.mv(g), alpha);
     /// `beta * input + alpha * batch1 @ batch2`, batch by batch.
     fn baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor; beta: Scalar = "1", alpha: Scalar = "1") [inplace] eval {
+            let dtypes = [&input, &batch1, &batch2].map(|t| t.dtype());
+            if dtypes[0] != dtypes[1] || dtypes[1] != dtypes[2] {
+                return Err(Error::runtime(format!("Input dtypes must be the same, got: input {}, batch1: {}, batch2: {}",
+                    dtypes[0].cpp_name(), dtypes[1].cpp_name(), dtypes[2].cpp_name())));
+            }
             combined(&input, &bmm_of(&batch1, &batch2)?, beta, alpha) }
         d input = |g, beta| scaled(Ok(g.clone()), beta),
         d batch1 = |g, batch2, alpha| scaled(g.bmm(batch2.transpose(1i64, 2i64)?.conj()), alpha),
         d batch2 = |g, batch1, alpha| scaled(batch1.transpose(1i64, 2i64)?.conj()?.bmm(g), alpha);
     /// `beta * input + alpha * sum(batch1 @ batch2)` over the batch.
     fn addbmm(input: Tensor, batch1: Tensor, batch2: Tensor; beta: Scalar = "1", alpha: Scalar = "1") [inplace] eval {
-            combined(&input, &bmm_of(&batch1, &batch2)?.sum_dim([0], false, batch1.dtype().compute())?, beta, alpha) }
+            if let ([_, n, k], [_, m, p]) = (batch1.sizes(), batch2.sizes()) {
+                if k != m {
+                    return Err(Error::runtime(format!("Incompatible matrix sizes for bmm ({n}x{k} and {m}x{p})")));
+                }
+            }
+            let product = bmm_of(&batch1, &batch2)?;
+            check_addmm(&input, &batch1, &batch2)?;
+            combined(&input, &product.sum_dim([0], false, product.dtype())?, beta, alpha) }
         d input = |g, beta| scaled(Ok(g.clone()), beta),
         d batch1 = |g, batch2, alpha| { let (b, n) = (batch2.sizes()[0], g.dims());
             scaled(g.unsqueeze(0i64)?.expand([b, n[0], n[1]])?.bmm(batch2.transpose(1i64, 2i64)?.conj()), alpha) },

@@ -9,16 +9,20 @@ pub mod arith;
 pub mod bitwise;
 pub mod compare;
 pub mod complex;
+pub mod contract;
 pub mod create;
 pub mod cumulative;
+pub mod distance;
 pub mod dropout;
+pub mod einsum;
 pub mod extremes;
 pub mod join;
+pub mod linalg;
 pub mod linear;
-pub mod optim;
-pub mod nn;
 pub mod masks;
+pub mod nn;
 pub mod norms;
+pub mod optim;
 pub mod pick;
 pub mod power;
 pub mod random;
@@ -27,8 +31,8 @@ pub mod replace;
 pub mod rounding;
 pub mod scatter;
 pub mod softmax;
-pub mod stats;
 pub mod special;
+pub mod stats;
 pub mod trig;
 pub mod views;
 
@@ -45,7 +49,11 @@ pub mod prelude {
     pub use super::bitwise::BitwiseOps;
     pub use super::compare::CompareOps;
     pub use super::complex::ComplexOps;
+    pub use super::contract::ContractOps;
     pub use super::create::CreateOps;
+    pub use super::distance::DistanceOps;
+    pub use super::einsum::EinsumOps;
+    pub use super::linalg::LinalgOps;
     pub use super::join::JoinOps;
     pub use super::linear::LinearOps;
     pub use super::nn::{conv::ConvOps, pad::PadOps, NnOps};
@@ -72,8 +80,8 @@ pub mod prelude {
     pub use crate::error::{Error, Result};
     pub use crate::layout::{broadcast, wrap_dim, Dims, Layout};
     pub use crate::tensor::{Scalar, Tensor};
-    pub use crate::value::{AsTensor, Floats, MaybeDims, Operand, Receiver, Value};
     pub use crate::{dispatch, dispatch_compute, dispatch_real, ops};
+    pub use crate::value::{AsTensor, DimPair, Floats, MaybeDims, Operand, Receiver, Value};
     pub use num_complex::Complex;
     pub use smallvec::{smallvec, SmallVec};
 }
@@ -101,6 +109,10 @@ pub static FAMILIES: &[(&str, &[&Op])] = &[
     ("masks", masks::TABLE),
     ("replace", replace::TABLE),
     ("linear", linear::TABLE),
+    ("contract", contract::TABLE),
+    ("einsum", einsum::TABLE),
+    ("distance", distance::TABLE),
+    ("linalg", linalg::TABLE),
     ("create", create::TABLE),
     ("random", random::TABLE),
     ("dropout", dropout::TABLE),
