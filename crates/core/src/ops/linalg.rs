@@ -1,6 +1,9 @@
 //! Linear systems and factorisations: inverses, determinants, LU, Cholesky, QR. They are computed
 //! in double precision.
 
+// PyTorch names matrices with capitals.
+#![allow(non_snake_case)]
+
 use super::prelude::*;
 use crate::kernels::factor::{self, Field, Triangle};
 
