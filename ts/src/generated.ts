@@ -4,7 +4,7 @@ import { functionOf, type Entry } from './call.js';
 import type { DType } from './dtype.js';
 import type { Complex, Int, Num, Tensor, TensorLike } from './tensor.js';
 
-export const TABLE_HASH = 4194705843;
+export const TABLE_HASH = 2832199582;
 
 export const TABLE: readonly Entry[] = [
   { names: ['add'], params: [['input', 'AsTensor', undefined, false], ['other', 'AsTensor', undefined, false], ['alpha', 'Scalar', 1n, true]], returns: [], marks: ['inplace'] },
@@ -281,9 +281,51 @@ export const TABLE: readonly Entry[] = [
   { names: ['bmm'], params: [['input', 'Tensor', undefined, false], ['mat2', 'Tensor', undefined, false]], returns: [], marks: [] },
   { names: ['mv'], params: [['input', 'Tensor', undefined, false], ['vec', 'Tensor', undefined, false]], returns: [], marks: [] },
   { names: ['dot'], params: [['input', 'Tensor', undefined, false], ['tensor', 'Tensor', undefined, false]], returns: [], marks: [] },
-  { names: ['matmul'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: [] },
-  { names: ['addmm'], params: [['input', 'Tensor', undefined, false], ['mat1', 'Tensor', undefined, false], ['mat2', 'Tensor', undefined, false], ['beta', 'Scalar', 1n, true], ['alpha', 'Scalar', 1n, true]], returns: [], marks: [] },
+  { names: ['vdot'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: [] },
+  { names: ['matmul', 'linalg.matmul', '__matmul__'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: [] },
+  { names: ['__rmatmul__'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: ['method'] },
+  { names: ['addmm'], params: [['input', 'Tensor', undefined, false], ['mat1', 'Tensor', undefined, false], ['mat2', 'Tensor', undefined, false], ['beta', 'Scalar', 1n, true], ['alpha', 'Scalar', 1n, true]], returns: [], marks: ['inplace'] },
+  { names: ['addmv'], params: [['input', 'Tensor', undefined, false], ['mat', 'Tensor', undefined, false], ['vec', 'Tensor', undefined, false], ['beta', 'Scalar', 1n, true], ['alpha', 'Scalar', 1n, true]], returns: [], marks: ['inplace'] },
+  { names: ['baddbmm'], params: [['input', 'Tensor', undefined, false], ['batch1', 'Tensor', undefined, false], ['batch2', 'Tensor', undefined, false], ['beta', 'Scalar', 1n, true], ['alpha', 'Scalar', 1n, true]], returns: [], marks: ['inplace'] },
+  { names: ['addbmm'], params: [['input', 'Tensor', undefined, false], ['batch1', 'Tensor', undefined, false], ['batch2', 'Tensor', undefined, false], ['beta', 'Scalar', 1n, true], ['alpha', 'Scalar', 1n, true]], returns: [], marks: ['inplace'] },
+  { names: ['addr'], params: [['input', 'Tensor', undefined, false], ['vec1', 'Tensor', undefined, false], ['vec2', 'Tensor', undefined, false], ['beta', 'Scalar', 1n, true], ['alpha', 'Scalar', 1n, true]], returns: [], marks: ['inplace'] },
+  { names: ['outer', 'ger'], params: [['input', 'Tensor', undefined, false], ['vec2', 'Tensor', undefined, false]], returns: [], marks: [] },
   { names: ['nn.functional.linear'], params: [['input', 'Tensor', undefined, false], ['weight', 'Tensor', undefined, false], ['bias', 'Option<Tensor>', null, false]], returns: [], marks: [] },
+  { names: ['_squeeze_first'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['hidden'] },
+  { names: ['inner'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: [] },
+  { names: ['tensordot'], params: [['a', 'Tensor', undefined, false], ['b', 'Tensor', undefined, false], ['dims', 'i64', 2, false]], returns: [], marks: ['function'] },
+  { names: ['tensordot'], params: [['a', 'Tensor', undefined, false], ['b', 'Tensor', undefined, false], ['dims', 'DimPair', undefined, false]], returns: [], marks: ['function'] },
+  { names: ['chain_matmul'], params: [['matrices', 'Vec<Tensor>', undefined, false]], returns: [], marks: ['function'] },
+  { names: ['linalg.multi_dot'], params: [['tensors', 'Vec<Tensor>', undefined, false]], returns: [], marks: [] },
+  { names: ['linalg.vecdot'], params: [['x', 'Tensor', undefined, false], ['y', 'Tensor', undefined, false], ['dim', 'i64', -1, true]], returns: [], marks: [] },
+  { names: ['linalg.matrix_power', 'matrix_power'], params: [['A', 'Tensor', undefined, false], ['n', 'i64', undefined, false]], returns: [], marks: [] },
+  { names: ['kron'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: [] },
+  { names: ['linalg.cross'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false], ['dim', 'i64', -1, true]], returns: [], marks: [] },
+  { names: ['cross'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false], ['dim', 'Option<i64>', null, false]], returns: [], marks: [] },
+  { names: ['trace'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
+  { names: ['block_diag'], params: [['tensors', 'Vec<Tensor>', undefined, false]], returns: [], marks: ['function'] },
+  { names: ['bilinear', 'nn.functional.bilinear'], params: [['input1', 'Tensor', undefined, false], ['input2', 'Tensor', undefined, false], ['weight', 'Tensor', undefined, false], ['bias', 'Option<Tensor>', null, false]], returns: [], marks: ['function'] },
+  { names: ['einsum'], params: [['equation', 'String', undefined, false], ['operands', 'Vec<Tensor>', undefined, false]], returns: [], marks: [] },
+  { names: ['cdist'], params: [['x1', 'Tensor', undefined, false], ['x2', 'Tensor', undefined, false], ['p', 'f64', 2, false], ['compute_mode', 'String', 'use_mm_for_euclid_dist_if_necessary', false]], returns: [], marks: ['function'] },
+  { names: ['_cdist_forward'], params: [['x1', 'Tensor', undefined, false], ['x2', 'Tensor', undefined, false], ['p', 'f64', undefined, false]], returns: [], marks: ['hidden'] },
+  { names: ['_euclidean_dist'], params: [['x1', 'Tensor', undefined, false], ['x2', 'Tensor', undefined, false]], returns: [], marks: ['hidden'] },
+  { names: ['pdist', 'nn.functional.pdist'], params: [['input', 'Tensor', undefined, false], ['p', 'f64', 2, false]], returns: [], marks: ['function'] },
+  { names: ['linalg.inv_ex'], params: [['A', 'Tensor', undefined, false], ['check_errors', 'bool', false, true]], returns: ['inverse', 'info'], marks: [] },
+  { names: ['linalg.inv', 'inverse'], params: [['A', 'Tensor', undefined, false]], returns: [], marks: [] },
+  { names: ['linalg.solve_ex'], params: [['A', 'Tensor', undefined, false], ['B', 'Tensor', undefined, false], ['left', 'bool', true, true], ['check_errors', 'bool', false, true]], returns: ['result', 'info'], marks: [] },
+  { names: ['linalg.solve'], params: [['A', 'Tensor', undefined, false], ['B', 'Tensor', undefined, false], ['left', 'bool', true, true]], returns: [], marks: [] },
+  { names: ['linalg.solve_triangular'], params: [['A', 'Tensor', undefined, false], ['B', 'Tensor', undefined, false], ['upper', 'bool', false, true], ['left', 'bool', true, true], ['unitriangular', 'bool', false, true]], returns: [], marks: [] },
+  { names: ['linalg.det', 'det'], params: [['A', 'Tensor', undefined, false]], returns: [], marks: [] },
+  { names: ['linalg.slogdet', 'slogdet'], params: [['A', 'Tensor', undefined, false]], returns: ['sign', 'logabsdet'], marks: [] },
+  { names: ['logdet'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
+  { names: ['linalg.cholesky_ex'], params: [['A', 'Tensor', undefined, false], ['upper', 'bool', false, true], ['check_errors', 'bool', false, true]], returns: ['L', 'info'], marks: [] },
+  { names: ['linalg.cholesky'], params: [['A', 'Tensor', undefined, false], ['upper', 'bool', false, true]], returns: [], marks: [] },
+  { names: ['linalg.qr'], params: [['A', 'Tensor', undefined, false], ['mode', 'String', 'reduced', false]], returns: ['Q', 'R'], marks: [] },
+  { names: ['linalg.lu_factor_ex'], params: [['A', 'Tensor', undefined, false], ['pivot', 'bool', true, true], ['check_errors', 'bool', false, true]], returns: ['LU', 'pivots', 'info'], marks: [] },
+  { names: ['linalg.lu_factor'], params: [['A', 'Tensor', undefined, false], ['pivot', 'bool', true, true]], returns: ['LU', 'pivots'], marks: [] },
+  { names: ['_linalg_lu'], params: [['A', 'Tensor', undefined, false], ['pivot', 'bool', true, true]], returns: ['P', 'L', 'U'], marks: ['hidden'] },
+  { names: ['linalg.lu'], params: [['A', 'Tensor', undefined, false], ['pivot', 'bool', true, true]], returns: ['P', 'L', 'U'], marks: [] },
+  { names: ['lu'], params: [['input', 'Tensor', undefined, false], ['pivot', 'bool', true, false], ['get_infos', 'bool', false, false]], returns: ['LU', 'pivots', 'info'], marks: [] },
   { names: ['full'], params: [['size', 'Dims', undefined, false], ['fill_value', 'Scalar', undefined, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['create'] },
   { names: ['zeros'], params: [['size', 'Dims', undefined, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['create'] },
   { names: ['ones'], params: [['size', 'Dims', undefined, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['create'] },
@@ -1642,14 +1684,102 @@ export interface Methods {
   dot(tensor: Tensor, kwargs?: object): Tensor;
   /** The dot product of two vectors. */
   dot(kwargs: { tensor?: Tensor }): Tensor;
+  /** The dot product of two vectors, the first one conjugated. */
+  vdot(other: Tensor, kwargs?: object): Tensor;
+  /** The dot product of two vectors, the first one conjugated. */
+  vdot(kwargs: { other?: Tensor }): Tensor;
   /** The product of vectors, matrices and batches of matrices, with broadcasting. */
   matmul(other: Tensor, kwargs?: object): Tensor;
   /** The product of vectors, matrices and batches of matrices, with broadcasting. */
   matmul(kwargs: { other?: Tensor }): Tensor;
+  /** The product of vectors, matrices and batches of matrices, with broadcasting. */
+  __matmul__(other: Tensor, kwargs?: object): Tensor;
+  /** The product of vectors, matrices and batches of matrices, with broadcasting. */
+  __matmul__(kwargs: { other?: Tensor }): Tensor;
+  /** `other @ input`. */
+  __rmatmul__(other: Tensor, kwargs?: object): Tensor;
+  /** `other @ input`. */
+  __rmatmul__(kwargs: { other?: Tensor }): Tensor;
   /** `beta * input + alpha * mat1 @ mat2`. */
   addmm(mat1: Tensor, mat2: Tensor, kwargs?: { beta?: Num | Complex; alpha?: Num | Complex }): Tensor;
+  /** `addmm` in place. */
+  addmm_(mat1: Tensor, mat2: Tensor, kwargs?: { beta?: Num | Complex; alpha?: Num | Complex }): Tensor;
   /** `beta * input + alpha * mat1 @ mat2`. */
   addmm(kwargs: { mat1?: Tensor; mat2?: Tensor; beta?: Num | Complex; alpha?: Num | Complex }): Tensor;
+  /** `addmm` in place. */
+  addmm_(kwargs: { mat1?: Tensor; mat2?: Tensor; beta?: Num | Complex; alpha?: Num | Complex }): Tensor;
+  /** `beta * input + alpha * mat @ vec`. */
+  addmv(mat: Tensor, vec: Tensor, kwargs?: { beta?: Num | Complex; alpha?: Num | Complex }): Tensor;
+  /** `addmv` in place. */
+  addmv_(mat: Tensor, vec: Tensor, kwargs?: { beta?: Num | Complex; alpha?: Num | Complex }): Tensor;
+  /** `beta * input + alpha * mat @ vec`. */
+  addmv(kwargs: { mat?: Tensor; vec?: Tensor; beta?: Num | Complex; alpha?: Num | Complex }): Tensor;
+  /** `addmv` in place. */
+  addmv_(kwargs: { mat?: Tensor; vec?: Tensor; beta?: Num | Complex; alpha?: Num | Complex }): Tensor;
+  /** `beta * input + alpha * batch1 @ batch2`, batch by batch. */
+  baddbmm(batch1: Tensor, batch2: Tensor, kwargs?: { beta?: Num | Complex; alpha?: Num | Complex }): Tensor;
+  /** `baddbmm` in place. */
+  baddbmm_(batch1: Tensor, batch2: Tensor, kwargs?: { beta?: Num | Complex; alpha?: Num | Complex }): Tensor;
+  /** `beta * input + alpha * batch1 @ batch2`, batch by batch. */
+  baddbmm(kwargs: { batch1?: Tensor; batch2?: Tensor; beta?: Num | Complex; alpha?: Num | Complex }): Tensor;
+  /** `baddbmm` in place. */
+  baddbmm_(kwargs: { batch1?: Tensor; batch2?: Tensor; beta?: Num | Complex; alpha?: Num | Complex }): Tensor;
+  /** `beta * input + alpha * sum(batch1 @ batch2)` over the batch. */
+  addbmm(batch1: Tensor, batch2: Tensor, kwargs?: { beta?: Num | Complex; alpha?: Num | Complex }): Tensor;
+  /** `addbmm` in place. */
+  addbmm_(batch1: Tensor, batch2: Tensor, kwargs?: { beta?: Num | Complex; alpha?: Num | Complex }): Tensor;
+  /** `beta * input + alpha * sum(batch1 @ batch2)` over the batch. */
+  addbmm(kwargs: { batch1?: Tensor; batch2?: Tensor; beta?: Num | Complex; alpha?: Num | Complex }): Tensor;
+  /** `addbmm` in place. */
+  addbmm_(kwargs: { batch1?: Tensor; batch2?: Tensor; beta?: Num | Complex; alpha?: Num | Complex }): Tensor;
+  /** `beta * input + alpha * outer(vec1, vec2)`. */
+  addr(vec1: Tensor, vec2: Tensor, kwargs?: { beta?: Num | Complex; alpha?: Num | Complex }): Tensor;
+  /** `addr` in place. */
+  addr_(vec1: Tensor, vec2: Tensor, kwargs?: { beta?: Num | Complex; alpha?: Num | Complex }): Tensor;
+  /** `beta * input + alpha * outer(vec1, vec2)`. */
+  addr(kwargs: { vec1?: Tensor; vec2?: Tensor; beta?: Num | Complex; alpha?: Num | Complex }): Tensor;
+  /** `addr` in place. */
+  addr_(kwargs: { vec1?: Tensor; vec2?: Tensor; beta?: Num | Complex; alpha?: Num | Complex }): Tensor;
+  /** The products of all pairs of elements of two vectors. */
+  outer(vec2: Tensor, kwargs?: object): Tensor;
+  /** The products of all pairs of elements of two vectors. */
+  outer(kwargs: { vec2?: Tensor }): Tensor;
+  /** The products of all pairs of elements of two vectors. */
+  ger(vec2: Tensor, kwargs?: object): Tensor;
+  /** The products of all pairs of elements of two vectors. */
+  ger(kwargs: { vec2?: Tensor }): Tensor;
+  /** Sums of products over the last dimension of both. */
+  inner(other: Tensor, kwargs?: object): Tensor;
+  /** Sums of products over the last dimension of both. */
+  inner(kwargs: { other?: Tensor }): Tensor;
+  /** A square matrix multiplied by itself `n` times; its inverse where `n` is negative. */
+  matrix_power(n: Int, kwargs?: object): Tensor;
+  /** A square matrix multiplied by itself `n` times; its inverse where `n` is negative. */
+  matrix_power(kwargs: { n?: Int }): Tensor;
+  /** The Kronecker product. */
+  kron(other: Tensor, kwargs?: object): Tensor;
+  /** The Kronecker product. */
+  kron(kwargs: { other?: Tensor }): Tensor;
+  /** The cross product along `dim`, or the first dimension of three elements. */
+  cross(other: Tensor, dim?: Int | null, kwargs?: object): Tensor;
+  /** The cross product along `dim`, or the first dimension of three elements. */
+  cross(other: Tensor, kwargs: { dim?: Int | null }): Tensor;
+  /** The cross product along `dim`, or the first dimension of three elements. */
+  cross(kwargs: { other?: Tensor; dim?: Int | null }): Tensor;
+  /** The sum of the diagonal of a matrix. */
+  trace(kwargs?: object): Tensor;
+  /** The inverse of square matrices. */
+  inverse(kwargs?: object): Tensor;
+  /** The determinant of square matrices. */
+  det(kwargs?: object): Tensor;
+  /** The sign of the determinant and the logarithm of its absolute value. */
+  slogdet(kwargs?: object): { sign: Tensor; logabsdet: Tensor } & [Tensor, Tensor];
+  /** The logarithm of the determinant; NaN where it is negative. */
+  logdet(kwargs?: object): Tensor;
+  /** Packed LU factors and pivots; with `get_infos`, which matrices are singular too. */
+  lu(pivot?: boolean, get_infos?: boolean, kwargs?: object): { LU: Tensor; pivots: Tensor; info: Tensor } & [Tensor, Tensor, Tensor];
+  /** Packed LU factors and pivots; with `get_infos`, which matrices are singular too. */
+  lu(kwargs: { pivot?: boolean; get_infos?: boolean }): { LU: Tensor; pivots: Tensor; info: Tensor } & [Tensor, Tensor, Tensor];
   /** The lower triangle, zeros above. */
   tril(diagonal?: Int, kwargs?: object): Tensor;
   /** `tril` in place. */
@@ -2158,10 +2288,60 @@ export const bmm: { (input: Tensor, mat2: Tensor, kwargs?: { out?: Tensor | read
 export const mv: { (input: Tensor, vec: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { vec?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('mv') as never;
 /** The dot product of two vectors. */
 export const dot: { (input: Tensor, tensor: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { tensor?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('dot') as never;
+/** The dot product of two vectors, the first one conjugated. */
+export const vdot: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('vdot') as never;
 /** The product of vectors, matrices and batches of matrices, with broadcasting. */
 export const matmul: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('matmul') as never;
+/** The product of vectors, matrices and batches of matrices, with broadcasting. */
+export const __matmul__: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('__matmul__') as never;
 /** `beta * input + alpha * mat1 @ mat2`. */
 export const addmm: { (input: Tensor, mat1: Tensor, mat2: Tensor, kwargs?: { beta?: Num | Complex; alpha?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { mat1?: Tensor; mat2?: Tensor; beta?: Num | Complex; alpha?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('addmm') as never;
+/** `beta * input + alpha * mat @ vec`. */
+export const addmv: { (input: Tensor, mat: Tensor, vec: Tensor, kwargs?: { beta?: Num | Complex; alpha?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { mat?: Tensor; vec?: Tensor; beta?: Num | Complex; alpha?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('addmv') as never;
+/** `beta * input + alpha * batch1 @ batch2`, batch by batch. */
+export const baddbmm: { (input: Tensor, batch1: Tensor, batch2: Tensor, kwargs?: { beta?: Num | Complex; alpha?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { batch1?: Tensor; batch2?: Tensor; beta?: Num | Complex; alpha?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('baddbmm') as never;
+/** `beta * input + alpha * sum(batch1 @ batch2)` over the batch. */
+export const addbmm: { (input: Tensor, batch1: Tensor, batch2: Tensor, kwargs?: { beta?: Num | Complex; alpha?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { batch1?: Tensor; batch2?: Tensor; beta?: Num | Complex; alpha?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('addbmm') as never;
+/** `beta * input + alpha * outer(vec1, vec2)`. */
+export const addr: { (input: Tensor, vec1: Tensor, vec2: Tensor, kwargs?: { beta?: Num | Complex; alpha?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { vec1?: Tensor; vec2?: Tensor; beta?: Num | Complex; alpha?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('addr') as never;
+/** The products of all pairs of elements of two vectors. */
+export const outer: { (input: Tensor, vec2: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { vec2?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('outer') as never;
+/** The products of all pairs of elements of two vectors. */
+export const ger: { (input: Tensor, vec2: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { vec2?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('ger') as never;
+/** Sums of products over the last dimension of both. */
+export const inner: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('inner') as never;
+/** Sums of products over the last `dims` dimensions of `a` and the first of `b`. */
+export const tensordot: { (a: Tensor, b: Tensor, dims?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (a: Tensor, b: Tensor, kwargs: { dims?: Int; out?: Tensor | readonly Tensor[] }): Tensor; (a: Tensor, kwargs: { b?: Tensor; dims?: Int; out?: Tensor | readonly Tensor[] }): Tensor; (a: Tensor, b: Tensor, dims: readonly Tensor[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (a: Tensor, kwargs: { b?: Tensor; dims?: readonly Tensor[]; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('tensordot') as never;
+/** The product of matrices in the order that costs least. */
+export const chain_matmul: { (matrices: readonly Tensor[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('chain_matmul') as never;
+/** A square matrix multiplied by itself `n` times; its inverse where `n` is negative. */
+export const matrix_power: { (A: Tensor, n: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (A: Tensor, kwargs: { n?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('matrix_power') as never;
+/** The Kronecker product. */
+export const kron: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('kron') as never;
+/** The cross product along `dim`, or the first dimension of three elements. */
+export const cross: { (input: Tensor, other: Tensor, dim?: Int | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, other: Tensor, kwargs: { dim?: Int | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; dim?: Int | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('cross') as never;
+/** The sum of the diagonal of a matrix. */
+export const trace: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('trace') as never;
+/** Matrices along the diagonal of a larger one. */
+export const block_diag: { (tensors: readonly Tensor[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('block_diag') as never;
+/** `x1^T weight[o] x2 + bias[o]` for every output `o`. */
+export const bilinear: { (input1: Tensor, input2: Tensor, weight: Tensor, bias?: Tensor | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input1: Tensor, input2: Tensor, weight: Tensor, kwargs: { bias?: Tensor | null; out?: Tensor | readonly Tensor[] }): Tensor; (input1: Tensor, kwargs: { input2?: Tensor; weight?: Tensor; bias?: Tensor | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('bilinear') as never;
+/** Sums of products by Einstein's convention: `einsum('ij,jk->ik', [a, b])` is a matrix product. */
+export const einsum: { (equation: string, operands: readonly Tensor[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (equation: string, kwargs: { operands?: readonly Tensor[]; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('einsum') as never;
+/** Distances between each row of `x1` and each row of `x2`, in the norm of order `p`. */
+export const cdist: { (x1: Tensor, x2: Tensor, p?: Num, compute_mode?: string, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (x1: Tensor, x2: Tensor, kwargs: { p?: Num; compute_mode?: string; out?: Tensor | readonly Tensor[] }): Tensor; (x1: Tensor, kwargs: { x2?: Tensor; p?: Num; compute_mode?: string; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('cdist') as never;
+/** Distances between each pair of rows, in the norm of order `p`. */
+export const pdist: { (input: Tensor, p?: Num, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { p?: Num; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('pdist') as never;
+/** The inverse of square matrices. */
+export const inverse: { (A: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('inverse') as never;
+/** The determinant of square matrices. */
+export const det: { (A: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('det') as never;
+/** The sign of the determinant and the logarithm of its absolute value. */
+export const slogdet: { (A: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): { sign: Tensor; logabsdet: Tensor } & [Tensor, Tensor] } = functionOf('slogdet') as never;
+/** The logarithm of the determinant; NaN where it is negative. */
+export const logdet: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('logdet') as never;
+/** Packed LU factors and pivots; with `get_infos`, which matrices are singular too. */
+export const lu: { (input: Tensor, pivot?: boolean, get_infos?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): { LU: Tensor; pivots: Tensor; info: Tensor } & [Tensor, Tensor, Tensor]; (input: Tensor, kwargs: { pivot?: boolean; get_infos?: boolean; out?: Tensor | readonly Tensor[] }): { LU: Tensor; pivots: Tensor; info: Tensor } & [Tensor, Tensor, Tensor] } = functionOf('lu') as never;
 /** `fill_value` everywhere. */
 export const full: { (size: Int | readonly Int[], fill_value: Num | Complex, kwargs?: { dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { size?: Int | readonly Int[]; fill_value?: Num | Complex; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor } = functionOf('full') as never;
 /** Zeros. */
@@ -2250,6 +2430,10 @@ export const nn_functional = {
   gumbel_softmax: functionOf('nn.functional.gumbel_softmax') as unknown as { (logits: Tensor, tau?: Num, hard?: boolean, eps?: Num, dim?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (logits: Tensor, kwargs: { tau?: Num; hard?: boolean; eps?: Num; dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor },
   /** `input @ weight^T + bias`. */
   linear: functionOf('nn.functional.linear') as unknown as { (input: Tensor, weight: Tensor, bias?: Tensor | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, weight: Tensor, kwargs: { bias?: Tensor | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { weight?: Tensor; bias?: Tensor | null; out?: Tensor | readonly Tensor[] }): Tensor },
+  /** `x1^T weight[o] x2 + bias[o]` for every output `o`. */
+  bilinear: functionOf('nn.functional.bilinear') as unknown as { (input1: Tensor, input2: Tensor, weight: Tensor, bias?: Tensor | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input1: Tensor, input2: Tensor, weight: Tensor, kwargs: { bias?: Tensor | null; out?: Tensor | readonly Tensor[] }): Tensor; (input1: Tensor, kwargs: { input2?: Tensor; weight?: Tensor; bias?: Tensor | null; out?: Tensor | readonly Tensor[] }): Tensor },
+  /** Distances between each pair of rows, in the norm of order `p`. */
+  pdist: functionOf('nn.functional.pdist') as unknown as { (input: Tensor, p?: Num, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { p?: Num; out?: Tensor | readonly Tensor[] }): Tensor },
   /** Each element left out with probability `p`, the others scaled up to keep the mean. */
   dropout: functionOf('nn.functional.dropout') as unknown as { (input: Tensor, p?: Num, training?: boolean, inplace?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { p?: Num; training?: boolean; inplace?: boolean; out?: Tensor | readonly Tensor[] }): Tensor },
   /** Each channel of sequences left out with probability `p`. */
@@ -2296,6 +2480,42 @@ export const linalg = {
   matrix_norm: functionOf('linalg.matrix_norm') as unknown as { (A: Tensor, ord: Num, dim?: Int | readonly Int[], keepdim?: boolean, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (A: Tensor, ord: Num, kwargs: { dim?: Int | readonly Int[]; keepdim?: boolean; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (A: Tensor, kwargs: { ord?: Num; dim?: Int | readonly Int[]; keepdim?: boolean; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (A: Tensor, ord?: string, dim?: Int | readonly Int[], keepdim?: boolean, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (A: Tensor, kwargs: { ord?: string; dim?: Int | readonly Int[]; keepdim?: boolean; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor },
   /** The norm of a vector or a matrix, whichever the dimensions tell. */
   norm: functionOf('linalg.norm') as unknown as { (A: Tensor, ord?: Num | null, dim?: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (A: Tensor, kwargs: { ord?: Num | null; dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (A: Tensor, ord: string, dim?: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (A: Tensor, ord: string, kwargs: { dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (A: Tensor, kwargs: { ord?: string; dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor },
+  /** The product of vectors, matrices and batches of matrices, with broadcasting. */
+  matmul: functionOf('linalg.matmul') as unknown as { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor },
+  /** The product of matrices in the order that costs least; the first and the last may be vectors. */
+  multi_dot: functionOf('linalg.multi_dot') as unknown as { (tensors: readonly Tensor[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor },
+  /** Dot products along a dimension, the first operand conjugated. */
+  vecdot: functionOf('linalg.vecdot') as unknown as { (x: Tensor, y: Tensor, kwargs?: { dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor; (x: Tensor, kwargs: { y?: Tensor; dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor },
+  /** A square matrix multiplied by itself `n` times; its inverse where `n` is negative. */
+  matrix_power: functionOf('linalg.matrix_power') as unknown as { (A: Tensor, n: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (A: Tensor, kwargs: { n?: Int; out?: Tensor | readonly Tensor[] }): Tensor },
+  /** The cross product of vectors of three numbers. */
+  cross: functionOf('linalg.cross') as unknown as { (input: Tensor, other: Tensor, kwargs?: { dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor },
+  /** The inverse of square matrices, and which of them have none. */
+  inv_ex: functionOf('linalg.inv_ex') as unknown as { (A: Tensor, kwargs?: { check_errors?: boolean; out?: Tensor | readonly Tensor[] }): { inverse: Tensor; info: Tensor } & [Tensor, Tensor] },
+  /** The inverse of square matrices. */
+  inv: functionOf('linalg.inv') as unknown as { (A: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor },
+  /** The solution of `A X = B`, and which systems have none. */
+  solve_ex: functionOf('linalg.solve_ex') as unknown as { (A: Tensor, B: Tensor, kwargs?: { left?: boolean; check_errors?: boolean; out?: Tensor | readonly Tensor[] }): { result: Tensor; info: Tensor } & [Tensor, Tensor]; (A: Tensor, kwargs: { B?: Tensor; left?: boolean; check_errors?: boolean; out?: Tensor | readonly Tensor[] }): { result: Tensor; info: Tensor } & [Tensor, Tensor] },
+  /** The solution of `A X = B`; with `left` false, of `X A = B`. */
+  solve: functionOf('linalg.solve') as unknown as { (A: Tensor, B: Tensor, kwargs?: { left?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (A: Tensor, kwargs: { B?: Tensor; left?: boolean; out?: Tensor | readonly Tensor[] }): Tensor },
+  /** The solution of `A X = B` for the upper or lower triangle of `A`. */
+  solve_triangular: functionOf('linalg.solve_triangular') as unknown as { (A: Tensor, B: Tensor, kwargs?: { upper?: boolean; left?: boolean; unitriangular?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (A: Tensor, kwargs: { B?: Tensor; upper?: boolean; left?: boolean; unitriangular?: boolean; out?: Tensor | readonly Tensor[] }): Tensor },
+  /** The determinant of square matrices. */
+  det: functionOf('linalg.det') as unknown as { (A: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor },
+  /** The sign of the determinant and the logarithm of its absolute value. */
+  slogdet: functionOf('linalg.slogdet') as unknown as { (A: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): { sign: Tensor; logabsdet: Tensor } & [Tensor, Tensor] },
+  /** The Cholesky factor of positive-definite matrices, and which of them are none. */
+  cholesky_ex: functionOf('linalg.cholesky_ex') as unknown as { (A: Tensor, kwargs?: { upper?: boolean; check_errors?: boolean; out?: Tensor | readonly Tensor[] }): { L: Tensor; info: Tensor } & [Tensor, Tensor] },
+  /** The Cholesky factor of positive-definite matrices. */
+  cholesky: functionOf('linalg.cholesky') as unknown as { (A: Tensor, kwargs?: { upper?: boolean; out?: Tensor | readonly Tensor[] }): Tensor },
+  /** The factors of `A = Q R`; `mode` is `'reduced'`, `'complete'` or `'r'`. */
+  qr: functionOf('linalg.qr') as unknown as { (A: Tensor, mode?: string, kwargs?: { out?: Tensor | readonly Tensor[] }): { Q: Tensor; R: Tensor } & [Tensor, Tensor]; (A: Tensor, kwargs: { mode?: string; out?: Tensor | readonly Tensor[] }): { Q: Tensor; R: Tensor } & [Tensor, Tensor] },
+  /** Packed LU factors, pivots, and which matrices are singular. */
+  lu_factor_ex: functionOf('linalg.lu_factor_ex') as unknown as { (A: Tensor, kwargs?: { pivot?: boolean; check_errors?: boolean; out?: Tensor | readonly Tensor[] }): { LU: Tensor; pivots: Tensor; info: Tensor } & [Tensor, Tensor, Tensor] },
+  /** Packed LU factors and pivots. */
+  lu_factor: functionOf('linalg.lu_factor') as unknown as { (A: Tensor, kwargs?: { pivot?: boolean; out?: Tensor | readonly Tensor[] }): { LU: Tensor; pivots: Tensor } & [Tensor, Tensor] },
+  /** The factors of `A = P L U`; the permutation has no gradient. */
+  lu: functionOf('linalg.lu') as unknown as { (A: Tensor, kwargs?: { pivot?: boolean; out?: Tensor | readonly Tensor[] }): { P: Tensor; L: Tensor; U: Tensor } & [Tensor, Tensor, Tensor] },
 };
 
 /** `torch.special`. */
