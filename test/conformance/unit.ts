@@ -45,6 +45,7 @@ export class Checker {
 
 /** An error in one line. */
 export function thrown(e: unknown): string {
+  if (isTrap(e)) return `a trap: ${(e as Error).message}`;
   const { type, message } = errorOf(e);
   return `${type}: ${message.split('\n')[0]}`;
 }
