@@ -132,7 +132,8 @@ def replay_case(reader, case):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         if case["kind"] == "lr_scheduler":
-            result = schedules.schedule(case["scheduler"], case["args"], case["initial_lr"], case["metrics"], case["optimizer"])
+            result = schedules.schedule(
+                case["scheduler"], case["args"], case["initial_lr"], case["metrics"], case["optimizer"])
         else:
             problem = {k: [reader.value(t) for t in v] for k, v in case["problem"].items()}
             kwargs = {k: reader.value(v) for k, v in case["kwargs"].items()}

@@ -16,8 +16,8 @@ import torch
 from ..codec import Encoder
 from ..common import error_record, stable_seed, uniform_like
 from ..matching import mismatch
-from . import (backward, custom_functions, grad_modes, graph, higher_order, hooks, in_place, leaves, training,  # noqa: F401
-               transforms, values)
+from . import (backward, custom_functions, grad_modes, graph, higher_order, hooks,  # noqa: F401 (they register)
+               in_place, leaves, training, transforms, values)
 from .registry import PROGRAMS
 
 TOLERANCE = [1e-5, 2e-5]
