@@ -100,6 +100,8 @@ pub enum How {
     Eval,
     /// Recorded as one node; the result shares the first input's storage.
     View,
+    /// A view's other form: recorded as one node; the result is a copy.
+    Copy,
     /// Written in other ops, which are recorded instead.
     Compose,
 }
@@ -128,9 +130,10 @@ pub struct Op {
     /// is not a tensor.
     pub returns: &'static [&'static str],
     /// What stands in brackets: `inplace` (also as `name_`), `method` or `function` (only so),
-    /// `create` (takes `requires_grad`), `first` (of several results only the first has a gradient), `hidden` (for other entries only), the class name of the
-    /// node where it does not follow from the name (`NotImplemented`: it cannot be differentiated),
-    /// and aliases as string literals.
+    /// `create` (takes `requires_grad`), `copy` (a view that has a form of its own that copies),
+    /// `first` (of several results only the first has a gradient), `hidden` (for other entries
+    /// only), the class name of the node where it does not follow from the name (`NotImplemented`:
+    /// it cannot be differentiated), and aliases as string literals.
     pub marks: &'static [&'static str],
     /// How the door treats it.
     pub how: How,
@@ -138,6 +141,8 @@ pub struct Op {
     pub eval: fn(&[Value]) -> Result<Value>,
     /// The backward, one rule for each differentiable input.
     pub rules: &'static [Rule],
+    /// The form of a view that copies, as `permute_copy`; in the table where the view is marked `copy`.
+    pub copy: Option<&'static Op>,
 }
 
 impl Op {
@@ -149,13 +154,14 @@ impl Op {
     /// The class name of its node: a mark that names one, or the op's name in capitals.
     pub fn node_name(&self) -> String {
         let named = |m: &&&str| m.contains("Backward") || matches!(**m, "CopySlices" | "NotImplemented");
+        let suffix = if self.how == How::Copy { "_copy" } else { "" };
         if let Some(name) = self.marks.iter().find(named) {
-            return (*name).to_string();
+            return (*name).to_string() + suffix;
         }
         let mut out = String::new();
         // A letter after a digit counts as the start of a word: `log1p` is `Log1P`.
         let mut start = true;
-        for c in self.name.trim_start_matches("nn.functional.").chars() {
+        for c in self.name.trim_start_matches("nn.functional.").trim_end_matches(suffix).chars() {
             if c.is_ascii_alphabetic() && start {
                 out.push(c.to_ascii_uppercase());
             } else if c.is_ascii_alphanumeric() {
@@ -163,7 +169,7 @@ impl Op {
             }
             start = !c.is_ascii_alphabetic();
         }
-        out + "Backward0"
+        out + "Backward0" + suffix
     }
 
     /// Whether the entry carries this mark.
@@ -265,7 +271,7 @@ macro_rules! ops {
         $(#[allow(non_snake_case)] mod $name {
             #[allow(unused_imports)] use super::*;
             $crate::ops!(@args ($($sig)*));
-            pub static OP: $crate::table::Op = $crate::table::Op {
+            const PLAIN: $crate::table::Op = $crate::table::Op {
                 id: stringify!($name),
                 name: $crate::ops!(@name $name $($path)?),
                 doc: concat!($($doc, "\n"),*),
@@ -274,6 +280,7 @@ macro_rules! ops {
                 marks: &[$(stringify!($mark)),*],
                 how: $crate::ops!(@how $how),
                 eval: |v| { $crate::ops!(@bind v ($($sig)*)); Ok($crate::table::IntoValue::into_value($body?)) },
+                copy: None,
                 rules: &[$($crate::table::Rule {
                     wrt: Ix::$wrt as usize,
                     saves: &[$($crate::table::saves::slot(NAMES, stringify!($keep))),*],
@@ -286,6 +293,7 @@ macro_rules! ops {
                     },
                 }),*],
             };
+            $crate::ops!(@statics $how ($name $($path)?) [$($mark),*]);
         })*
         /// The entries of this file.
         pub static $table: &[&$crate::table::Op] = &[$(&$name::OP),*];
@@ -294,6 +302,24 @@ macro_rules! ops {
         impl $tr for $crate::tensor::Tensor {}
         impl $tr for $crate::error::Result {}
     };
+    (@statics view ($name:ident $($path:literal)?) [$($mark:tt),*]) => {
+        pub static OP: $crate::table::Op = $crate::table::Op { copy: Some(&COPY), ..PLAIN };
+        static COPY: $crate::table::Op = $crate::table::Op {
+            name: concat!($crate::ops!(@name $name $($path)?), "_copy"),
+            id: concat!(stringify!($name), "_copy"),
+            marks: &["function", $($crate::ops!(@class $mark)),*],
+            how: $crate::table::How::Copy,
+            ..PLAIN
+        };
+    };
+    (@statics $how:ident ($($name:tt)*) [$($mark:tt),*]) => { pub static OP: $crate::table::Op = PLAIN; };
+    // Of a view's marks its other form has only the class name.
+    (@class hidden) => { "" };
+    (@class method) => { "" };
+    (@class inplace) => { "" };
+    (@class copy) => { "" };
+    (@class $mark:literal) => { "" };
+    (@class $mark:ident) => { stringify!($mark) };
     (@name $name:ident) => { stringify!($name) };
     (@name $name:ident $path:literal) => { $path };
     (@how eval) => { $crate::table::How::Eval };

@@ -375,7 +375,10 @@ fn run(op: &'static Op, args: &[Value]) -> Result<Value> {
     if op.how == How::Compose {
         return (op.eval)(args);
     }
-    let value = (op.eval)(args)?;
+    let mut value = (op.eval)(args)?;
+    if op.how == How::Copy {
+        value = copies(&value)?;
+    }
     let recording = needs_record(op, args);
     if op.how == How::View {
         if let Some(input) = args.iter().find_map(|v| v.tensors().next()) {
@@ -398,6 +401,19 @@ fn run(op: &'static Op, args: &[Value]) -> Result<Value> {
         }
     }
     Ok(value)
+}
+
+/// The tensors of a result in storages of their own.
+fn copies(value: &Value) -> Result<Value> {
+    let copy = |t: &Tensor| t.copied(t.dtype());
+    Ok(match value {
+        Value::Tensor(t) => Value::Tensor(copy(t)?),
+        Value::Tensors(list) => {
+            let list: Result<Vec<_>> = list.iter().map(|t| t.as_ref().map(copy).transpose()).collect();
+            Value::Tensors(list?)
+        }
+        other => other.clone(),
+    })
 }
 
 /// `mul(float32[2], float32[3])`: the last line of an error.
