@@ -8,5 +8,6 @@ pub mod error_function;
 pub mod factor;
 pub mod gamma;
 pub mod gemm;
+pub mod pool;
 pub mod reduce;
 pub mod remap;

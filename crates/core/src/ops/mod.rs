@@ -56,7 +56,7 @@ pub mod prelude {
     pub use super::linalg::LinalgOps;
     pub use super::join::JoinOps;
     pub use super::linear::LinearOps;
-    pub use super::nn::{conv::ConvOps, pad::PadOps, NnOps};
+    pub use super::nn::{adaptive::AdaptivePoolOps, conv::ConvOps, pad::PadOps, pool::PoolOps, NnOps};
     pub use super::masks::MaskOps;
     pub use super::pick::PickOps;
     pub use super::loops::{map, zip, zip3};
@@ -121,6 +121,8 @@ pub static FAMILIES: &[(&str, &[&Op])] = &[
     ("conv", nn::conv::TABLE),
     ("pad", nn::pad::TABLE),
     ("optim", optim::TABLE),
+    ("pool", nn::pool::TABLE),
+    ("adaptive pool", nn::adaptive::TABLE),
 ];
 
 /// Every entry, in the order of its number at the JS boundary.

@@ -1,7 +1,9 @@
 //! Ops of `torch.nn.functional`, one theme a file, and what they share.
 
+pub mod adaptive;
 pub mod conv;
 pub mod pad;
+pub mod pool;
 
 use super::prelude::*;
 
@@ -58,6 +60,26 @@ pub(crate) fn accumulated(input: &Tensor, sizes: &[i64], f: impl FnOnce(&Tensor,
     let out = Tensor::zeros(sizes, work)?;
     f(&input.as_contiguous(work)?, &out);
     out.as_contiguous(input.dtype())
+}
+
+/// The two results of an entry.
+pub(crate) fn pair(op: &'static crate::table::Op, args: &[Value]) -> Result<(Tensor, Tensor)> {
+    let value = crate::autograd::call(op, args)?;
+    let mut all = value.tensors().cloned();
+    match (all.next(), all.next()) {
+        (Some(a), Some(b)) => Ok((a, b)),
+        _ => Err(Error::runtime("two results expected")),
+    }
+}
+
+/// Checks that a pooling over one dimension gets a line or a batch of lines.
+pub(crate) fn check_line_rank(name: &str, input: &Tensor) -> Result<()> {
+    if matches!(input.ndim(), 2 | 3) {
+        return Ok(());
+    }
+    Err(Error::runtime(format!(
+        "Expected 2 to 3 dimensions, but got {}-dimensional tensor for argument #1 'self' (while checking arguments for {name})", input.ndim()
+    )))
 }
 
 /// A gradient that counts as depending on `inputs`, though it does not: PyTorch's backward functions
