@@ -8,6 +8,7 @@ pub mod error_function;
 pub mod factor;
 pub mod gamma;
 pub mod gemm;
+pub mod norm;
 pub mod pool;
 pub mod reduce;
 pub mod remap;

@@ -56,7 +56,7 @@ pub mod prelude {
     pub use super::linalg::LinalgOps;
     pub use super::join::JoinOps;
     pub use super::linear::LinearOps;
-    pub use super::nn::{adaptive::AdaptivePoolOps, conv::ConvOps, pad::PadOps, pool::PoolOps, NnOps};
+    pub use super::nn::{adaptive::AdaptivePoolOps, conv::ConvOps, norm::NormalisationOps, pad::PadOps, pool::PoolOps, NnOps};
     pub use super::masks::MaskOps;
     pub use super::pick::PickOps;
     pub use super::loops::{map, zip, zip3};
@@ -119,6 +119,7 @@ pub static FAMILIES: &[(&str, &[&Op])] = &[
     ("activation", activation::TABLE),
     ("nn", nn::TABLE),
     ("conv", nn::conv::TABLE),
+    ("normalisation", nn::norm::TABLE),
     ("pad", nn::pad::TABLE),
     ("optim", optim::TABLE),
     ("pool", nn::pool::TABLE),

@@ -2,6 +2,7 @@
 
 pub mod adaptive;
 pub mod conv;
+pub mod norm;
 pub mod pad;
 pub mod pool;
 

@@ -1,0 +1,495 @@
+//! Normalisation over layers, groups, batches and instances. Gradients come from fused kernels,
+//! except where they are themselves recorded: then they are written in ops.
+
+use super::linked;
+use crate::kernels::norm::Shape;
+use crate::ops::loops::Real;
+use crate::ops::prelude::*;
+
+/// Where the sums of a normalisation run, and how its parameters broadcast against it.
+struct Plan {
+    shape: Shape,
+    /// Channels of weight and bias.
+    period: usize,
+    /// Sizes under which the input is normalised over `dims`.
+    view: Dims,
+    /// Those dimensions.
+    dims: Dims,
+    /// Sizes of weight and bias against `view`.
+    params: Dims,
+}
+
+impl Plan {
+    fn layer(input: &[i64], normalized: &[i64]) -> Plan {
+        let lead = input.len() - normalized.len();
+        let (rows, channels) = (input[..lead].iter().product::<i64>(), normalized.iter().product::<i64>());
+        Plan {
+            shape: Shape { rows: rows as usize, channels: channels as usize, space: 1, across: false },
+            period: channels as usize,
+            view: smallvec![rows, channels],
+            dims: smallvec![1],
+            params: smallvec![1, channels],
+        }
+    }
+
+    fn group(n: i64, c: i64, space: i64, groups: i64) -> Plan {
+        let each = c / groups.max(1);
+        Plan {
+            shape: Shape { rows: (n * groups) as usize, channels: each as usize, space: space as usize, across: false },
+            period: c as usize,
+            view: smallvec![n, groups, each, space],
+            dims: smallvec![2, 3],
+            params: smallvec![1, groups, each, 1],
+        }
+    }
+
+    fn batch(input: &[i64]) -> Plan {
+        let (n, c) = (input[0], input[1]);
+        let space = input[2..].iter().product::<i64>();
+        Plan {
+            shape: Shape { rows: n as usize, channels: c as usize, space: space as usize, across: true },
+            period: c as usize,
+            view: smallvec![n, c, space],
+            dims: smallvec![0, 2],
+            params: smallvec![1, c, 1],
+        }
+    }
+}
+
+/// The type of the parameters: the input's, or float32 beside a half precision.
+fn param_dtype(input: &Tensor, params: &[Option<&Tensor>]) -> Result<DType> {
+    let given = params.iter().flatten().map(|t| t.dtype()).find(|d| *d != input.dtype());
+    let half = matches!(input.dtype(), DType::Float16 | DType::BFloat16);
+    match given {
+        None => Ok(input.dtype()),
+        Some(DType::Float32) if half && params.iter().flatten().all(|t| t.dtype() == DType::Float32) => Ok(DType::Float32),
+        Some(_) => Err(Error::runtime("mixed dtype (CPU): expect parameter to have scalar type of Float")),
+    }
+}
+
+/// Runs `$body` in the type that `$dtype` is computed in.
+macro_rules! in_real {
+    ($dtype:expr, $T:ident => $body:expr) => {
+        if $dtype == DType::Float64 { type $T = f64; $body } else { type $T = f32; $body }
+    };
+}
+
+fn row<T: Real>(t: &Option<Tensor>) -> Option<&[T]> {
+    t.as_ref().map(|t| t.data::<T>())
+}
+
+fn flat(t: Option<&Tensor>, work: DType) -> Result<Option<Tensor>> {
+    t.map(|t| t.as_contiguous(work)).transpose()
+}
+
+fn scales(var: &[f64], eps: f64) -> Vec<f64> {
+    var.iter().map(|v| 1.0 / (v + eps).sqrt()).collect()
+}
+
+/// The numbers as a tensor.
+fn numbers(values: &[f64], sizes: &[i64], dtype: DType) -> Result {
+    Tensor::from_slice(values, sizes)?.as_contiguous(dtype)
+}
+
+/// The normalised input with given moments.
+fn applied(plan: &Plan, input: &Tensor, weight: Option<&Tensor>, bias: Option<&Tensor>, mean: &[f64], scale: &[f64]) -> Result {
+    let work = input.dtype().compute();
+    let (x, w, b) = (input.as_contiguous(work)?, flat(weight, work)?, flat(bias, work)?);
+    let out = Tensor::empty(input.sizes(), work)?;
+    in_real!(work, T => plan.shape.apply::<T>(x.data(), mean, scale, row(&w), row(&b), plan.period, out.data_mut()));
+    out.as_contiguous(input.dtype())
+}
+
+fn moments(plan: &Plan, input: &Tensor) -> Result<(Vec<f64>, Vec<f64>)> {
+    let work = input.dtype().compute();
+    let x = input.as_contiguous(work)?;
+    Ok(in_real!(work, T => plan.shape.moments::<T>(x.data())))
+}
+
+/// The normalised input, its means and inverse deviations.
+fn normalised(plan: &Plan, name: &str, input: &Tensor, weight: Option<&Tensor>, bias: Option<&Tensor>, eps: f64, stats: &[i64]) -> Result<Vec<Tensor>> {
+    if !input.dtype().is_floating_point() {
+        return Err(Error::dtype(name, input.dtype()));
+    }
+    let dtype = param_dtype(input, &[weight, bias])?;
+    let (mean, var) = moments(plan, input)?;
+    let scale = scales(&var, eps);
+    Ok(vec![applied(plan, input, weight, bias, &mean, &scale)?, numbers(&mean, stats, dtype)?, numbers(&scale, stats, dtype)?])
+}
+
+/// The input as `plan` sees it, less its mean; and the inverse of its deviation.
+fn centred(plan: &Plan, input: &Tensor, eps: f64) -> Result<(Tensor, Tensor)> {
+    let x = input.reshape(&plan.view)?;
+    let x = x.sub(x.mean_dim(&plan.dims, true, ())?, 1i64)?;
+    let scale = x.mul(&x)?.mean_dim(&plan.dims, true, ())?.add(eps, 1i64)?.rsqrt()?;
+    Ok((x, scale))
+}
+
+/// The gradient of the input from those of the three results of a normalisation.
+fn input_grad(plan: &Plan, grads: &[Option<Tensor>], input: &Tensor, weight: Option<&Tensor>, eps: f64) -> Result {
+    let of_stats = grads.iter().skip(1).any(Option::is_some);
+    let zero = || Tensor::zeros(input.sizes(), input.dtype());
+    if input.numel() == 0 {
+        return zero();
+    }
+    let g = grads[0].clone().map_or_else(zero, Ok)?;
+    if !crate::state::grad_enabled() && !of_stats {
+        let work = input.dtype().compute();
+        let (mean, var) = moments(plan, input)?;
+        let (g, x, w) = (g.as_contiguous(work)?, input.as_contiguous(work)?, flat(weight, work)?);
+        let out = Tensor::empty(input.sizes(), work)?;
+        in_real!(work, T => plan.shape.input_grad::<T>(g.data(), x.data(), &mean, &scales(&var, eps), row(&w), plan.period, out.data_mut()));
+        return out.as_contiguous(input.dtype());
+    }
+    let (x, scale) = centred(plan, input, eps)?;
+    let hat = x.mul(&scale)?;
+    let mut g = g.reshape(&plan.view)?;
+    if let Some(w) = weight {
+        g = g.mul(w.reshape(&plan.params)?)?;
+    }
+    let mean = |t: Result| t?.mean_dim(&plan.dims, true, ());
+    let mut out = g.sub(mean(Ok(g.clone()))?, 1i64)?.sub(hat.mul(mean(g.mul(&hat))?)?, 1i64)?.mul(&scale)?;
+    let n = plan.shape.count() as i64;
+    if let Some(Some(m)) = grads.get(1) {
+        out = out.add(m.reshape(scale.sizes())?.div(n, ())?, 1i64)?;
+    }
+    if let Some(Some(s)) = grads.get(2) {
+        out = out.sub(s.reshape(scale.sizes())?.mul(scale.mul(&scale)?.mul(&scale)?)?.mul(&x)?.div(n, ())?, 1i64)?;
+    }
+    out.reshape(input.sizes())
+}
+
+/// The gradient of the weight.
+fn weight_grad(plan: &Plan, g: Option<&Tensor>, input: &Tensor, weight: &Tensor, eps: f64) -> Result {
+    let Some(g) = g.filter(|_| input.numel() > 0) else { return Tensor::zeros(weight.sizes(), weight.dtype()) };
+    if !crate::state::grad_enabled() {
+        let work = input.dtype().compute();
+        let (mean, var) = moments(plan, input)?;
+        let (g, x) = (g.as_contiguous(work)?, input.as_contiguous(work)?);
+        let out = Tensor::empty(weight.sizes(), work)?;
+        in_real!(work, T => plan.shape.weight_grad::<T>(g.data(), x.data(), &mean, &scales(&var, eps), plan.period, out.data_mut()));
+        return Ok(out);
+    }
+    let (x, scale) = centred(plan, input, eps)?;
+    summed(g.reshape(&plan.view)?.mul(x.mul(&scale)?), plan, weight.sizes())
+}
+
+/// What is summed down to the sizes of a parameter.
+fn summed(t: Result, plan: &Plan, sizes: &[i64]) -> Result {
+    let dims: Dims = (0..plan.params.len() as i64).filter(|d| plan.params[*d as usize] == 1).collect();
+    // Dimensions of size one that the parameter has as well are summed at no cost.
+    t?.sum_dim(&dims, true, ())?.reshape(sizes)
+}
+
+fn bias_grad(plan: &Plan, g: Option<&Tensor>, input: &Tensor, weight: Option<&Tensor>, sizes: &[i64]) -> Result {
+    let Some(g) = g else { return Tensor::zeros(sizes, input.dtype()) };
+    let with: Vec<&Tensor> = std::iter::once(input).chain(weight).collect();
+    linked(summed(g.reshape(&plan.view), plan, sizes), &with)
+}
+
+/// Checks shapes for normalisation over the last dimensions.
+fn check_layer(input: &[i64], shape: &[i64], weight: Option<&Tensor>, bias: Option<&Tensor>, star: &str) -> Result<()> {
+    if shape.is_empty() {
+        return Err(Error::runtime(format!(
+            "Expected normalized_shape to be at least 1-dimensional, i.e., containing at least one element, but got normalized_shape = {shape:?}"
+        )));
+    }
+    for (name, t) in [("weight", weight), ("bias", bias)] {
+        if let Some(t) = t.filter(|t| t.sizes() != shape) {
+            return Err(Error::runtime(format!(
+                "Expected {name} to be of same shape as normalized_shape, but got {name} of shape {:?} and normalized_shape = {shape:?}", t.sizes()
+            )));
+        }
+    }
+    if input.len() < shape.len() || input[input.len() - shape.len()..] != *shape {
+        return Err(Error::runtime(format!(
+            "Given normalized_shape={shape:?}, expected input with shape [*{star}{}], but got input of size{input:?}", super::by(shape, ", ")
+        )));
+    }
+    Ok(())
+}
+
+fn layer(input: &Tensor, shape: &Dims, weight: Option<&Tensor>, bias: Option<&Tensor>, eps: f64) -> Result<Vec<Tensor>> {
+    check_layer(input.sizes(), shape, weight, bias, ", ")?;
+    let mut stats = input.dims();
+    stats[input.ndim() - shape.len()..].fill(1);
+    normalised(&Plan::layer(input.sizes(), shape), "LayerNormKernelImpl", input, weight, bias, eps, &stats)
+}
+
+fn group(input: &Tensor, weight: Option<&Tensor>, bias: Option<&Tensor>, n: i64, c: i64, space: i64, groups: i64, eps: f64) -> Result<Vec<Tensor>> {
+    if groups <= 0 {
+        return Err(Error::runtime(format!("Expected num groups to be greater than 0, got {groups}")));
+    }
+    if c % groups != 0 {
+        return Err(Error::runtime(format!(
+            "Expected number of channels in input to be divisible by num_groups, but got input of shape {:?} and num_groups={groups}", input.sizes()
+        )));
+    }
+    for (name, t) in [("weight", weight), ("bias", bias)] {
+        if let Some(t) = t.filter(|t| t.ndim() != 1 || t.numel() as i64 != c) {
+            return Err(Error::runtime(format!(
+                "Expected {name} to be a vector of size equal to the number of channels in input, but got {name} of shape {:?} and input of shape {:?}",
+                t.sizes(), input.sizes()
+            )));
+        }
+    }
+    if n.checked_mul(c).and_then(|nc| nc.checked_mul(space)) != Some(input.numel() as i64) {
+        return Err(Error::runtime(format!("Expected N * C * HxW to be the number of elements in input, got input of shape {:?}", input.sizes())));
+    }
+    normalised(&Plan::group(n, c, space, groups), "GroupNormKernelImpl", input, weight, bias, eps, &[n, groups])
+}
+
+fn grouped(input: &Tensor, groups: i64, weight: &Option<Tensor>, bias: &Option<Tensor>, eps: f64) -> Result {
+    let s = input.sizes();
+    if s.len() < 2 {
+        return Err(Error::runtime(format!("Expected at least 2 dimensions for input tensor but received {}", s.len())));
+    }
+    let space = s[2..].iter().product::<i64>();
+    if s[1] == 0 {
+        return Err(Error::runtime("Expected number of channels to be greater than 0, got 0"));
+    }
+    if space == 0 {
+        return Err(Error::runtime("Expected HxW to be greater than 0, got 0"));
+    }
+    input.native_group_norm(weight, bias, s[0], s[1], space, groups, eps)
+}
+
+/// What `batch_norm` is given.
+struct Batch<'a> {
+    weight: Option<&'a Tensor>,
+    bias: Option<&'a Tensor>,
+    mean: Option<&'a Tensor>,
+    var: Option<&'a Tensor>,
+    training: bool,
+}
+
+fn check_batch(input: &Tensor, b: &Batch) -> Result<i64> {
+    let Some(&channels) = input.sizes().get(1) else {
+        return Err(Error::runtime(format!("input tensor must have at least one dimension: {:?}", input.sizes())));
+    };
+    for (name, t) in [("running_mean", b.mean), ("running_var", b.var), ("weight", b.weight), ("bias", b.bias)] {
+        match t {
+            None if !b.training && name.starts_with("running") => {
+                return Err(Error::runtime(format!("{name} must be defined in evaluation mode")));
+            }
+            Some(t) if t.numel() as i64 != channels => {
+                return Err(Error::runtime(format!("{name} should contain {channels} elements not {}", t.numel())));
+            }
+            Some(t) if name.starts_with("running") && t.requires_grad() && crate::state::grad_enabled() => {
+                return Err(Error::runtime(format!(
+                    "The function 'native_batch_norm' is not differentiable with respect to argument '{name}'. This input cannot have requires_grad True."
+                )));
+            }
+            _ => {}
+        }
+    }
+    Ok(channels)
+}
+
+fn batch(input: &Tensor, b: &Batch, momentum: f64, eps: f64) -> Result<Vec<Tensor>> {
+    let channels = check_batch(input, b)?;
+    if !input.dtype().is_floating_point() {
+        return Err(Error::dtype("batch_norm", input.dtype()));
+    }
+    let dtype = param_dtype(input, &[b.weight, b.bias, b.mean, b.var])?;
+    let plan = Plan::batch(input.sizes());
+    if !b.training {
+        let (mean, var) = running(b)?;
+        let none = Tensor::empty(&[0], dtype)?;
+        return Ok(vec![applied(&plan, input, b.weight, b.bias, &mean, &scales(&var, eps))?, none.clone(), none]);
+    }
+    let (mean, var) = moments(&plan, input)?;
+    let scale = scales(&var, eps);
+    let n = plan.shape.count() as f64;
+    for (t, new, unbiased) in [(b.mean, &mean, 1.0), (b.var, &var, n / (n - 1.0))] {
+        if let (Some(t), true) = (t, n > 0.0) {
+            let old = t.to_vec::<f64>();
+            let mixed: Vec<f64> = old.iter().zip(new).map(|(o, v)| (1.0 - momentum) * o + momentum * v * unbiased).collect();
+            // Written behind autograd's back, as PyTorch does it: the same statistics may be
+            // updated again before the backward of this call.
+            crate::kernels::copy::copy(&numbers(&mixed, &[channels], DType::Float64)?, t);
+        }
+    }
+    let stats = [channels];
+    Ok(vec![applied(&plan, input, b.weight, b.bias, &mean, &scale)?, numbers(&mean, &stats, dtype)?, numbers(&scale, &stats, dtype)?])
+}
+
+fn running(b: &Batch) -> Result<(Vec<f64>, Vec<f64>)> {
+    match (b.mean, b.var) {
+        (Some(m), Some(v)) => Ok((m.to_vec(), v.to_vec())),
+        _ => Err(Error::runtime("running_mean must be defined in evaluation mode")),
+    }
+}
+
+/// The gradient of the input: through the moments in training, past them in evaluation.
+fn batch_input_grad(grads: &[Option<Tensor>], input: &Tensor, b: &Batch, eps: f64) -> Result {
+    let plan = Plan::batch(input.sizes());
+    if b.training {
+        return input_grad(&plan, &grads[..1], input, b.weight, eps);
+    }
+    let (Some(g), Some(var)) = (&grads[0], b.var) else { return Tensor::zeros(input.sizes(), input.dtype()) };
+    let mut each = Dims::from_elem(1, input.ndim());
+    each[1] = input.sizes()[1];
+    let scale = var.add(eps, 1i64)?.rsqrt()?;
+    let scale = match b.weight { Some(w) => scale.mul(w)?, None => scale };
+    linked(g.mul(scale.reshape(&each)?), &[input])
+}
+
+fn batch_weight_grad(g: Option<&Tensor>, input: &Tensor, weight: &Tensor, b: &Batch, eps: f64) -> Result {
+    let plan = Plan::batch(input.sizes());
+    let (Some(g), false, Some(mean), Some(var)) = (g, b.training, b.mean, b.var) else {
+        return weight_grad(&plan, g, input, weight, eps);
+    };
+    let hat = input.reshape(&plan.view)?.sub(mean.reshape(&plan.params)?, 1i64)?.mul(var.add(eps, 1i64)?.rsqrt()?.reshape(&plan.params)?)?;
+    linked(summed(g.reshape(&plan.view)?.mul(hat), &plan, weight.sizes()), &[weight])
+}
+
+/// Refuses a training batch in which a channel has one value.
+fn check_more_than_one(input: &Tensor) -> Result<()> {
+    let s = input.sizes();
+    if s.len() < 2 {
+        return if s.is_empty() { Err(Error::index("tuple index out of range")) } else { Ok(()) };
+    }
+    if s[0] * s[2..].iter().product::<i64>() == 1 {
+        return Err(Error::value(format!("Expected more than 1 value per channel when training, got input size torch.Size({s:?})")));
+    }
+    Ok(())
+}
+
+#[allow(clippy::too_many_arguments)]
+fn batch_any(input: &Tensor, weight: &Option<Tensor>, bias: &Option<Tensor>, mean: &Option<Tensor>, var: &Option<Tensor>, training: bool, momentum: f64, eps: f64) -> Result {
+    if input.numel() == 0 {
+        // No channel to normalise: the input, and gradients of zeros for the parameters.
+        let channels = input.sizes().get(1).copied().unwrap_or(0);
+        for (name, t) in [("running_mean", mean), ("running_var", var), ("weight", weight), ("bias", bias)] {
+            if let Some(t) = t.as_ref().filter(|t| t.numel() as i64 != channels) {
+                return Err(Error::runtime(format!("{name} should contain {channels} elements not {}", t.numel())));
+            }
+        }
+        let mut out = input.clone_op(())?;
+        if let Some(w) = weight { out = out.mul(w.select(0i64, 0i64)?)?; }
+        if let Some(b) = bias { out = out.add(b.select(0i64, 0i64)?, 1i64)?; }
+        return Ok(out);
+    }
+    input.native_batch_norm(weight, bias, mean, var, training, momentum, eps)
+}
+
+/// Each image by itself: batch normalisation of one batch whose channels are those of all images.
+#[allow(clippy::too_many_arguments)]
+fn instance(input: &Tensor, weight: &Option<Tensor>, bias: &Option<Tensor>, mean: &Option<Tensor>, var: &Option<Tensor>, use_input: bool, momentum: f64, eps: f64) -> Result {
+    if !use_input && (mean.is_none() || var.is_none()) {
+        return Err(Error::runtime("Expected running_mean and running_var to be defined when use_input_stats is false"));
+    }
+    let s = input.dims();
+    if s.len() < 2 {
+        return Err(Error::index("tuple index out of range"));
+    }
+    let (n, c) = (s[0], s[1]);
+    let repeated = |t: &Option<Tensor>| t.as_ref().map(|t| t.expand([n, c])?.reshape([n * c])).transpose();
+    let (w, b, m, v) = (repeated(weight)?, repeated(bias)?, repeated(mean)?, repeated(var)?);
+    let mut sizes = s.clone();
+    (sizes[0], sizes[1]) = (1, n * c);
+    let out = batch_any(&input.contiguous(())?.view(&sizes)?, &w, &b, &m, &v, use_input, momentum, eps)?;
+    for (stat, all) in [(mean, m), (var, v)] {
+        if let (Some(stat), Some(all), true) = (stat, all, use_input) {
+            crate::autograd::write_to(stat, &all.view([n, c])?.mean_dim([0], false, ())?)?;
+        }
+    }
+    out.view(&s)
+}
+
+fn root_mean_square(input: &Tensor, shape: &Dims, weight: Option<&Tensor>, eps: Option<f64>) -> Result {
+    check_layer(input.sizes(), shape, weight, None, "")?;
+    if input.dtype().is_integral() {
+        return Err(Error::dtype("rms_norm", input.dtype()));
+    }
+    let eps = eps.unwrap_or(if input.dtype().to_real() == DType::Float64 { f64::EPSILON } else { f64::from(f32::EPSILON) });
+    let dims: Dims = (1..=shape.len() as i64).map(|d| -d).collect();
+    // Half precisions are squared and averaged in float32.
+    let work = input.dtype().compute();
+    let x = crate::ops::cast(input, work)?;
+    let scale = x.pow_scalar(2i64)?.mean_dim(&dims, true, ())?.add(eps, 1i64)?.rsqrt()?;
+    let out = x.mul(scale)?;
+    match weight {
+        Some(w) => crate::ops::cast(&out.mul(w)?, input.dtype()),
+        None => crate::ops::cast(&out, input.dtype()),
+    }
+}
+
+/// Each element over the sum of squares of the channels around it.
+fn local_response(input: &Tensor, size: i64, alpha: f64, beta: f64, k: f64) -> Result {
+    let n = input.ndim();
+    if n < 3 {
+        return Err(Error::value(format!("Expected 3D or higher dimensionality                          input (got {n} dimensions)")));
+    }
+    if input.numel() == 0 {
+        return Ok(input.clone());
+    }
+    let s = input.dims();
+    let squares = input.mul(input)?;
+    let (before, after) = (size / 2, (size - 1) / 2);
+    let mean = if n == 3 {
+        squares.unsqueeze(1i64)?.pad([0, 0, before, after], "constant", ())?.avg_pool2d([size, 1], [1], [0], false, true, ())?.squeeze_dims([1])?
+    } else {
+        squares.view([s[0], 1, s[1], s[2], s[3..].iter().product::<i64>()])?
+            .pad([0, 0, 0, 0, before, after], "constant", ())?
+            .avg_pool3d([size, 1, 1], [1], [0], false, true, ())?
+            .squeeze_dims([1])?
+            .view(&s)?
+    };
+    input.div(mean.mul(alpha)?.add(k, 1i64)?.pow_scalar(beta)?, ())
+}
+
+ops! { TABLE, NormalisationOps;
+    /// The input normalised over its last dimensions, its means and inverse deviations.
+    fn native_layer_norm(input: Tensor, normalized_shape: Dims, weight: Option<Tensor>, bias: Option<Tensor>, eps: f64) -> (list) [function, first] eval { layer(&input, &normalized_shape, weight.as_ref(), bias.as_ref(), eps) }
+        d input = |g, input, normalized_shape, weight, eps| input_grad(&Plan::layer(input.sizes(), &normalized_shape), &[Some(g.clone())], &input, weight.as_ref(), eps),
+        d weight = |g, input, normalized_shape, weight, eps| match weight { Some(w) => weight_grad(&Plan::layer(input.sizes(), &normalized_shape), Some(g), &input, &w, eps), None => Ok(g.clone()) },
+        d bias = |g, input, normalized_shape, weight| bias_grad(&Plan::layer(input.sizes(), &normalized_shape), Some(g), &input, weight.as_ref(), &normalized_shape);
+    /// The input normalised over its last dimensions, then scaled and shifted.
+    fn layer_norm "nn.functional.layer_norm"(input: Tensor, normalized_shape: Dims, weight: Option<Tensor> = "null", bias: Option<Tensor> = "null", eps: f64 = "1e-5") [function] compose {
+        input.native_layer_norm(&normalized_shape, &weight, &bias, eps) };
+    /// `layer_norm`, by its name at the top.
+    fn layer_norm_top "layer_norm"(input: Tensor, normalized_shape: Dims, weight: Option<Tensor> = "null", bias: Option<Tensor> = "null", eps: f64 = "1e-5", cudnn_enable: bool = "true") [function] compose {
+        let _ = cudnn_enable; input.native_layer_norm(&normalized_shape, &weight, &bias, eps) };
+    /// The input normalised over groups of channels, its means and inverse deviations.
+    fn native_group_norm(input: Tensor, weight: Option<Tensor>, bias: Option<Tensor>, N: i64, C: i64, HxW: i64, group: i64, eps: f64) -> (list) [function] eval {
+            crate::ops::nn::norm::group(&input, weight.as_ref(), bias.as_ref(), N, C, HxW, group, eps) }
+        d input = |g, input, weight, N, C, HxW, group, eps, grads| { let _ = g; input_grad(&Plan::group(N, C, HxW, group), &grads, &input, weight.as_ref(), eps) },
+        d weight = |g, input, weight, N, C, HxW, group, eps, grads| match weight { Some(w) => weight_grad(&Plan::group(N, C, HxW, group), grads[0].as_ref(), &input, &w, eps), None => Ok(g.clone()) },
+        d bias = |g, input, weight, bias, N, C, HxW, group, grads| { let _ = g; let all: Vec<&Tensor> = weight.iter().chain(&bias).collect();
+            linked(bias_grad(&Plan::group(N, C, HxW, group), grads[0].as_ref(), &input, None, &[C]), &all) };
+    /// The input normalised over `num_groups` groups of channels, then scaled and shifted.
+    fn group_norm "nn.functional.group_norm"(input: Tensor, num_groups: i64, weight: Option<Tensor> = "null", bias: Option<Tensor> = "null", eps: f64 = "1e-5") [function] compose { grouped(&input, num_groups, &weight, &bias, eps) };
+    /// `group_norm`, by its name at the top.
+    fn group_norm_top "group_norm"(input: Tensor, num_groups: i64, weight: Option<Tensor> = "null", bias: Option<Tensor> = "null", eps: f64 = "1e-5", cudnn_enabled: bool = "true") [function] compose {
+        let _ = cudnn_enabled; grouped(&input, num_groups, &weight, &bias, eps) };
+    /// The input normalised channel by channel over the batch, its means and inverse deviations; running statistics are updated in training.
+    fn native_batch_norm(input: Tensor, weight: Option<Tensor>, bias: Option<Tensor>, running_mean: Option<Tensor>, running_var: Option<Tensor>, training: bool, momentum: f64, eps: f64) -> (list) [function, first] eval {
+            batch(&input, &Batch { weight: weight.as_ref(), bias: bias.as_ref(), mean: running_mean.as_ref(), var: running_var.as_ref(), training }, momentum, eps) }
+        d input = |g, input, weight, running_mean, running_var, training, eps|
+            batch_input_grad(&[Some(g.clone())], &input, &Batch { weight: weight.as_ref(), bias: None, mean: running_mean.as_ref(), var: running_var.as_ref(), training }, eps),
+        d weight = |g, input, weight, running_mean, running_var, training, eps| match &weight {
+            Some(w) => batch_weight_grad(Some(g), &input, w, &Batch { weight: weight.as_ref(), bias: None, mean: running_mean.as_ref(), var: running_var.as_ref(), training }, eps),
+            None => Ok(g.clone()) },
+        d bias = |g, input, weight| bias_grad(&Plan::batch(input.sizes()), Some(g), &input, weight.as_ref(), &[input.sizes()[1]]);
+    /// The input normalised channel by channel: over the batch in training, by running statistics otherwise.
+    fn batch_norm "nn.functional.batch_norm"(input: Tensor, running_mean: Option<Tensor>, running_var: Option<Tensor>, weight: Option<Tensor> = "null", bias: Option<Tensor> = "null", training: bool = "false", momentum: f64 = "0.1", eps: f64 = "1e-5") [function] compose {
+        if training { check_more_than_one(&input)?; }
+        batch_any(&input, &weight, &bias, &running_mean, &running_var, training, momentum, eps) };
+    /// `batch_norm`, by its name at the top.
+    fn batch_norm_top "batch_norm"(input: Tensor, weight: Option<Tensor>, bias: Option<Tensor>, running_mean: Option<Tensor>, running_var: Option<Tensor>, training: bool, momentum: f64, eps: f64, cudnn_enabled: bool) [function] compose {
+        let _ = cudnn_enabled; batch_any(&input, &weight, &bias, &running_mean, &running_var, training, momentum, eps) };
+    /// Every channel of every image normalised by itself.
+    fn instance_norm "nn.functional.instance_norm"(input: Tensor, running_mean: Option<Tensor> = "null", running_var: Option<Tensor> = "null", weight: Option<Tensor> = "null", bias: Option<Tensor> = "null", use_input_stats: bool = "true", momentum: f64 = "0.1", eps: f64 = "1e-5") [function] compose {
+        if use_input_stats && input.sizes().get(2..).unwrap_or(&[]).iter().product::<i64>() == 1 {
+            return Err(Error::value(format!("Expected more than 1 spatial element when training, got input size torch.Size({:?})", input.sizes()))); }
+        instance(&input, &weight, &bias, &running_mean, &running_var, use_input_stats, momentum, eps) };
+    /// `instance_norm`, by its name at the top.
+    fn instance_norm_top "instance_norm"(input: Tensor, weight: Option<Tensor>, bias: Option<Tensor>, running_mean: Option<Tensor>, running_var: Option<Tensor>, use_input_stats: bool, momentum: f64, eps: f64, cudnn_enabled: bool) [function] compose {
+        let _ = cudnn_enabled; instance(&input, &weight, &bias, &running_mean, &running_var, use_input_stats, momentum, eps) };
+    /// The input over its root mean square along the last dimensions, then scaled.
+    fn rms_norm "nn.functional.rms_norm"(input: Tensor, normalized_shape: Dims, weight: Option<Tensor> = "null", eps: Option<f64> = "null") ["rms_norm", function] compose { root_mean_square(&input, &normalized_shape, weight.as_ref(), eps) };
+    /// The input over a power of the mean square of neighbouring channels.
+    fn local_response_norm "nn.functional.local_response_norm"(input: Tensor, size: i64, alpha: f64 = "1e-4", beta: f64 = "0.75", k: f64 = "1") [function] compose { local_response(&input, size, alpha, beta, k) };
+}
