@@ -455,10 +455,15 @@ ops! { TABLE, NormalisationOps;
     /// The input normalised over groups of channels, its means and inverse deviations.
     fn native_group_norm(input: Tensor, weight: Option<Tensor>, bias: Option<Tensor>, N: i64, C: i64, HxW: i64, group: i64, eps: f64) -> (list) [function] eval {
             crate::ops::nn::norm::group(&input, weight.as_ref(), bias.as_ref(), N, C, HxW, group, eps) }
-        d input = |g, input, weight, N, C, HxW, group, eps, grads| { let _ = g; input_grad(&Plan::group(N, C, HxW, group), &grads, &input, weight.as_ref(), eps) },
-        d weight = |g, input, weight, N, C, HxW, group, eps, grads| match weight { Some(w) => weight_grad(&Plan::group(N, C, HxW, group), grads[0].as_ref(), &input, &w, eps), None => Ok(g.clone()) },
-        d bias = |g, input, weight, bias, N, C, HxW, group, grads| { let _ = g; let all: Vec<&Tensor> = weight.iter().chain(&bias).collect();
-            linked(bias_grad(&Plan::group(N, C, HxW, group), grads[0].as_ref(), &input, None, &[C]), &all) };
+        // PyTorch differentiates these again through the moments, and so through all inputs.
+        d input = |g, input, weight, bias, N, C, HxW, group, eps, grads| { let _ = g;
+            linked(input_grad(&Plan::group(N, C, HxW, group), &grads, &input, weight.as_ref(), eps), &bias.iter().collect::<Vec<_>>()) },
+        d weight = |g, input, weight, bias, N, C, HxW, group, eps, grads| match weight {
+            Some(w) => linked(weight_grad(&Plan::group(N, C, HxW, group), grads[0].as_ref(), &input, &w, eps), &std::iter::once(&w).chain(&bias).collect::<Vec<_>>()),
+            None => Ok(g.clone()) },
+        d bias = |g, N, C, HxW, group, grads| match &grads[0] {
+            Some(g) => summed(g.reshape(&Plan::group(N, C, HxW, group).view), &Plan::group(N, C, HxW, group), &[C]),
+            None => Tensor::zeros(&[C], g.dtype()) };
     /// The input normalised over `num_groups` groups of channels, then scaled and shifted.
     fn group_norm "nn.functional.group_norm"(input: Tensor, num_groups: i64, weight: Option<Tensor> = "null", bias: Option<Tensor> = "null", eps: f64 = "1e-5") [function] compose { grouped(&input, num_groups, &weight, &bias, eps) };
     /// `group_norm`, by its name at the top.
