@@ -56,7 +56,7 @@ pub mod prelude {
     pub use super::linalg::LinalgOps;
     pub use super::join::JoinOps;
     pub use super::linear::LinearOps;
-    pub use super::nn::{adaptive::AdaptivePoolOps, conv::ConvOps, norm::NormalisationOps, pad::PadOps, pool::PoolOps, NnOps};
+    pub use super::nn::prelude::*;
     pub use super::masks::MaskOps;
     pub use super::pick::PickOps;
     pub use super::loops::{map, zip, zip3};
@@ -117,13 +117,7 @@ pub static FAMILIES: &[(&str, &[&Op])] = &[
     ("random", random::TABLE),
     ("dropout", dropout::TABLE),
     ("activation", activation::TABLE),
-    ("nn", nn::TABLE),
-    ("conv", nn::conv::TABLE),
-    ("normalisation", nn::norm::TABLE),
-    ("pad", nn::pad::TABLE),
     ("optim", optim::TABLE),
-    ("pool", nn::pool::TABLE),
-    ("adaptive pool", nn::adaptive::TABLE),
 ];
 
 /// Every entry, in the order of its number at the JS boundary.
@@ -132,6 +126,7 @@ pub fn all() -> impl Iterator<Item = &'static Op> {
         let copy = op.copy.filter(|_| op.is("copy"));
         std::iter::once(*op).chain(copy)
     })
+    FAMILIES.iter().chain(nn::FAMILIES).flat_map(|(_, ops)| ops.iter().copied())
 }
 
 /// `a + b`, recorded if gradients are on.

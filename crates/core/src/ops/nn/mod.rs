@@ -7,6 +7,27 @@ pub mod pad;
 pub mod pool;
 
 use super::prelude::*;
+use crate::table::Op;
+
+/// The methods of the families here.
+pub mod prelude {
+    pub use super::adaptive::AdaptivePoolOps;
+    pub use super::conv::ConvOps;
+    pub use super::norm::NormalisationOps;
+    pub use super::pad::PadOps;
+    pub use super::pool::PoolOps;
+    pub use super::NnOps;
+}
+
+/// The families here.
+pub static FAMILIES: &[(&str, &[&Op])] = &[
+    ("nn", TABLE),
+    ("conv", conv::TABLE),
+    ("pad", pad::TABLE),
+    ("pool", pool::TABLE),
+    ("adaptive pool", adaptive::TABLE),
+    ("normalisation", norm::TABLE),
+];
 
 /// One number for each of `n` spatial dimensions, given as one or as a list.
 pub(crate) fn expand(what: &str, given: &[i64], n: usize) -> Result<Dims> {

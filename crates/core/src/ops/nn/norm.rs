@@ -1,6 +1,8 @@
 //! Normalisation over layers, groups, batches and instances. Gradients come from fused kernels,
 //! except where they are themselves recorded: then they are written in ops.
 
+#![allow(non_snake_case)] // `N`, `C` and `HxW` are PyTorch's names.
+
 use super::linked;
 use crate::kernels::norm::Shape;
 use crate::ops::loops::Real;
