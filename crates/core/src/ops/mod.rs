@@ -122,11 +122,10 @@ pub static FAMILIES: &[(&str, &[&Op])] = &[
 
 /// Every entry, in the order of its number at the JS boundary.
 pub fn all() -> impl Iterator<Item = &'static Op> {
-    FAMILIES.iter().flat_map(|(_, ops)| ops.iter()).flat_map(|op| {
+    FAMILIES.iter().chain(nn::FAMILIES).flat_map(|(_, ops)| ops.iter()).flat_map(|op| {
         let copy = op.copy.filter(|_| op.is("copy"));
         std::iter::once(*op).chain(copy)
     })
-    FAMILIES.iter().chain(nn::FAMILIES).flat_map(|(_, ops)| ops.iter().copied())
 }
 
 /// `a + b`, recorded if gradients are on.
