@@ -141,7 +141,7 @@ fn product_grad(g: &Tensor, input: &Tensor, dim: i64, out: &Tensor) -> Result {
     }
     let d = wrap_dim(dim, input.ndim())? as i64;
     if !crate::state::grad_enabled() && !input.eq(0i64).any((), false)?.truth()? {
-        return reversed_sum(&g.mul(out.conj())?, d)?.div(input.conj(), ());
+        return reversed_sum(&g.mul(out.conj())?, d)?.true_divide(input.conj());
     }
     let n = input.sizes()[d as usize];
     let mut lead = input.dims();
@@ -322,13 +322,13 @@ fn finite_gradient(t: &Tensor, dims: &[i64], steps: &Steps, edge: i64) -> Result
         let (first, inner, last) = match steps {
             Steps::Even(list) => {
                 let h = list[i.min(list.len() - 1)];
-                let inner = part(2, n - 2)?.sub(part(0, n - 2), 1i64)?.div(Tensor::wrapped(h)?.mul(2i64), ())?;
+                let inner = part(2, n - 2)?.sub(part(0, n - 2), 1i64)?.true_divide(Tensor::wrapped(h)?.mul(2i64))?;
                 if edge == 1 {
-                    (slope(0, 1)?.div(h, ())?, inner, slope(n - 2, n - 1)?.div(h, ())?)
+                    (slope(0, 1)?.true_divide(h)?, inner, slope(n - 2, n - 1)?.true_divide(h)?)
                 } else {
                     let curve = |k: [i64; 3], w: f64| -> Result {
                         let sum = part(k[0], 1)?.mul(-1.5 * w)?.add(part(k[1], 1)?.mul(2.0 * w)?, 1i64)?;
-                        sum.add(part(k[2], 1)?.mul(-0.5 * w)?, 1i64)?.div(h, ())
+                        sum.add(part(k[2], 1)?.mul(-0.5 * w)?, 1i64)?.true_divide(h)
                     };
                     (curve([0, 1, 2], 1.0)?, inner, curve([n - 1, n - 2, n - 3], -1.0)?)
                 }
@@ -340,20 +340,20 @@ fn finite_gradient(t: &Tensor, dims: &[i64], steps: &Steps, edge: i64) -> Result
                 let gap = |at: i64, len: i64| dx.narrow(d, at, len);
                 let (l, r) = (gap(0, n - 2)?, gap(1, n - 2)?);
                 let both = l.add(&r, 1i64)?;
-                let inner = part(0, n - 2)?.mul(r.neg()?.div(l.mul(&both), ())?)?
-                    .add(part(1, n - 2)?.mul(r.sub(&l, 1i64)?.div(l.mul(&r), ())?)?, 1i64)?
-                    .add(part(2, n - 2)?.mul(l.div(r.mul(&both), ())?)?, 1i64)?;
+                let inner = part(0, n - 2)?.mul(r.neg()?.true_divide(l.mul(&both))?)?
+                    .add(part(1, n - 2)?.mul(r.sub(&l, 1i64)?.true_divide(l.mul(&r))?)?, 1i64)?
+                    .add(part(2, n - 2)?.mul(l.true_divide(r.mul(&both))?)?, 1i64)?;
                 if edge == 1 {
-                    (slope(0, 1)?.div(gap(0, 1)?, ())?, inner, slope(n - 2, n - 1)?.div(gap(n - 2, 1)?, ())?)
+                    (slope(0, 1)?.true_divide(gap(0, 1)?)?, inner, slope(n - 2, n - 1)?.true_divide(gap(n - 2, 1)?)?)
                 } else {
                     // The parabola through three points, seen from the outermost.
                     let curve = |k: [i64; 3], near: i64, far: i64, sign: f64| -> Result {
                         let (p, q) = (gap(near, 1)?, gap(far, 1)?);
                         let both = p.add(&q, 1i64)?;
-                        let outer = p.mul(2i64)?.add(&q, 1i64)?.div(p.mul(&both), ())?.neg()?;
+                        let outer = p.mul(2i64)?.add(&q, 1i64)?.true_divide(p.mul(&both))?.neg()?;
                         let sum = part(k[0], 1)?.mul(outer)?
-                            .add(part(k[1], 1)?.mul(both.div(p.mul(&q), ())?)?, 1i64)?
-                            .sub(part(k[2], 1)?.mul(p.div(q.mul(&both), ())?)?, 1i64)?;
+                            .add(part(k[1], 1)?.mul(both.true_divide(p.mul(&q))?)?, 1i64)?
+                            .sub(part(k[2], 1)?.mul(p.true_divide(q.mul(&both))?)?, 1i64)?;
                         sum.mul(sign)
                     };
                     (curve([0, 1, 2], 0, 1, 1.0)?, inner, curve([n - 1, n - 2, n - 3], n - 2, n - 3, -1.0)?)
@@ -415,7 +415,7 @@ ops! { TABLE, CumulativeOps;
     fn cumulative_trapezoid(y: Tensor; dx: Scalar = "1", dim: i64 = "-1") [function] compose {
         no_bool("cumulative_trapezoid", &y, None)?;
         let (left, right) = ends(&y, dim)?;
-        let half = Tensor::wrapped(dx)?.div(2.0, ())?.scalar()?;
+        let half = Tensor::wrapped(dx)?.true_divide(2.0)?.scalar()?;
         left.add(right, 1i64)?._mul_number(half)?.cumsum(dim, ()) };
     /// Finite gradients along dimensions whose samples are `spacing` apart.
     fn gradient(input: Tensor; spacing: Option<Scalar> = "null", dim: Option<Dims> = "null", edge_order: i64 = "1")
@@ -433,6 +433,6 @@ ops! { TABLE, CumulativeOps;
     fn _mul_number(input: Tensor, other: Scalar) [hidden, MulBackward1] eval { input.detached().mul(other) }
         d input = |g, other| g.mul(other);
     /// A quotient by a number: other entries' own, whose node has a name of its own.
-    fn _div_number(input: Tensor, other: Scalar) [hidden, DivBackward1] eval { input.detached().div(other, ()) }
-        d input = |g, other| g.div(other, ());
+    fn _div_number(input: Tensor, other: Scalar) [hidden, DivBackward1] eval { input.detached().true_divide(other) }
+        d input = |g, other| g.true_divide(other);
 }

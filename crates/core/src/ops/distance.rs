@@ -27,12 +27,12 @@ fn pull(g: &Tensor, d: &Tensor, norm: &Tensor, p: f64) -> Result {
     } else if p == 1.0 {
         d.sgn().mul(g)
     } else if p == 2.0 {
-        n.eq(0i64)?.where_op(0i64, g.mul(d).div(n, ()))
+        n.eq(0i64)?.where_op(0i64, g.mul(d).true_divide(n))
     } else if p.is_infinite() {
         let longest = d.abs().eq(n)?._to_copy(d.dtype());
         d.sgn().mul(longest).mul(g)
     } else {
-        let t = d.sgn().mul(d.abs().pow_scalar(p - 1.0)).mul(g).div(n.pow_scalar(p - 1.0), ());
+        let t = d.sgn().mul(d.abs().pow_scalar(p - 1.0)).mul(g).true_divide(n.pow_scalar(p - 1.0));
         let none = if p < 1.0 { n.eq(0i64).logical_or(d.eq(0i64)) } else { n.eq(0i64) };
         none?.where_op(0i64, t)
     }
@@ -135,7 +135,7 @@ fn by_product(a: &Tensor, b: &Tensor) -> Result {
 
 /// A gradient over distances, zero where the distance is.
 fn ratio(g: &Tensor, out: &Tensor) -> Result {
-    out.eq(0i64)?.where_op(0i64, g.div(out, ()))
+    out.eq(0i64)?.where_op(0i64, g.true_divide(out))
 }
 
 /// The numbers of the first and the second row of each pair.

@@ -143,7 +143,7 @@ fn extreme_grad(g: &Tensor, input: &Tensor, out: &Tensor, dims: Option<&Dims>, k
     let both_nan = input.isnan().logical_and(out.isnan())?;
     let mask = input.eq(&out).logical_or(both_nan)?;
     let n = mask.sum_dim(&dim_list(dims, sizes.len())?, true, input.dtype());
-    spread(g, &sizes, dims, keepdim)?.mul(mask._to_copy(input.dtype()).div(n, ()))
+    spread(g, &sizes, dims, keepdim)?.mul(mask._to_copy(input.dtype()).true_divide(n))
 }
 
 /// The gradient of a selection by index: zeros but there.

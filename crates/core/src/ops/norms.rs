@@ -102,18 +102,18 @@ fn norm_grad(
     if p == 1.0 {
         x.sgn().mul(g)
     } else if p == 2.0 {
-        zero_where(n.eq(0i64), g.mul(x.div(&n, ())))
+        zero_where(n.eq(0i64), g.mul(x.true_divide(&n)))
     } else if p.is_infinite() {
         let mask = x.abs().eq(&n).logical_or(x.isnan().logical_and(n.isnan()))?;
         let list = dim_list(dims, sizes.len())?;
-        let shares = mask._to_copy(n.dtype()).div(mask.sum_dim(&list, true, n.dtype()), ());
+        let shares = mask._to_copy(n.dtype()).true_divide(mask.sum_dim(&list, true, n.dtype()));
         x.sgn().mul(shares).mul(g)
     } else if p < 2.0 {
-        let t = x.sgn().mul(x.abs().pow_scalar(p - 1.0)).mul(&g).div(n.pow_scalar(p - 1.0), ());
+        let t = x.sgn().mul(x.abs().pow_scalar(p - 1.0)).mul(&g).true_divide(n.pow_scalar(p - 1.0));
         let t = if p < 1.0 { zero_where(x.eq(0i64), t) } else { t };
         zero_where(n.eq(0i64), t)
     } else {
-        let t = x.mul(x.abs().pow_scalar(p - 2.0)).mul(&g).div(n.pow_scalar(p - 1.0), ());
+        let t = x.mul(x.abs().pow_scalar(p - 2.0)).mul(&g).true_divide(n.pow_scalar(p - 1.0));
         zero_where(n.eq(0i64), t)
     }
     .map(Some)
@@ -261,7 +261,7 @@ fn cosine(a: &Tensor, b: &Tensor, dim: i64, eps: f64) -> Result {
         let t = crate::ops::cast(t, dtype)?.expand(&sizes)?;
         let norm = t.vector_norm(2.0, [dim], true, ())?.clone_op(())?;
         with_grad(false, || write_to(&norm, &norm.clamp_min(eps)?))?;
-        t.div(norm, ())
+        t.true_divide(norm)
     };
     unit(a)?.mul(unit(b)?)?.sum_dim([dim], false, ())
 }
@@ -319,7 +319,7 @@ ops! { TABLE, NormOps;
         d input = |g, input, p, dim, maxnorm| renorm_grad(g, &input, p, dim, maxnorm);
     /// `input` divided by its norm along a dimension, which is held above `eps`.
     fn normalize "nn.functional.normalize"(input: Tensor, p: f64 = "2", dim: Dims = "[1]", eps: f64 = "1e-12")
-        [] compose { input.div(input.vector_norm(p, &dim, true, ()).clamp_min(eps)?.expand(input.sizes()), ()) };
+        [] compose { input.true_divide(input.vector_norm(p, &dim, true, ()).clamp_min(eps)?.expand(input.sizes())) };
     /// The norm of `x1 - x2 + eps` along the last dimension.
     fn pairwise_distance(x1: Tensor, x2: Tensor, p: f64 = "2", eps: f64 = "1e-6", keepdim: bool = "false")
         [function, "nn.functional.pairwise_distance"] compose {

@@ -153,13 +153,13 @@ ops! { TABLE, ReduceOps;
             spread(g, &input.dims(), dim.as_ref(), keepdim)?.mul(input.isnan().logical_not());
     /// The mean of all elements.
     fn mean(input: Tensor; dtype: Option<DType> = "null") [] eval { averaged(&input, None, false, dtype) }
-        d input = |g, sizes| g.expand(&sizes)?.div(sizes.iter().product::<i64>(), ());
+        d input = |g, sizes| g.expand(&sizes)?.true_divide(sizes.iter().product::<i64>());
     /// The mean along dimensions.
     fn mean_dim "mean"(input: Tensor, dim: Option<Dims>, keepdim: bool = "false"; dtype: Option<DType> = "null")
         [MeanBackward1] eval { averaged(&input, dim.as_ref(), keepdim, dtype) }
         d input = |g, sizes, dim, keepdim| {
             let n = count(&sizes, &reduce_dims(dim.as_ref(), sizes.len())?);
-            spread(g, &sizes, dim.as_ref(), keepdim)?.div(n, ()) };
+            spread(g, &sizes, dim.as_ref(), keepdim)?.true_divide(n) };
     /// The mean of the elements that are numbers.
     fn nanmean(input: Tensor, dim: Option<Dims> = "null", keepdim: bool = "false"; dtype: Option<DType> = "null")
         [] compose {
@@ -170,7 +170,7 @@ ops! { TABLE, ReduceOps;
             }
             let dims = dim.unwrap_or_default();
             let n = input.isnan().logical_not()?.sum_dim(&dims, keepdim, ())?;
-            input.nansum(&dims, keepdim, dtype).div(n, ()) };
+            input.nansum(&dims, keepdim, dtype).true_divide(n) };
     /// The product of all elements.
     fn prod(input: Tensor; dtype: Option<DType> = "null") [] eval {
             product(&input, &reduce_dims(None, input.ndim())?, false, dtype) }

@@ -58,7 +58,7 @@ fn var_grad(g: &Tensor, input: &Tensor, dims: Option<&Dims>, correction: Option<
 fn std_grad(
     g: &Tensor, input: &Tensor, out: &Tensor, dims: Option<&Dims>, correction: Option<f64>, keepdim: bool,
 ) -> Result {
-    let g = out.eq(0i64)?.where_op(0i64, g.div(out.mul(2i64), ()))?;
+    let g = out.eq(0i64)?.where_op(0i64, g.true_divide(out.mul(2i64)))?;
     var_grad(&g, input, dims, correction, keepdim)
 }
 
@@ -68,7 +68,7 @@ fn joint_grad(
 ) -> Result<Option<Tensor>> {
     let a = grads[0].as_ref().map(of_spread).transpose()?;
     let n = count(sizes, &reduce_dims(dims, sizes.len())?);
-    let b = grads[1].as_ref().map(|g| spread(g, sizes, dims, keepdim)?.div(n, ())).transpose()?;
+    let b = grads[1].as_ref().map(|g| spread(g, sizes, dims, keepdim)?.true_divide(n)).transpose()?;
     match (a, b) {
         (Some(a), Some(b)) => a.add(b, 1i64).map(Some),
         (a, b) => Ok(a.or(b)),
@@ -141,16 +141,16 @@ fn covariance(input: &Tensor, correction: i64, fw: Option<Tensor>, aw: Option<Te
         return Err(Error::runtime("cov(): weights sum to zero, can't be normalized"));
     }
     let weighted = |x: &Tensor| w.as_ref().map_or(Ok(x.clone()), |w| x.mul(w));
-    let mean = weighted(&x)?.sum_dim([1], false, ())?.div(&total, ())?;
+    let mean = weighted(&x)?.sum_dim([1], false, ())?.true_divide(&total)?;
     let norm = match (&w, &aw) {
         (Some(w), Some(a)) if correction != 0 => {
-            total.sub(w.mul(a).sum(()).div(&total, ()).mul(correction), 1i64)?
+            total.sub(w.mul(a).sum(()).true_divide(&total).mul(correction), 1i64)?
         }
         _ => total.sub(correction, 1i64)?,
     };
     let norm = if norm.detached().le(0i64)?.truth()? { norm.mul(0i64)? } else { norm };
     let x = x.sub(mean.unsqueeze(1i64), 1i64)?;
-    x.mm(weighted(&x)?.t()?.conj())?.div(norm, ())?.squeeze()
+    x.mm(weighted(&x)?.t()?.conj())?.true_divide(norm)?.squeeze()
 }
 
 fn correlation(input: &Tensor) -> Result {
@@ -163,15 +163,15 @@ fn correlation(input: &Tensor) -> Result {
     let c = covariance(input, 1, None, None)?;
     if c.ndim() == 0 {
         // One variable: one, or NaN where it does not vary.
-        return c.div(&c, ());
+        return c.true_divide(&c);
     }
     let d = c.diagonal(0i64, 0i64, 1i64)?;
     let deviation = if d.dtype().is_complex() { d.real()? } else { d }.sqrt()?;
-    let c = c.div(deviation.view([-1, 1]), ())?.div(deviation.view([1, -1]), ())?;
+    let c = c.true_divide(deviation.view([-1, 1]))?.true_divide(deviation.view([1, -1]))?;
     if !c.dtype().is_complex() {
-        return c.clamp(-1i64, 1i64);
+        return c.clamp_scalar(-1i64, 1i64);
     }
-    let limited = |part: Result| part.clamp(-1i64, 1i64);
+    let limited = |part: Result| part.clamp_scalar(-1i64, 1i64);
     let parts = [limited(c.real())?, limited(c.imag())?];
     crate::ops::join::cat_of(parts.iter().map(|p| p.unsqueeze(-1i64)).collect::<Result<_>>()?, -1)?.view_as_complex()
 }
