@@ -104,6 +104,12 @@ impl Error {
         ))
     }
 
+    /// An index outside of `[-size, size - 1]`, or of `[0, size - 1]` where none may be negative.
+    pub fn out_of_bounds(kind: Kind, index: i64, dim: usize, size: i64) -> Error {
+        let message = format!("index {index} is out of bounds for dimension {dim} with size {size}");
+        Error { kind, message, located: false }
+    }
+
     /// A kernel that has no body for this dtype.
     pub fn dtype(kernel: &str, dtype: DType) -> Error {
         Error::not_implemented(format!("\"{kernel}\" not implemented for '{}'", dtype.scalar_type()))

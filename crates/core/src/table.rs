@@ -127,13 +127,14 @@ pub struct Op {
     /// The signature.
     pub params: &'static [Param],
     /// The names of several results, or one of `bool`, `number`, `list`, `none` where the result
-    /// is not a tensor.
+    /// is not a tensor; `tensors` where the arguments tell whether there is one or several.
     pub returns: &'static [&'static str],
     /// What stands in brackets: `inplace` (also as `name_`), `method` or `function` (only so),
     /// `create` (takes `requires_grad`), `copy` (a view that has a form of its own that copies),
-    /// `first` (of several results only the first has a gradient), `hidden` (for other entries
-    /// only), the class name of the node where it does not follow from the name (`NotImplemented`:
-    /// it cannot be differentiated), and aliases as string literals.
+    /// `first` (of several results only the first has a gradient), `writes` (in place it writes its
+    /// first argument itself), `hidden` (for other entries only), the class name of the node where
+    /// it does not follow from the name (`NotImplemented`: it cannot be differentiated), and
+    /// aliases as string literals.
     pub marks: &'static [&'static str],
     /// How the door treats it.
     pub how: How,

@@ -217,6 +217,7 @@ impl FromValue for Vec<Option<Tensor>> {
     fn from_value(value: &Value) -> Result<Self> {
         match value {
             Value::Tensors(list) => Ok(list.clone()),
+            Value::Ints(d) if d.is_empty() => Ok(Vec::new()),
             other => mismatch(other, "tuple of Tensors"),
         }
     }
@@ -274,6 +275,7 @@ args! {
     Dims: |d| Value::Ints(d);
     &str: |s| Value::Str(s.to_string());
     (): |_u| Value::None;
+    Vec<Option<Tensor>>: |l| Value::Tensors(l);
     Vec<Tensor>: |l| Value::Tensors(l.into_iter().map(Some).collect());
 }
 impl Arg for Result {

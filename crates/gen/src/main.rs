@@ -54,6 +54,7 @@ fn result_type(op: &Op) -> String {
         ["bool"] => "boolean".into(),
         ["number"] => "number".into(),
         ["list"] => "Tensor[]".into(),
+        ["tensors"] => "Tensor & Tensor[]".into(),
         ["none"] => "void".into(),
         fields => {
             let named: Vec<String> = fields.iter().map(|f| format!("{f}: Tensor")).collect();

@@ -1,14 +1,16 @@
 //! The numeric loops: typed slices and strides in, numbers out.
 
-pub mod conv;
 pub mod complex;
+pub mod conv;
 pub mod copy;
 pub mod elementwise;
 pub mod error_function;
 pub mod factor;
 pub mod gamma;
 pub mod gemm;
+pub mod index;
 pub mod norm;
+pub mod order;
 pub mod pool;
 pub mod reduce;
 pub mod remap;

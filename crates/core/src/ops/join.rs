@@ -11,6 +11,14 @@ pub(crate) fn cat_of(tensors: Vec<Tensor>, dim: i64) -> Result {
     ])?)
 }
 
+/// `torch.stack` for other entries.
+pub(crate) fn stack_of(tensors: Vec<Tensor>, dim: i64) -> Result {
+    crate::value::first(crate::autograd::call(&stack::OP, &[
+        Value::Tensors(tensors.into_iter().map(Some).collect()),
+        Value::Scalar(Scalar::Int(dim)),
+    ])?)
+}
+
 /// A one-dimensional empty tensor joins with anything, as it always has in PyTorch.
 fn skipped(sizes: &[i64]) -> bool {
     sizes == [0]

@@ -15,7 +15,11 @@ pub mod cumulative;
 pub mod distance;
 pub mod dropout;
 pub mod einsum;
+pub mod embedding;
 pub mod extremes;
+pub mod histogram;
+pub mod index;
+pub mod indices;
 pub mod join;
 pub mod linalg;
 pub mod linear;
@@ -25,12 +29,16 @@ pub mod norms;
 pub mod optim;
 pub mod pick;
 pub mod power;
+pub mod quantile;
 pub mod random;
 pub mod reduce;
 pub mod replace;
 pub mod rounding;
 pub mod scatter;
+pub mod scatter_reduce;
+pub mod search;
 pub mod softmax;
+pub mod sort;
 pub mod special;
 pub mod stats;
 pub mod trig;
@@ -51,31 +59,37 @@ pub mod prelude {
     pub use super::complex::ComplexOps;
     pub use super::contract::ContractOps;
     pub use super::create::CreateOps;
+    pub use super::cumulative::CumulativeOps;
     pub use super::distance::DistanceOps;
-    pub use super::einsum::EinsumOps;
-    pub use super::linalg::LinalgOps;
-    pub use super::join::JoinOps;
-    pub use super::linear::LinearOps;
-    pub use super::nn::prelude::*;
-    pub use super::masks::MaskOps;
-    pub use super::pick::PickOps;
-    pub use super::loops::{map, zip, zip3};
-    pub use super::power::PowerOps;
     pub use super::dropout::DropoutOps;
+    pub use super::einsum::EinsumOps;
+    pub use super::embedding::EmbeddingOps;
+    pub use super::extremes::ExtremeOps;
+    pub use super::index::IndexOps;
+    pub use super::join::JoinOps;
+    pub use super::linalg::LinalgOps;
+    pub use super::linear::LinearOps;
+    pub use super::loops::{map, zip, zip3};
+    pub use super::masks::MaskOps;
+    pub use super::nn::prelude::*;
+    pub use super::norms::NormOps;
+    pub use super::pick::PickOps;
+    pub use super::power::PowerOps;
+    pub use super::promote::{float_type, result_type};
+    pub use super::quantile::QuantileOps;
     pub use super::random::RandomOps;
     pub use super::reduce::ReduceOps;
     pub use super::replace::ReplaceOps;
     pub use super::rounding::RoundingOps;
     pub use super::scatter::ScatterOps;
-    pub use super::cumulative::CumulativeOps;
-    pub use super::extremes::ExtremeOps;
-    pub use super::norms::NormOps;
+    pub use super::scatter_reduce::ScatterReduceOps;
+    pub use super::search::SearchOps;
     pub use super::softmax::SoftmaxOps;
-    pub use super::stats::StatsOps;
+    pub use super::sort::SortOps;
     pub use super::special::SpecialOps;
+    pub use super::stats::StatsOps;
     pub use super::trig::TrigOps;
     pub use super::views::ViewOps;
-    pub use super::promote::{float_type, result_type};
     pub use crate::dtype::{Convert, DType, Element};
     pub use crate::error::{Error, Result};
     pub use crate::layout::{broadcast, wrap_dim, Dims, Layout};
@@ -104,10 +118,18 @@ pub static FAMILIES: &[(&str, &[&Op])] = &[
     ("cumulative", cumulative::TABLE),
     ("views", views::TABLE),
     ("join", join::TABLE),
+    ("index", index::TABLE),
     ("scatter", scatter::TABLE),
+    ("scatter_reduce", scatter_reduce::TABLE),
     ("pick", pick::TABLE),
     ("masks", masks::TABLE),
     ("replace", replace::TABLE),
+    ("embedding", embedding::TABLE),
+    ("sort", sort::TABLE),
+    ("quantile", quantile::TABLE),
+    ("search", search::TABLE),
+    ("histogram", histogram::TABLE),
+    ("indices", indices::TABLE),
     ("linear", linear::TABLE),
     ("contract", contract::TABLE),
     ("einsum", einsum::TABLE),

@@ -96,9 +96,16 @@ where
         Scalar::Int(i) => dtype == DType::Bool || (least..=most).contains(&(i as f64)),
         Scalar::Float(x) if !x.is_finite() => !dtype.is_integral() || dtype == DType::Bool,
         Scalar::Float(x) => dtype == DType::Bool || (least..=most).contains(&x),
-        Scalar::Complex(z) => dtype.is_complex() || z.im == 0.0,
+        Scalar::Complex(_) if dtype == DType::Bool => true,
+        Scalar::Complex(z) => (dtype.is_complex() || z.im == 0.0)
+            && [z.re, z.im].iter().all(|x| (least..=most).contains(x) || !x.is_finite() && !dtype.is_integral()),
     };
     if fits { Ok(value.to()) } else { Err(Error::overflow(dtype)) }
+}
+
+/// The number as a tensor without dimensions; an error where `dtype` cannot hold it.
+pub fn scalar_tensor(value: Scalar, dtype: DType) -> Result {
+    crate::dispatch!(dtype, T => Tensor::from_slice(&[fitted::<T>(value, dtype)?], &[]))
 }
 
 impl Tensor {

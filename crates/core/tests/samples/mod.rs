@@ -13,6 +13,7 @@ mod activation;
 mod arith;
 mod create;
 mod domains;
+mod index;
 mod join;
 mod linear;
 mod nn;
@@ -32,7 +33,7 @@ pub type Rows = &'static [(&'static str, &'static str)];
 
 const FAMILIES: &[Rows] = &[
     arith::ROWS, unary::ROWS, reduce::ROWS, views::ROWS, join::ROWS, linear::ROWS, create::ROWS, activation::ROWS,
-    nn::ROWS,
+    nn::ROWS, index::ROWS,
 ];
 
 /// What is known not to hold: id, what (`complex`, `second order`, `strides`, `in place`), why.
