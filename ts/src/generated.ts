@@ -4,7 +4,7 @@ import { functionOf, type Entry } from './call.js';
 import type { DType } from './dtype.js';
 import type { Complex, Int, Num, Tensor, TensorLike } from './tensor.js';
 
-export const TABLE_HASH = 3839899478;
+export const TABLE_HASH = 3719085811;
 
 export const TABLE: readonly Entry[] = [
   { names: ['add'], params: [['input', 'AsTensor', undefined, false], ['other', 'AsTensor', undefined, false], ['alpha', 'Scalar', 1n, true]], returns: [], marks: ['inplace'] },
@@ -267,16 +267,72 @@ export const TABLE: readonly Entry[] = [
   { names: ['zero'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace', 'hidden'] },
   { names: ['cat'], params: [['tensors', 'Vec<Tensor>', undefined, false], ['dim', 'i64', 0, false]], returns: [], marks: [] },
   { names: ['stack'], params: [['tensors', 'Vec<Tensor>', undefined, false], ['dim', 'i64', 0, false]], returns: [], marks: [] },
+  { names: ['index'], params: [['input', 'Tensor', undefined, false], ['indices', 'Vec<Option<Tensor>>', undefined, false]], returns: [], marks: ['hidden'] },
+  { names: ['index_put'], params: [['input', 'Tensor', undefined, false], ['indices', 'Vec<Option<Tensor>>', undefined, false], ['values', 'Tensor', undefined, false], ['accumulate', 'bool', false, false]], returns: [], marks: ['inplace'] },
+  { names: ['take'], params: [['input', 'Tensor', undefined, false], ['index', 'Tensor', undefined, false]], returns: [], marks: [] },
+  { names: ['put'], params: [['input', 'Tensor', undefined, false], ['index', 'Tensor', undefined, false], ['source', 'Tensor', undefined, false], ['accumulate', 'bool', false, false]], returns: [], marks: ['inplace'] },
   { names: ['gather'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false], ['index', 'Tensor', undefined, false], ['sparse_grad', 'bool', false, true]], returns: [], marks: [] },
+  { names: ['take_along_dim'], params: [['input', 'Tensor', undefined, false], ['indices', 'Tensor', undefined, false], ['dim', 'Option<i64>', null, false]], returns: [], marks: [] },
   { names: ['scatter'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false], ['index', 'Tensor', undefined, false], ['src', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
   { names: ['scatter'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false], ['index', 'Tensor', undefined, false], ['value', 'Scalar', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['scatter'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false], ['index', 'Tensor', undefined, false], ['src', 'Tensor', undefined, false], ['reduce', 'String', undefined, true]], returns: [], marks: ['inplace'] },
+  { names: ['scatter'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false], ['index', 'Tensor', undefined, false], ['value', 'Scalar', undefined, false], ['reduce', 'String', undefined, true]], returns: [], marks: ['inplace'] },
   { names: ['scatter_add'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false], ['index', 'Tensor', undefined, false], ['src', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['scatter_reduce'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false], ['index', 'Tensor', undefined, false], ['src', 'Tensor', undefined, false], ['reduce', 'String', undefined, false], ['include_self', 'bool', true, true]], returns: [], marks: ['inplace'] },
+  { names: ['index_reduce'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false], ['index', 'Tensor', undefined, false], ['source', 'Tensor', undefined, false], ['reduce', 'String', undefined, false], ['include_self', 'bool', true, true]], returns: [], marks: ['inplace'] },
   { names: ['index_select'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false], ['index', 'Tensor', undefined, false]], returns: [], marks: [] },
   { names: ['index_add'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false], ['index', 'Tensor', undefined, false], ['source', 'Tensor', undefined, false], ['alpha', 'Scalar', 1n, true]], returns: [], marks: ['inplace'] },
+  { names: ['index_copy'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false], ['index', 'Tensor', undefined, false], ['source', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['index_fill'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false], ['index', 'Tensor', undefined, false], ['value', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['index_fill'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false], ['index', 'Tensor', undefined, false], ['value', 'Scalar', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['repeat_interleave'], params: [['repeats', 'Tensor', undefined, false], ['output_size', 'Option<i64>', null, true]], returns: [], marks: ['function'] },
+  { names: ['repeat_interleave'], params: [['input', 'Tensor', undefined, false], ['repeats', 'Tensor', undefined, false], ['dim', 'Option<i64>', null, false], ['output_size', 'Option<i64>', null, true]], returns: [], marks: [] },
+  { names: ['repeat_interleave'], params: [['input', 'Tensor', undefined, false], ['repeats', 'i64', undefined, false], ['dim', 'Option<i64>', null, false], ['output_size', 'Option<i64>', null, true]], returns: [], marks: [] },
   { names: ['masked_fill'], params: [['input', 'Tensor', undefined, false], ['mask', 'Tensor', undefined, false], ['value', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['masked_fill'], params: [['input', 'Tensor', undefined, false], ['mask', 'Tensor', undefined, false], ['value', 'Scalar', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['masked_select'], params: [['input', 'Tensor', undefined, false], ['mask', 'Tensor', undefined, false]], returns: [], marks: [] },
+  { names: ['masked_scatter'], params: [['input', 'Tensor', undefined, false], ['mask', 'Tensor', undefined, false], ['source', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['nonzero'], params: [['input', 'Tensor', undefined, false], ['as_tuple', 'bool', false, true]], returns: ['tensors'], marks: [] },
+  { names: ['nonzero_static'], params: [['input', 'Tensor', undefined, false], ['size', 'i64', undefined, true], ['fill_value', 'i64', -1, true]], returns: [], marks: [] },
+  { names: ['argwhere'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
   { names: ['select_scatter'], params: [['input', 'Tensor', undefined, false], ['src', 'Tensor', undefined, false], ['dim', 'i64', undefined, false], ['index', 'i64', undefined, false]], returns: [], marks: [] },
   { names: ['slice_scatter'], params: [['input', 'Tensor', undefined, false], ['src', 'Tensor', undefined, false], ['dim', 'i64', 0, false], ['start', 'Option<i64>', null, false], ['end', 'Option<i64>', null, false], ['step', 'i64', 1, false]], returns: [], marks: [] },
   { names: ['diagonal_scatter'], params: [['input', 'Tensor', undefined, false], ['src', 'Tensor', undefined, false], ['offset', 'i64', 0, false], ['dim1', 'i64', 0, false], ['dim2', 'i64', 1, false]], returns: [], marks: [] },
+  { names: ['fill_diagonal'], params: [['input', 'Tensor', undefined, false], ['fill_value', 'Scalar', undefined, false], ['wrap', 'bool', false, false]], returns: [], marks: ['inplace', 'hidden', 'writes'] },
+  { names: ['embedding'], params: [['weight', 'Tensor', undefined, false], ['indices', 'Tensor', undefined, false], ['padding_idx', 'i64', -1, false], ['scale_grad_by_freq', 'bool', false, false], ['sparse', 'bool', false, false]], returns: [], marks: ['function'] },
+  { names: ['embedding_dense_backward'], params: [['grad_output', 'Tensor', undefined, false], ['indices', 'Tensor', undefined, false], ['num_weights', 'i64', undefined, false], ['padding_idx', 'i64', undefined, false], ['scale_grad_by_freq', 'bool', undefined, false]], returns: [], marks: ['hidden'] },
+  { names: ['nn.functional.embedding'], params: [['input', 'Tensor', undefined, false], ['weight', 'Tensor', undefined, false], ['padding_idx', 'Option<i64>', null, false], ['max_norm', 'Option<f64>', null, false], ['norm_type', 'f64', 2, false], ['scale_grad_by_freq', 'bool', false, false], ['sparse', 'bool', false, false]], returns: [], marks: [] },
+  { names: ['nn.functional.one_hot'], params: [['input', 'Tensor', undefined, false], ['num_classes', 'i64', -1, false]], returns: [], marks: [] },
+  { names: ['sort'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', -1, false], ['descending', 'bool', false, false]], returns: ['values', 'indices'], marks: [] },
+  { names: ['sort'], params: [['input', 'Tensor', undefined, false], ['stable', 'Option<bool>', null, true], ['dim', 'i64', -1, true], ['descending', 'bool', false, true]], returns: ['values', 'indices'], marks: [] },
+  { names: ['argsort'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', -1, false], ['descending', 'bool', false, false], ['stable', 'bool', false, true]], returns: [], marks: [] },
+  { names: ['msort'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
+  { names: ['topk'], params: [['input', 'Tensor', undefined, false], ['k', 'i64', undefined, false], ['dim', 'i64', -1, false], ['largest', 'bool', true, false], ['sorted', 'bool', true, false]], returns: ['values', 'indices'], marks: [] },
+  { names: ['kthvalue'], params: [['input', 'Tensor', undefined, false], ['k', 'i64', undefined, false], ['dim', 'i64', -1, false], ['keepdim', 'bool', false, false]], returns: ['values', 'indices'], marks: [] },
+  { names: ['mode'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', -1, false], ['keepdim', 'bool', false, false]], returns: ['values', 'indices'], marks: [] },
+  { names: ['median'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
+  { names: ['median'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false], ['keepdim', 'bool', false, false]], returns: ['values', 'indices'], marks: [] },
+  { names: ['nanmedian'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
+  { names: ['nanmedian'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false], ['keepdim', 'bool', false, false]], returns: ['values', 'indices'], marks: [] },
+  { names: ['quantile'], params: [['input', 'Tensor', undefined, false], ['q', 'Tensor', undefined, false], ['dim', 'Option<i64>', null, false], ['keepdim', 'bool', false, false], ['interpolation', 'String', 'linear', true]], returns: [], marks: [] },
+  { names: ['quantile'], params: [['input', 'Tensor', undefined, false], ['q', 'f64', undefined, false], ['dim', 'Option<i64>', null, false], ['keepdim', 'bool', false, false], ['interpolation', 'String', 'linear', true]], returns: [], marks: [] },
+  { names: ['nanquantile'], params: [['input', 'Tensor', undefined, false], ['q', 'Tensor', undefined, false], ['dim', 'Option<i64>', null, false], ['keepdim', 'bool', false, false], ['interpolation', 'String', 'linear', true]], returns: [], marks: [] },
+  { names: ['nanquantile'], params: [['input', 'Tensor', undefined, false], ['q', 'f64', undefined, false], ['dim', 'Option<i64>', null, false], ['keepdim', 'bool', false, false], ['interpolation', 'String', 'linear', true]], returns: [], marks: [] },
+  { names: ['_squeeze_last'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['hidden'] },
+  { names: ['unique'], params: [['input', 'Tensor', undefined, false], ['sorted', 'bool', true, false], ['return_inverse', 'bool', false, false], ['return_counts', 'bool', false, false], ['dim', 'Option<i64>', null, false]], returns: ['tensors'], marks: [] },
+  { names: ['unique_consecutive'], params: [['input', 'Tensor', undefined, false], ['return_inverse', 'bool', false, false], ['return_counts', 'bool', false, false], ['dim', 'Option<i64>', null, false]], returns: ['tensors'], marks: [] },
+  { names: ['searchsorted'], params: [['sorted_sequence', 'Tensor', undefined, false], ['input', 'Operand', undefined, false], ['out_int32', 'bool', false, true], ['right', 'bool', false, true], ['side', 'Option<String>', null, true], ['sorter', 'Option<Tensor>', null, true]], returns: [], marks: ['function'] },
+  { names: ['bucketize'], params: [['input', 'Operand', undefined, false], ['boundaries', 'Tensor', undefined, false], ['out_int32', 'bool', false, true], ['right', 'bool', false, true]], returns: [], marks: ['function'] },
+  { names: ['isin'], params: [['elements', 'Operand', undefined, false], ['test_elements', 'Operand', undefined, false], ['assume_unique', 'bool', false, true], ['invert', 'bool', false, true]], returns: [], marks: ['function'] },
+  { names: ['bincount'], params: [['input', 'Tensor', undefined, false], ['weights', 'Option<Tensor>', null, false], ['minlength', 'i64', 0, false]], returns: [], marks: [] },
+  { names: ['histc'], params: [['input', 'Tensor', undefined, false], ['bins', 'i64', 100, false], ['min', 'f64', 0, false], ['max', 'f64', 0, false]], returns: [], marks: [] },
+  { names: ['histogram'], params: [['input', 'Tensor', undefined, false], ['bins', 'Tensor', undefined, false], ['weight', 'Option<Tensor>', null, true], ['density', 'bool', false, true]], returns: ['hist', 'bin_edges'], marks: [] },
+  { names: ['histogram'], params: [['input', 'Tensor', undefined, false], ['bins', 'i64', undefined, false], ['range', 'Option<Floats>', null, true], ['weight', 'Option<Tensor>', null, true], ['density', 'bool', false, true]], returns: ['hist', 'bin_edges'], marks: [] },
+  { names: ['tril_indices'], params: [['row', 'i64', undefined, false], ['col', 'i64', undefined, false], ['offset', 'i64', 0, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['create'] },
+  { names: ['triu_indices'], params: [['row', 'i64', undefined, false], ['col', 'i64', undefined, false], ['offset', 'i64', 0, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['create'] },
+  { names: ['unravel_index'], params: [['indices', 'Tensor', undefined, false], ['shape', 'Dims', undefined, false]], returns: ['list'], marks: ['function'] },
+  { names: ['combinations'], params: [['input', 'Tensor', undefined, false], ['r', 'i64', 2, false], ['with_replacement', 'bool', false, false]], returns: [], marks: ['function'] },
+  { names: ['cartesian_prod'], params: [['tensors', 'Vec<Tensor>', undefined, false]], returns: [], marks: ['function'] },
   { names: ['mm'], params: [['input', 'Tensor', undefined, false], ['mat2', 'Tensor', undefined, false]], returns: [], marks: [] },
   { names: ['bmm'], params: [['input', 'Tensor', undefined, false], ['mat2', 'Tensor', undefined, false]], returns: [], marks: [] },
   { names: ['mv'], params: [['input', 'Tensor', undefined, false], ['vec', 'Tensor', undefined, false]], returns: [], marks: [] },
@@ -379,8 +435,6 @@ export const TABLE: readonly Entry[] = [
   { names: ['nn.functional.mse_loss'], params: [['input', 'Tensor', undefined, false], ['target', 'Tensor', undefined, false], ['reduction', 'String', 'mean', true]], returns: [], marks: [] },
   { names: ['nn.functional.nll_loss'], params: [['input', 'Tensor', undefined, false], ['target', 'Tensor', undefined, false], ['weight', 'Option<Tensor>', null, true], ['ignore_index', 'i64', -100, true], ['reduction', 'String', 'mean', true]], returns: [], marks: [] },
   { names: ['nn.functional.cross_entropy'], params: [['input', 'Tensor', undefined, false], ['target', 'Tensor', undefined, false], ['weight', 'Option<Tensor>', null, true], ['ignore_index', 'i64', -100, true], ['reduction', 'String', 'mean', true]], returns: [], marks: [] },
-  { names: ['_sgd_step'], params: [['params', 'Vec<Tensor>', undefined, false], ['grads', 'Vec<Tensor>', undefined, false], ['buffers', 'Vec<Option<Tensor>>', undefined, false], ['lr', 'f64', undefined, false], ['momentum', 'f64', undefined, false], ['dampening', 'f64', undefined, false], ['weight_decay', 'f64', undefined, false], ['nesterov', 'bool', undefined, false], ['maximize', 'bool', undefined, false]], returns: ['list'], marks: ['hidden'] },
-  { names: ['_adam_step'], params: [['params', 'Vec<Tensor>', undefined, false], ['grads', 'Vec<Tensor>', undefined, false], ['exp_avgs', 'Vec<Tensor>', undefined, false], ['exp_avg_sqs', 'Vec<Tensor>', undefined, false], ['max_exp_avg_sqs', 'Vec<Option<Tensor>>', undefined, false], ['steps', 'Vec<Tensor>', undefined, false], ['lr', 'f64', undefined, false], ['beta1', 'f64', undefined, false], ['beta2', 'f64', undefined, false], ['eps', 'f64', undefined, false], ['weight_decay', 'f64', undefined, false], ['decoupled', 'bool', undefined, false], ['maximize', 'bool', undefined, false]], returns: ['none'], marks: ['hidden'] },
   { names: ['_linked'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: ['hidden'] },
   { names: ['convolution'], params: [['input', 'Tensor', undefined, false], ['weight', 'Tensor', undefined, false], ['bias', 'Option<Tensor>', undefined, false], ['stride', 'Dims', undefined, false], ['padding', 'Dims', undefined, false], ['dilation', 'Dims', undefined, false], ['transposed', 'bool', undefined, false], ['output_padding', 'Dims', undefined, false], ['groups', 'i64', undefined, false]], returns: [], marks: ['function'] },
   { names: ['_convolution'], params: [['input', 'Tensor', undefined, false], ['weight', 'Tensor', undefined, false], ['bias', 'Option<Tensor>', undefined, false], ['stride', 'Dims', undefined, false], ['padding', 'Dims', undefined, false], ['dilation', 'Dims', undefined, false], ['transposed', 'bool', undefined, false], ['output_padding', 'Dims', undefined, false], ['groups', 'i64', undefined, false]], returns: [], marks: ['hidden'] },
@@ -404,54 +458,8 @@ export const TABLE: readonly Entry[] = [
   { names: ['replication_pad2d'], params: [['input', 'Tensor', undefined, false], ['padding', 'Dims', undefined, false]], returns: [], marks: ['hidden'] },
   { names: ['replication_pad3d'], params: [['input', 'Tensor', undefined, false], ['padding', 'Dims', undefined, false]], returns: [], marks: ['hidden'] },
   { names: ['_pad_back'], params: [['input', 'Tensor', undefined, false], ['sizes', 'Dims', undefined, false], ['padding', 'Dims', undefined, false], ['reflect', 'bool', undefined, false]], returns: [], marks: ['hidden'] },
-  { names: ['nn.functional.max_pool1d', 'max_pool1d'], params: [['input', 'Tensor', undefined, false], ['kernel_size', 'Dims', undefined, false], ['stride', 'Option<Dims>', null, false], ['padding', 'Dims', 0, false], ['dilation', 'Dims', 1, false], ['ceil_mode', 'bool', false, false], ['return_indices', 'bool', false, false]], returns: [], marks: ['function'] },
-  { names: ['nn.functional.max_pool1d_with_indices', 'max_pool1d_with_indices'], params: [['input', 'Tensor', undefined, false], ['kernel_size', 'Dims', undefined, false], ['stride', 'Option<Dims>', null, false], ['padding', 'Dims', 0, false], ['dilation', 'Dims', 1, false], ['ceil_mode', 'bool', false, false], ['return_indices', 'bool', false, false]], returns: ['list'], marks: ['function'] },
-  { names: ['nn.functional.max_pool2d', 'max_pool2d'], params: [['input', 'Tensor', undefined, false], ['kernel_size', 'Dims', undefined, false], ['stride', 'Option<Dims>', null, false], ['padding', 'Dims', 0, false], ['dilation', 'Dims', 1, false], ['ceil_mode', 'bool', false, false], ['return_indices', 'bool', false, false]], returns: [], marks: ['function'] },
-  { names: ['nn.functional.max_pool2d_with_indices'], params: [['input', 'Tensor', undefined, false], ['kernel_size', 'Dims', undefined, false], ['stride', 'Option<Dims>', null, false], ['padding', 'Dims', 0, false], ['dilation', 'Dims', 1, false], ['ceil_mode', 'bool', false, false], ['return_indices', 'bool', false, false]], returns: ['list'], marks: ['function'] },
-  { names: ['nn.functional.max_pool3d', 'max_pool3d'], params: [['input', 'Tensor', undefined, false], ['kernel_size', 'Dims', undefined, false], ['stride', 'Option<Dims>', null, false], ['padding', 'Dims', 0, false], ['dilation', 'Dims', 1, false], ['ceil_mode', 'bool', false, false], ['return_indices', 'bool', false, false]], returns: [], marks: ['function'] },
-  { names: ['nn.functional.max_pool3d_with_indices'], params: [['input', 'Tensor', undefined, false], ['kernel_size', 'Dims', undefined, false], ['stride', 'Option<Dims>', null, false], ['padding', 'Dims', 0, false], ['dilation', 'Dims', 1, false], ['ceil_mode', 'bool', false, false], ['return_indices', 'bool', false, false]], returns: ['list'], marks: ['function'] },
-  { names: ['_plane_add'], params: [['input', 'Tensor', undefined, false], ['indices', 'Tensor', undefined, false], ['size', 'Dims', undefined, false], ['dims', 'i64', undefined, false]], returns: [], marks: ['hidden'] },
-  { names: ['_plane_put'], params: [['input', 'Tensor', undefined, false], ['indices', 'Tensor', undefined, false], ['size', 'Dims', undefined, false], ['dims', 'i64', undefined, false]], returns: [], marks: ['hidden'] },
-  { names: ['_plane_take'], params: [['input', 'Tensor', undefined, false], ['indices', 'Tensor', undefined, false], ['dims', 'i64', undefined, false]], returns: [], marks: ['hidden'] },
-  { names: ['nn.functional.avg_pool1d', 'avg_pool1d'], params: [['input', 'Tensor', undefined, false], ['kernel_size', 'Dims', undefined, false], ['stride', 'Option<Dims>', null, false], ['padding', 'Dims', 0, false], ['ceil_mode', 'bool', false, false], ['count_include_pad', 'bool', true, false]], returns: [], marks: ['function'] },
-  { names: ['nn.functional.avg_pool2d'], params: [['input', 'Tensor', undefined, false], ['kernel_size', 'Dims', undefined, false], ['stride', 'Option<Dims>', null, false], ['padding', 'Dims', 0, false], ['ceil_mode', 'bool', false, false], ['count_include_pad', 'bool', true, false], ['divisor_override', 'Option<i64>', null, false]], returns: [], marks: ['function'] },
-  { names: ['nn.functional.avg_pool3d'], params: [['input', 'Tensor', undefined, false], ['kernel_size', 'Dims', undefined, false], ['stride', 'Option<Dims>', null, false], ['padding', 'Dims', 0, false], ['ceil_mode', 'bool', false, false], ['count_include_pad', 'bool', true, false], ['divisor_override', 'Option<i64>', null, false]], returns: [], marks: ['function'] },
-  { names: ['_avg_pool_back'], params: [['input', 'Tensor', undefined, false], ['size', 'Dims', undefined, false], ['kernel_size', 'Dims', undefined, false], ['stride', 'Option<Dims>', undefined, false], ['padding', 'Dims', undefined, false], ['ceil_mode', 'bool', undefined, false], ['count_include_pad', 'bool', undefined, false], ['divisor_override', 'Option<i64>', undefined, false], ['dims', 'i64', undefined, false]], returns: [], marks: ['hidden'] },
-  { names: ['nn.functional.lp_pool1d'], params: [['input', 'Tensor', undefined, false], ['norm_type', 'f64', undefined, false], ['kernel_size', 'Dims', undefined, false], ['stride', 'Option<Dims>', null, false], ['ceil_mode', 'bool', false, false]], returns: [], marks: ['function'] },
-  { names: ['nn.functional.lp_pool2d'], params: [['input', 'Tensor', undefined, false], ['norm_type', 'f64', undefined, false], ['kernel_size', 'Dims', undefined, false], ['stride', 'Option<Dims>', null, false], ['ceil_mode', 'bool', false, false]], returns: [], marks: ['function'] },
-  { names: ['nn.functional.lp_pool3d'], params: [['input', 'Tensor', undefined, false], ['norm_type', 'f64', undefined, false], ['kernel_size', 'Dims', undefined, false], ['stride', 'Option<Dims>', null, false], ['ceil_mode', 'bool', false, false]], returns: [], marks: ['function'] },
-  { names: ['nn.functional.adaptive_avg_pool1d', 'adaptive_avg_pool1d'], params: [['input', 'Tensor', undefined, false], ['output_size', 'Dims', undefined, false]], returns: [], marks: ['function'] },
-  { names: ['nn.functional.adaptive_avg_pool2d'], params: [['input', 'Tensor', undefined, false], ['output_size', 'MaybeDims', undefined, false]], returns: [], marks: ['function'] },
-  { names: ['nn.functional.adaptive_avg_pool3d'], params: [['input', 'Tensor', undefined, false], ['output_size', 'MaybeDims', undefined, false]], returns: [], marks: ['function'] },
-  { names: ['_adaptive_avg_pool2d'], params: [['input', 'Tensor', undefined, false], ['output_size', 'Dims', undefined, false]], returns: [], marks: ['hidden'] },
-  { names: ['_adaptive_avg_pool3d'], params: [['input', 'Tensor', undefined, false], ['output_size', 'Dims', undefined, false]], returns: [], marks: ['hidden'] },
-  { names: ['_adaptive_avg_back'], params: [['input', 'Tensor', undefined, false], ['size', 'Dims', undefined, false], ['output_size', 'Dims', undefined, false]], returns: [], marks: ['hidden'] },
-  { names: ['nn.functional.adaptive_max_pool1d'], params: [['input', 'Tensor', undefined, false], ['output_size', 'Dims', undefined, false], ['return_indices', 'bool', false, false]], returns: [], marks: ['function'] },
-  { names: ['nn.functional.adaptive_max_pool1d_with_indices', 'adaptive_max_pool1d'], params: [['input', 'Tensor', undefined, false], ['output_size', 'Dims', undefined, false], ['return_indices', 'bool', false, false]], returns: ['list'], marks: ['function'] },
-  { names: ['nn.functional.adaptive_max_pool2d'], params: [['input', 'Tensor', undefined, false], ['output_size', 'MaybeDims', undefined, false], ['return_indices', 'bool', false, false]], returns: [], marks: ['function'] },
-  { names: ['nn.functional.adaptive_max_pool2d_with_indices'], params: [['input', 'Tensor', undefined, false], ['output_size', 'MaybeDims', undefined, false], ['return_indices', 'bool', false, false]], returns: ['list'], marks: ['function'] },
-  { names: ['nn.functional.adaptive_max_pool3d'], params: [['input', 'Tensor', undefined, false], ['output_size', 'MaybeDims', undefined, false], ['return_indices', 'bool', false, false]], returns: [], marks: ['function'] },
-  { names: ['nn.functional.adaptive_max_pool3d_with_indices'], params: [['input', 'Tensor', undefined, false], ['output_size', 'MaybeDims', undefined, false], ['return_indices', 'bool', false, false]], returns: ['list'], marks: ['function'] },
-  { names: ['_adaptive_max_pool2d'], params: [['input', 'Tensor', undefined, false], ['output_size', 'Dims', undefined, false]], returns: ['list'], marks: ['hidden'] },
-  { names: ['_adaptive_max_pool3d'], params: [['input', 'Tensor', undefined, false], ['output_size', 'Dims', undefined, false]], returns: ['list'], marks: ['hidden'] },
-  { names: ['nn.functional.max_unpool1d'], params: [['input', 'Tensor', undefined, false], ['indices', 'Tensor', undefined, false], ['kernel_size', 'Dims', undefined, false], ['stride', 'Option<Dims>', null, false], ['padding', 'Dims', 0, false], ['output_size', 'Option<Dims>', null, false]], returns: [], marks: ['function'] },
-  { names: ['nn.functional.max_unpool2d'], params: [['input', 'Tensor', undefined, false], ['indices', 'Tensor', undefined, false], ['kernel_size', 'Dims', undefined, false], ['stride', 'Option<Dims>', null, false], ['padding', 'Dims', 0, false], ['output_size', 'Option<Dims>', null, false]], returns: [], marks: ['function'] },
-  { names: ['nn.functional.max_unpool3d'], params: [['input', 'Tensor', undefined, false], ['indices', 'Tensor', undefined, false], ['kernel_size', 'Dims', undefined, false], ['stride', 'Option<Dims>', null, false], ['padding', 'Dims', 0, false], ['output_size', 'Option<Dims>', null, false]], returns: [], marks: ['function'] },
-  { names: ['_max_unpool2d'], params: [['input', 'Tensor', undefined, false], ['indices', 'Tensor', undefined, false], ['output_size', 'Dims', undefined, false]], returns: [], marks: ['hidden'] },
-  { names: ['_max_unpool3d'], params: [['input', 'Tensor', undefined, false], ['indices', 'Tensor', undefined, false], ['output_size', 'Dims', undefined, false], ['stride', 'Dims', undefined, false]], returns: [], marks: ['hidden'] },
-  { names: ['native_layer_norm'], params: [['input', 'Tensor', undefined, false], ['normalized_shape', 'Dims', undefined, false], ['weight', 'Option<Tensor>', undefined, false], ['bias', 'Option<Tensor>', undefined, false], ['eps', 'f64', undefined, false]], returns: ['list'], marks: ['function', 'first'] },
-  { names: ['nn.functional.layer_norm'], params: [['input', 'Tensor', undefined, false], ['normalized_shape', 'Dims', undefined, false], ['weight', 'Option<Tensor>', null, false], ['bias', 'Option<Tensor>', null, false], ['eps', 'f64', 1e-5, false]], returns: [], marks: ['function'] },
-  { names: ['layer_norm'], params: [['input', 'Tensor', undefined, false], ['normalized_shape', 'Dims', undefined, false], ['weight', 'Option<Tensor>', null, false], ['bias', 'Option<Tensor>', null, false], ['eps', 'f64', 1e-5, false], ['cudnn_enable', 'bool', true, false]], returns: [], marks: ['function'] },
-  { names: ['native_group_norm'], params: [['input', 'Tensor', undefined, false], ['weight', 'Option<Tensor>', undefined, false], ['bias', 'Option<Tensor>', undefined, false], ['N', 'i64', undefined, false], ['C', 'i64', undefined, false], ['HxW', 'i64', undefined, false], ['group', 'i64', undefined, false], ['eps', 'f64', undefined, false]], returns: ['list'], marks: ['function'] },
-  { names: ['nn.functional.group_norm'], params: [['input', 'Tensor', undefined, false], ['num_groups', 'i64', undefined, false], ['weight', 'Option<Tensor>', null, false], ['bias', 'Option<Tensor>', null, false], ['eps', 'f64', 1e-5, false]], returns: [], marks: ['function'] },
-  { names: ['group_norm'], params: [['input', 'Tensor', undefined, false], ['num_groups', 'i64', undefined, false], ['weight', 'Option<Tensor>', null, false], ['bias', 'Option<Tensor>', null, false], ['eps', 'f64', 1e-5, false], ['cudnn_enabled', 'bool', true, false]], returns: [], marks: ['function'] },
-  { names: ['native_batch_norm'], params: [['input', 'Tensor', undefined, false], ['weight', 'Option<Tensor>', undefined, false], ['bias', 'Option<Tensor>', undefined, false], ['running_mean', 'Option<Tensor>', undefined, false], ['running_var', 'Option<Tensor>', undefined, false], ['training', 'bool', undefined, false], ['momentum', 'f64', undefined, false], ['eps', 'f64', undefined, false]], returns: ['list'], marks: ['function', 'first'] },
-  { names: ['nn.functional.batch_norm'], params: [['input', 'Tensor', undefined, false], ['running_mean', 'Option<Tensor>', undefined, false], ['running_var', 'Option<Tensor>', undefined, false], ['weight', 'Option<Tensor>', null, false], ['bias', 'Option<Tensor>', null, false], ['training', 'bool', false, false], ['momentum', 'f64', 0.1, false], ['eps', 'f64', 1e-5, false]], returns: [], marks: ['function'] },
-  { names: ['batch_norm'], params: [['input', 'Tensor', undefined, false], ['weight', 'Option<Tensor>', undefined, false], ['bias', 'Option<Tensor>', undefined, false], ['running_mean', 'Option<Tensor>', undefined, false], ['running_var', 'Option<Tensor>', undefined, false], ['training', 'bool', undefined, false], ['momentum', 'f64', undefined, false], ['eps', 'f64', undefined, false], ['cudnn_enabled', 'bool', undefined, false]], returns: [], marks: ['function'] },
-  { names: ['nn.functional.instance_norm'], params: [['input', 'Tensor', undefined, false], ['running_mean', 'Option<Tensor>', null, false], ['running_var', 'Option<Tensor>', null, false], ['weight', 'Option<Tensor>', null, false], ['bias', 'Option<Tensor>', null, false], ['use_input_stats', 'bool', true, false], ['momentum', 'f64', 0.1, false], ['eps', 'f64', 1e-5, false]], returns: [], marks: ['function'] },
-  { names: ['instance_norm'], params: [['input', 'Tensor', undefined, false], ['weight', 'Option<Tensor>', undefined, false], ['bias', 'Option<Tensor>', undefined, false], ['running_mean', 'Option<Tensor>', undefined, false], ['running_var', 'Option<Tensor>', undefined, false], ['use_input_stats', 'bool', undefined, false], ['momentum', 'f64', undefined, false], ['eps', 'f64', undefined, false], ['cudnn_enabled', 'bool', undefined, false]], returns: [], marks: ['function'] },
-  { names: ['nn.functional.rms_norm', 'rms_norm'], params: [['input', 'Tensor', undefined, false], ['normalized_shape', 'Dims', undefined, false], ['weight', 'Option<Tensor>', null, false], ['eps', 'Option<f64>', null, false]], returns: [], marks: ['function'] },
-  { names: ['nn.functional.local_response_norm'], params: [['input', 'Tensor', undefined, false], ['size', 'i64', undefined, false], ['alpha', 'f64', 1e-4, false], ['beta', 'f64', 0.75, false], ['k', 'f64', 1, false]], returns: [], marks: ['function'] },
+  { names: ['_sgd_step'], params: [['params', 'Vec<Tensor>', undefined, false], ['grads', 'Vec<Tensor>', undefined, false], ['buffers', 'Vec<Option<Tensor>>', undefined, false], ['lr', 'f64', undefined, false], ['momentum', 'f64', undefined, false], ['dampening', 'f64', undefined, false], ['weight_decay', 'f64', undefined, false], ['nesterov', 'bool', undefined, false], ['maximize', 'bool', undefined, false]], returns: ['list'], marks: ['hidden'] },
+  { names: ['_adam_step'], params: [['params', 'Vec<Tensor>', undefined, false], ['grads', 'Vec<Tensor>', undefined, false], ['exp_avgs', 'Vec<Tensor>', undefined, false], ['exp_avg_sqs', 'Vec<Tensor>', undefined, false], ['max_exp_avg_sqs', 'Vec<Option<Tensor>>', undefined, false], ['steps', 'Vec<Tensor>', undefined, false], ['lr', 'f64', undefined, false], ['beta1', 'f64', undefined, false], ['beta2', 'f64', undefined, false], ['eps', 'f64', undefined, false], ['weight_decay', 'f64', undefined, false], ['decoupled', 'bool', undefined, false], ['maximize', 'bool', undefined, false]], returns: ['none'], marks: ['hidden'] },
 ];
 
 /** The methods of a tensor that are ops of the table. */
@@ -1652,10 +1660,44 @@ export interface Methods {
   fill_(kwargs: { value?: Tensor }): Tensor;
   /** `zero` in place. */
   zero_(kwargs?: object): Tensor;
+  /** `values` written to, or added at, the places that index tensors name together. */
+  index_put(indices: readonly (Tensor | null)[], values: Tensor, accumulate?: boolean, kwargs?: object): Tensor;
+  /** `index_put` in place. */
+  index_put_(indices: readonly (Tensor | null)[], values: Tensor, accumulate?: boolean, kwargs?: object): Tensor;
+  /** `values` written to, or added at, the places that index tensors name together. */
+  index_put(indices: readonly (Tensor | null)[], values: Tensor, kwargs: { accumulate?: boolean }): Tensor;
+  /** `index_put` in place. */
+  index_put_(indices: readonly (Tensor | null)[], values: Tensor, kwargs: { accumulate?: boolean }): Tensor;
+  /** `values` written to, or added at, the places that index tensors name together. */
+  index_put(kwargs: { indices?: readonly (Tensor | null)[]; values?: Tensor; accumulate?: boolean }): Tensor;
+  /** `index_put` in place. */
+  index_put_(kwargs: { indices?: readonly (Tensor | null)[]; values?: Tensor; accumulate?: boolean }): Tensor;
+  /** The elements at flat places, in the shape of `index`. */
+  take(index: Tensor, kwargs?: object): Tensor;
+  /** The elements at flat places, in the shape of `index`. */
+  take(kwargs: { index?: Tensor }): Tensor;
+  /** `source` written to, or added at, flat places. */
+  put(index: Tensor, source: Tensor, accumulate?: boolean, kwargs?: object): Tensor;
+  /** `put` in place. */
+  put_(index: Tensor, source: Tensor, accumulate?: boolean, kwargs?: object): Tensor;
+  /** `source` written to, or added at, flat places. */
+  put(index: Tensor, source: Tensor, kwargs: { accumulate?: boolean }): Tensor;
+  /** `put` in place. */
+  put_(index: Tensor, source: Tensor, kwargs: { accumulate?: boolean }): Tensor;
+  /** `source` written to, or added at, flat places. */
+  put(kwargs: { index?: Tensor; source?: Tensor; accumulate?: boolean }): Tensor;
+  /** `put` in place. */
+  put_(kwargs: { index?: Tensor; source?: Tensor; accumulate?: boolean }): Tensor;
   /** The elements that `index` names along a dimension. */
   gather(dim: Int, index: Tensor, kwargs?: { sparse_grad?: boolean }): Tensor;
   /** The elements that `index` names along a dimension. */
   gather(kwargs: { dim?: Int; index?: Tensor; sparse_grad?: boolean }): Tensor;
+  /** The elements that `indices` name along a dimension, both broadcast; among all elements where no dimension is named. */
+  take_along_dim(indices: Tensor, dim?: Int | null, kwargs?: object): Tensor;
+  /** The elements that `indices` name along a dimension, both broadcast; among all elements where no dimension is named. */
+  take_along_dim(indices: Tensor, kwargs: { dim?: Int | null }): Tensor;
+  /** The elements that `indices` name along a dimension, both broadcast; among all elements where no dimension is named. */
+  take_along_dim(kwargs: { indices?: Tensor; dim?: Int | null }): Tensor;
   /** `src` written to the places that `index` names along a dimension. */
   scatter(dim: Int, index: Tensor, src: Tensor, kwargs?: object): Tensor;
   /** `scatter` in place. */
@@ -1672,6 +1714,22 @@ export interface Methods {
   scatter(kwargs: { dim?: Int; index?: Tensor; value?: Num | Complex }): Tensor;
   /** `scatter` in place. */
   scatter_(kwargs: { dim?: Int; index?: Tensor; value?: Num | Complex }): Tensor;
+  /** `src` added or multiplied (`reduce` is "add" or "multiply") into the places that `index` names. */
+  scatter(dim: Int, index: Tensor, src: Tensor, kwargs?: { reduce?: string }): Tensor;
+  /** `scatter` in place. */
+  scatter_(dim: Int, index: Tensor, src: Tensor, kwargs?: { reduce?: string }): Tensor;
+  /** `src` added or multiplied (`reduce` is "add" or "multiply") into the places that `index` names. */
+  scatter(kwargs: { dim?: Int; index?: Tensor; src?: Tensor; reduce?: string }): Tensor;
+  /** `scatter` in place. */
+  scatter_(kwargs: { dim?: Int; index?: Tensor; src?: Tensor; reduce?: string }): Tensor;
+  /** A number added or multiplied (`reduce` is "add" or "multiply") into the places that `index` names. */
+  scatter(dim: Int, index: Tensor, value: Num | Complex, kwargs?: { reduce?: string }): Tensor;
+  /** `scatter` in place. */
+  scatter_(dim: Int, index: Tensor, value: Num | Complex, kwargs?: { reduce?: string }): Tensor;
+  /** A number added or multiplied (`reduce` is "add" or "multiply") into the places that `index` names. */
+  scatter(kwargs: { dim?: Int; index?: Tensor; value?: Num | Complex; reduce?: string }): Tensor;
+  /** `scatter` in place. */
+  scatter_(kwargs: { dim?: Int; index?: Tensor; value?: Num | Complex; reduce?: string }): Tensor;
   /** `src` added at the places that `index` names along a dimension. */
   scatter_add(dim: Int, index: Tensor, src: Tensor, kwargs?: object): Tensor;
   /** `scatter_add` in place. */
@@ -1680,6 +1738,22 @@ export interface Methods {
   scatter_add(kwargs: { dim?: Int; index?: Tensor; src?: Tensor }): Tensor;
   /** `scatter_add` in place. */
   scatter_add_(kwargs: { dim?: Int; index?: Tensor; src?: Tensor }): Tensor;
+  /** `src` reduced ("sum", "prod", "mean", "amin" or "amax") into the places that `index` names along a dimension. */
+  scatter_reduce(dim: Int, index: Tensor, src: Tensor, reduce: string, kwargs?: { include_self?: boolean }): Tensor;
+  /** `scatter_reduce` in place. */
+  scatter_reduce_(dim: Int, index: Tensor, src: Tensor, reduce: string, kwargs?: { include_self?: boolean }): Tensor;
+  /** `src` reduced ("sum", "prod", "mean", "amin" or "amax") into the places that `index` names along a dimension. */
+  scatter_reduce(kwargs: { dim?: Int; index?: Tensor; src?: Tensor; reduce?: string; include_self?: boolean }): Tensor;
+  /** `scatter_reduce` in place. */
+  scatter_reduce_(kwargs: { dim?: Int; index?: Tensor; src?: Tensor; reduce?: string; include_self?: boolean }): Tensor;
+  /** Slices of `source` reduced ("prod", "mean", "amin" or "amax") into those that `index` names. */
+  index_reduce(dim: Int, index: Tensor, source: Tensor, reduce: string, kwargs?: { include_self?: boolean }): Tensor;
+  /** `index_reduce` in place. */
+  index_reduce_(dim: Int, index: Tensor, source: Tensor, reduce: string, kwargs?: { include_self?: boolean }): Tensor;
+  /** Slices of `source` reduced ("prod", "mean", "amin" or "amax") into those that `index` names. */
+  index_reduce(kwargs: { dim?: Int; index?: Tensor; source?: Tensor; reduce?: string; include_self?: boolean }): Tensor;
+  /** `index_reduce` in place. */
+  index_reduce_(kwargs: { dim?: Int; index?: Tensor; source?: Tensor; reduce?: string; include_self?: boolean }): Tensor;
   /** Whole slices of a dimension, in the order of `index`. */
   index_select(dim: Int, index: Tensor, kwargs?: object): Tensor;
   /** Whole slices of a dimension, in the order of `index`. */
@@ -1692,14 +1766,76 @@ export interface Methods {
   index_add(kwargs: { dim?: Int; index?: Tensor; source?: Tensor; alpha?: Num | Complex }): Tensor;
   /** `index_add` in place. */
   index_add_(kwargs: { dim?: Int; index?: Tensor; source?: Tensor; alpha?: Num | Complex }): Tensor;
-  /** `value` where `mask` is true. */
+  /** Slices of `source` in place of those that `index` names. */
+  index_copy(dim: Int, index: Tensor, source: Tensor, kwargs?: object): Tensor;
+  /** `index_copy` in place. */
+  index_copy_(dim: Int, index: Tensor, source: Tensor, kwargs?: object): Tensor;
+  /** Slices of `source` in place of those that `index` names. */
+  index_copy(kwargs: { dim?: Int; index?: Tensor; source?: Tensor }): Tensor;
+  /** `index_copy` in place. */
+  index_copy_(kwargs: { dim?: Int; index?: Tensor; source?: Tensor }): Tensor;
+  /** `value`, a tensor without dimensions, in the slices that `index` names. */
+  index_fill(dim: Int, index: Tensor, value: Tensor, kwargs?: object): Tensor;
+  /** `index_fill` in place. */
+  index_fill_(dim: Int, index: Tensor, value: Tensor, kwargs?: object): Tensor;
+  /** `value`, a tensor without dimensions, in the slices that `index` names. */
+  index_fill(kwargs: { dim?: Int; index?: Tensor; value?: Tensor }): Tensor;
+  /** `index_fill` in place. */
+  index_fill_(kwargs: { dim?: Int; index?: Tensor; value?: Tensor }): Tensor;
+  /** `value` in the slices that `index` names. */
+  index_fill(dim: Int, index: Tensor, value: Num | Complex, kwargs?: object): Tensor;
+  /** `index_fill` in place. */
+  index_fill_(dim: Int, index: Tensor, value: Num | Complex, kwargs?: object): Tensor;
+  /** `value` in the slices that `index` names. */
+  index_fill(kwargs: { dim?: Int; index?: Tensor; value?: Num | Complex }): Tensor;
+  /** `index_fill` in place. */
+  index_fill_(kwargs: { dim?: Int; index?: Tensor; value?: Num | Complex }): Tensor;
+  /** Every slice of a dimension, or every element, as often as `repeats` says. */
+  repeat_interleave(repeats: Tensor, dim?: Int | null, kwargs?: { output_size?: Int | null }): Tensor;
+  /** Every slice of a dimension, or every element, as often as `repeats` says. */
+  repeat_interleave(repeats: Tensor, kwargs: { dim?: Int | null; output_size?: Int | null }): Tensor;
+  /** Every slice of a dimension, or every element, as often as `repeats` says. */
+  repeat_interleave(kwargs: { repeats?: Tensor; dim?: Int | null; output_size?: Int | null }): Tensor;
+  /** Every slice of a dimension, or every element, `repeats` times. */
+  repeat_interleave(repeats: Int, dim?: Int | null, kwargs?: { output_size?: Int | null }): Tensor;
+  /** Every slice of a dimension, or every element, `repeats` times. */
+  repeat_interleave(repeats: Int, kwargs: { dim?: Int | null; output_size?: Int | null }): Tensor;
+  /** Every slice of a dimension, or every element, `repeats` times. */
+  repeat_interleave(kwargs: { repeats?: Int; dim?: Int | null; output_size?: Int | null }): Tensor;
+  /** `value`, a tensor without dimensions, where `mask` is true. */
   masked_fill(mask: Tensor, value: Tensor, kwargs?: object): Tensor;
   /** `masked_fill` in place. */
   masked_fill_(mask: Tensor, value: Tensor, kwargs?: object): Tensor;
-  /** `value` where `mask` is true. */
+  /** `value`, a tensor without dimensions, where `mask` is true. */
   masked_fill(kwargs: { mask?: Tensor; value?: Tensor }): Tensor;
   /** `masked_fill` in place. */
   masked_fill_(kwargs: { mask?: Tensor; value?: Tensor }): Tensor;
+  /** `value` where `mask` is true. */
+  masked_fill(mask: Tensor, value: Num | Complex, kwargs?: object): Tensor;
+  /** `masked_fill` in place. */
+  masked_fill_(mask: Tensor, value: Num | Complex, kwargs?: object): Tensor;
+  /** `value` where `mask` is true. */
+  masked_fill(kwargs: { mask?: Tensor; value?: Num | Complex }): Tensor;
+  /** `masked_fill` in place. */
+  masked_fill_(kwargs: { mask?: Tensor; value?: Num | Complex }): Tensor;
+  /** The elements where `mask` is true, in a row. */
+  masked_select(mask: Tensor, kwargs?: object): Tensor;
+  /** The elements where `mask` is true, in a row. */
+  masked_select(kwargs: { mask?: Tensor }): Tensor;
+  /** The elements of `source`, in their order, where `mask` is true. */
+  masked_scatter(mask: Tensor, source: Tensor, kwargs?: object): Tensor;
+  /** `masked_scatter` in place. */
+  masked_scatter_(mask: Tensor, source: Tensor, kwargs?: object): Tensor;
+  /** The elements of `source`, in their order, where `mask` is true. */
+  masked_scatter(kwargs: { mask?: Tensor; source?: Tensor }): Tensor;
+  /** `masked_scatter` in place. */
+  masked_scatter_(kwargs: { mask?: Tensor; source?: Tensor }): Tensor;
+  /** The coordinates of the elements that are not zero: a row for each, or with `as_tuple` a tensor for each dimension. */
+  nonzero(kwargs?: { as_tuple?: boolean }): Tensor & Tensor[];
+  /** The coordinates of the first `size` elements that are not zero, `fill_value` where there are fewer. */
+  nonzero_static(kwargs?: { size?: Int; fill_value?: Int }): Tensor;
+  /** The coordinates of the elements that are not zero, a row for each. */
+  argwhere(kwargs?: object): Tensor;
   /** `input` with one index of a dimension replaced by `src`. */
   select_scatter(src: Tensor, dim: Int, index: Int, kwargs?: object): Tensor;
   /** `input` with one index of a dimension replaced by `src`. */
@@ -1716,6 +1852,104 @@ export interface Methods {
   diagonal_scatter(src: Tensor, kwargs: { offset?: Int; dim1?: Int; dim2?: Int }): Tensor;
   /** `input` with a diagonal replaced by `src`. */
   diagonal_scatter(kwargs: { src?: Tensor; offset?: Int; dim1?: Int; dim2?: Int }): Tensor;
+  /** `fill_diagonal` in place. */
+  fill_diagonal_(fill_value: Num | Complex, wrap?: boolean, kwargs?: object): Tensor;
+  /** `fill_diagonal` in place. */
+  fill_diagonal_(fill_value: Num | Complex, kwargs: { wrap?: boolean }): Tensor;
+  /** `fill_diagonal` in place. */
+  fill_diagonal_(kwargs: { fill_value?: Num | Complex; wrap?: boolean }): Tensor;
+  /** The elements in order along a dimension, NaN as the greatest, and where they come from. */
+  sort(dim?: Int, descending?: boolean, kwargs?: object): { values: Tensor; indices: Tensor } & [Tensor, Tensor];
+  /** The elements in order along a dimension, NaN as the greatest, and where they come from. */
+  sort(kwargs: { dim?: Int; descending?: boolean }): { values: Tensor; indices: Tensor } & [Tensor, Tensor];
+  /** The elements in order along a dimension, equal ones in the order they were in, and where they come from. */
+  sort(kwargs?: { stable?: boolean | null; dim?: Int; descending?: boolean }): { values: Tensor; indices: Tensor } & [Tensor, Tensor];
+  /** The places of the elements in order along a dimension. */
+  argsort(dim?: Int, descending?: boolean, kwargs?: { stable?: boolean }): Tensor;
+  /** The places of the elements in order along a dimension. */
+  argsort(kwargs: { dim?: Int; descending?: boolean; stable?: boolean }): Tensor;
+  /** The elements in order along the first dimension. */
+  msort(kwargs?: object): Tensor;
+  /** The `k` greatest, or smallest, elements along a dimension, in order, and where they come from. */
+  topk(k: Int, dim?: Int, largest?: boolean, sorted?: boolean, kwargs?: object): { values: Tensor; indices: Tensor } & [Tensor, Tensor];
+  /** The `k` greatest, or smallest, elements along a dimension, in order, and where they come from. */
+  topk(k: Int, kwargs: { dim?: Int; largest?: boolean; sorted?: boolean }): { values: Tensor; indices: Tensor } & [Tensor, Tensor];
+  /** The `k` greatest, or smallest, elements along a dimension, in order, and where they come from. */
+  topk(kwargs: { k?: Int; dim?: Int; largest?: boolean; sorted?: boolean }): { values: Tensor; indices: Tensor } & [Tensor, Tensor];
+  /** The `k`-th smallest element along a dimension, and where it is. */
+  kthvalue(k: Int, dim?: Int, keepdim?: boolean, kwargs?: object): { values: Tensor; indices: Tensor } & [Tensor, Tensor];
+  /** The `k`-th smallest element along a dimension, and where it is. */
+  kthvalue(k: Int, kwargs: { dim?: Int; keepdim?: boolean }): { values: Tensor; indices: Tensor } & [Tensor, Tensor];
+  /** The `k`-th smallest element along a dimension, and where it is. */
+  kthvalue(kwargs: { k?: Int; dim?: Int; keepdim?: boolean }): { values: Tensor; indices: Tensor } & [Tensor, Tensor];
+  /** The most frequent element along a dimension, and where it last is. */
+  mode(dim?: Int, keepdim?: boolean, kwargs?: object): { values: Tensor; indices: Tensor } & [Tensor, Tensor];
+  /** The most frequent element along a dimension, and where it last is. */
+  mode(kwargs: { dim?: Int; keepdim?: boolean }): { values: Tensor; indices: Tensor } & [Tensor, Tensor];
+  /** The median of all elements, the lower one where there are two. */
+  median(kwargs?: object): Tensor;
+  /** The median along a dimension, the lower one where there are two, and where it is. */
+  median(dim: Int, keepdim?: boolean, kwargs?: object): { values: Tensor; indices: Tensor } & [Tensor, Tensor];
+  /** The median along a dimension, the lower one where there are two, and where it is. */
+  median(dim: Int, kwargs: { keepdim?: boolean }): { values: Tensor; indices: Tensor } & [Tensor, Tensor];
+  /** The median along a dimension, the lower one where there are two, and where it is. */
+  median(kwargs: { dim?: Int; keepdim?: boolean }): { values: Tensor; indices: Tensor } & [Tensor, Tensor];
+  /** The median of the elements that are numbers. */
+  nanmedian(kwargs?: object): Tensor;
+  /** The median along a dimension of the elements that are numbers, and where it is. */
+  nanmedian(dim: Int, keepdim?: boolean, kwargs?: object): { values: Tensor; indices: Tensor } & [Tensor, Tensor];
+  /** The median along a dimension of the elements that are numbers, and where it is. */
+  nanmedian(dim: Int, kwargs: { keepdim?: boolean }): { values: Tensor; indices: Tensor } & [Tensor, Tensor];
+  /** The median along a dimension of the elements that are numbers, and where it is. */
+  nanmedian(kwargs: { dim?: Int; keepdim?: boolean }): { values: Tensor; indices: Tensor } & [Tensor, Tensor];
+  /** The elements at the shares `q` of the way through a sorted dimension. */
+  quantile(q: Tensor, dim?: Int | null, keepdim?: boolean, kwargs?: { interpolation?: string }): Tensor;
+  /** The elements at the shares `q` of the way through a sorted dimension. */
+  quantile(q: Tensor, kwargs: { dim?: Int | null; keepdim?: boolean; interpolation?: string }): Tensor;
+  /** The elements at the shares `q` of the way through a sorted dimension. */
+  quantile(kwargs: { q?: Tensor; dim?: Int | null; keepdim?: boolean; interpolation?: string }): Tensor;
+  /** The element at the share `q` of the way through a sorted dimension. */
+  quantile(q: Num, dim?: Int | null, keepdim?: boolean, kwargs?: { interpolation?: string }): Tensor;
+  /** The element at the share `q` of the way through a sorted dimension. */
+  quantile(q: Num, kwargs: { dim?: Int | null; keepdim?: boolean; interpolation?: string }): Tensor;
+  /** The element at the share `q` of the way through a sorted dimension. */
+  quantile(kwargs: { q?: Num; dim?: Int | null; keepdim?: boolean; interpolation?: string }): Tensor;
+  /** As `quantile`, of the elements that are numbers. */
+  nanquantile(q: Tensor, dim?: Int | null, keepdim?: boolean, kwargs?: { interpolation?: string }): Tensor;
+  /** As `quantile`, of the elements that are numbers. */
+  nanquantile(q: Tensor, kwargs: { dim?: Int | null; keepdim?: boolean; interpolation?: string }): Tensor;
+  /** As `quantile`, of the elements that are numbers. */
+  nanquantile(kwargs: { q?: Tensor; dim?: Int | null; keepdim?: boolean; interpolation?: string }): Tensor;
+  /** As `quantile`, of the elements that are numbers. */
+  nanquantile(q: Num, dim?: Int | null, keepdim?: boolean, kwargs?: { interpolation?: string }): Tensor;
+  /** As `quantile`, of the elements that are numbers. */
+  nanquantile(q: Num, kwargs: { dim?: Int | null; keepdim?: boolean; interpolation?: string }): Tensor;
+  /** As `quantile`, of the elements that are numbers. */
+  nanquantile(kwargs: { q?: Num; dim?: Int | null; keepdim?: boolean; interpolation?: string }): Tensor;
+  /** The distinct elements, or slices of a dimension, in order; on request with the number of each element's group, and how many each has. */
+  unique(sorted?: boolean, return_inverse?: boolean, return_counts?: boolean, dim?: Int | null, kwargs?: object): Tensor & Tensor[];
+  /** The distinct elements, or slices of a dimension, in order; on request with the number of each element's group, and how many each has. */
+  unique(kwargs: { sorted?: boolean; return_inverse?: boolean; return_counts?: boolean; dim?: Int | null }): Tensor & Tensor[];
+  /** The elements, or slices of a dimension, that differ from the one before; on request with the number of each element's group, and how many each has. */
+  unique_consecutive(return_inverse?: boolean, return_counts?: boolean, dim?: Int | null, kwargs?: object): Tensor & Tensor[];
+  /** The elements, or slices of a dimension, that differ from the one before; on request with the number of each element's group, and how many each has. */
+  unique_consecutive(kwargs: { return_inverse?: boolean; return_counts?: boolean; dim?: Int | null }): Tensor & Tensor[];
+  /** How often each integer comes up, or the sum of its `weights`. */
+  bincount(weights?: Tensor | null, minlength?: Int, kwargs?: object): Tensor;
+  /** How often each integer comes up, or the sum of its `weights`. */
+  bincount(kwargs: { weights?: Tensor | null; minlength?: Int }): Tensor;
+  /** How many elements fall in each of `bins` equal bins between `min` and `max`; between the extremes where both are the same. */
+  histc(bins?: Int, min?: Num, max?: Num, kwargs?: object): Tensor;
+  /** How many elements fall in each of `bins` equal bins between `min` and `max`; between the extremes where both are the same. */
+  histc(kwargs: { bins?: Int; min?: Num; max?: Num }): Tensor;
+  /** How many elements, or how much of `weight`, fall between the edges given; the edges. */
+  histogram(bins: Tensor, kwargs?: { weight?: Tensor | null; density?: boolean }): { hist: Tensor; bin_edges: Tensor } & [Tensor, Tensor];
+  /** How many elements, or how much of `weight`, fall between the edges given; the edges. */
+  histogram(kwargs: { bins?: Tensor; weight?: Tensor | null; density?: boolean }): { hist: Tensor; bin_edges: Tensor } & [Tensor, Tensor];
+  /** How many elements, or how much of `weight`, fall in each of `bins` equal bins; their edges. */
+  histogram(bins: Int, kwargs?: { range?: Num | readonly Num[] | null; weight?: Tensor | null; density?: boolean }): { hist: Tensor; bin_edges: Tensor } & [Tensor, Tensor];
+  /** How many elements, or how much of `weight`, fall in each of `bins` equal bins; their edges. */
+  histogram(kwargs: { bins?: Int; range?: Num | readonly Num[] | null; weight?: Tensor | null; density?: boolean }): { hist: Tensor; bin_edges: Tensor } & [Tensor, Tensor];
   /** The product of two matrices. */
   mm(mat2: Tensor, kwargs?: object): Tensor;
   /** The product of two matrices. */
@@ -2310,24 +2544,100 @@ export const fill: { (input: Tensor, value: Tensor, kwargs?: { out?: Tensor | re
 export const cat: { (tensors: readonly Tensor[], dim?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (tensors: readonly Tensor[], kwargs: { dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('cat') as never;
 /** Tensors of one shape joined along a new dimension. */
 export const stack: { (tensors: readonly Tensor[], dim?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (tensors: readonly Tensor[], kwargs: { dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('stack') as never;
+/** `values` written to, or added at, the places that index tensors name together. */
+export const index_put: { (input: Tensor, indices: readonly (Tensor | null)[], values: Tensor, accumulate?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, indices: readonly (Tensor | null)[], values: Tensor, kwargs: { accumulate?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { indices?: readonly (Tensor | null)[]; values?: Tensor; accumulate?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('index_put') as never;
+/** The elements at flat places, in the shape of `index`. */
+export const take: { (input: Tensor, index: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { index?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('take') as never;
+/** `source` written to, or added at, flat places. */
+export const put: { (input: Tensor, index: Tensor, source: Tensor, accumulate?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, index: Tensor, source: Tensor, kwargs: { accumulate?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { index?: Tensor; source?: Tensor; accumulate?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('put') as never;
 /** The elements that `index` names along a dimension. */
 export const gather: { (input: Tensor, dim: Int, index: Tensor, kwargs?: { sparse_grad?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int; index?: Tensor; sparse_grad?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('gather') as never;
+/** The elements that `indices` name along a dimension, both broadcast; among all elements where no dimension is named. */
+export const take_along_dim: { (input: Tensor, indices: Tensor, dim?: Int | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, indices: Tensor, kwargs: { dim?: Int | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { indices?: Tensor; dim?: Int | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('take_along_dim') as never;
 /** `src` written to the places that `index` names along a dimension. */
-export const scatter: { (input: Tensor, dim: Int, index: Tensor, src: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int; index?: Tensor; src?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, dim: Int, index: Tensor, value: Num | Complex, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int; index?: Tensor; value?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('scatter') as never;
+export const scatter: { (input: Tensor, dim: Int, index: Tensor, src: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int; index?: Tensor; src?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, dim: Int, index: Tensor, value: Num | Complex, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int; index?: Tensor; value?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, dim: Int, index: Tensor, src: Tensor, kwargs?: { reduce?: string; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int; index?: Tensor; src?: Tensor; reduce?: string; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, dim: Int, index: Tensor, value: Num | Complex, kwargs?: { reduce?: string; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int; index?: Tensor; value?: Num | Complex; reduce?: string; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('scatter') as never;
 /** `src` added at the places that `index` names along a dimension. */
 export const scatter_add: { (input: Tensor, dim: Int, index: Tensor, src: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int; index?: Tensor; src?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('scatter_add') as never;
+/** `src` reduced ("sum", "prod", "mean", "amin" or "amax") into the places that `index` names along a dimension. */
+export const scatter_reduce: { (input: Tensor, dim: Int, index: Tensor, src: Tensor, reduce: string, kwargs?: { include_self?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int; index?: Tensor; src?: Tensor; reduce?: string; include_self?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('scatter_reduce') as never;
+/** Slices of `source` reduced ("prod", "mean", "amin" or "amax") into those that `index` names. */
+export const index_reduce: { (input: Tensor, dim: Int, index: Tensor, source: Tensor, reduce: string, kwargs?: { include_self?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int; index?: Tensor; source?: Tensor; reduce?: string; include_self?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('index_reduce') as never;
 /** Whole slices of a dimension, in the order of `index`. */
 export const index_select: { (input: Tensor, dim: Int, index: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int; index?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('index_select') as never;
 /** Slices of `source` added to those that `index` names. */
 export const index_add: { (input: Tensor, dim: Int, index: Tensor, source: Tensor, kwargs?: { alpha?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int; index?: Tensor; source?: Tensor; alpha?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('index_add') as never;
-/** `value` where `mask` is true. */
-export const masked_fill: { (input: Tensor, mask: Tensor, value: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { mask?: Tensor; value?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('masked_fill') as never;
+/** Slices of `source` in place of those that `index` names. */
+export const index_copy: { (input: Tensor, dim: Int, index: Tensor, source: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int; index?: Tensor; source?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('index_copy') as never;
+/** `value`, a tensor without dimensions, in the slices that `index` names. */
+export const index_fill: { (input: Tensor, dim: Int, index: Tensor, value: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int; index?: Tensor; value?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, dim: Int, index: Tensor, value: Num | Complex, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int; index?: Tensor; value?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('index_fill') as never;
+/** Every index of `repeats` as often as it says. */
+export const repeat_interleave: { (repeats: Tensor, kwargs?: { output_size?: Int | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, repeats: Tensor, dim?: Int | null, kwargs?: { output_size?: Int | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, repeats: Tensor, kwargs: { dim?: Int | null; output_size?: Int | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { repeats?: Tensor; dim?: Int | null; output_size?: Int | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, repeats: Int, dim?: Int | null, kwargs?: { output_size?: Int | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, repeats: Int, kwargs: { dim?: Int | null; output_size?: Int | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { repeats?: Int; dim?: Int | null; output_size?: Int | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('repeat_interleave') as never;
+/** `value`, a tensor without dimensions, where `mask` is true. */
+export const masked_fill: { (input: Tensor, mask: Tensor, value: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { mask?: Tensor; value?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, mask: Tensor, value: Num | Complex, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { mask?: Tensor; value?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('masked_fill') as never;
+/** The elements where `mask` is true, in a row. */
+export const masked_select: { (input: Tensor, mask: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { mask?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('masked_select') as never;
+/** The elements of `source`, in their order, where `mask` is true. */
+export const masked_scatter: { (input: Tensor, mask: Tensor, source: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { mask?: Tensor; source?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('masked_scatter') as never;
+/** The coordinates of the elements that are not zero: a row for each, or with `as_tuple` a tensor for each dimension. */
+export const nonzero: { (input: Tensor, kwargs?: { as_tuple?: boolean; out?: Tensor | readonly Tensor[] }): Tensor & Tensor[] } = functionOf('nonzero') as never;
+/** The coordinates of the first `size` elements that are not zero, `fill_value` where there are fewer. */
+export const nonzero_static: { (input: Tensor, kwargs?: { size?: Int; fill_value?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('nonzero_static') as never;
+/** The coordinates of the elements that are not zero, a row for each. */
+export const argwhere: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('argwhere') as never;
 /** `input` with one index of a dimension replaced by `src`. */
 export const select_scatter: { (input: Tensor, src: Tensor, dim: Int, index: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { src?: Tensor; dim?: Int; index?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('select_scatter') as never;
 /** `input` with a range of a dimension replaced by `src`. */
 export const slice_scatter: { (input: Tensor, src: Tensor, dim?: Int, start?: Int | null, end?: Int | null, step?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, src: Tensor, kwargs: { dim?: Int; start?: Int | null; end?: Int | null; step?: Int; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { src?: Tensor; dim?: Int; start?: Int | null; end?: Int | null; step?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('slice_scatter') as never;
 /** `input` with a diagonal replaced by `src`. */
 export const diagonal_scatter: { (input: Tensor, src: Tensor, offset?: Int, dim1?: Int, dim2?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, src: Tensor, kwargs: { offset?: Int; dim1?: Int; dim2?: Int; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { src?: Tensor; offset?: Int; dim1?: Int; dim2?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('diagonal_scatter') as never;
+/** Rows of `weight` by index; the row `padding_idx` gets no gradient. */
+export const embedding: { (weight: Tensor, indices: Tensor, padding_idx?: Int, scale_grad_by_freq?: boolean, sparse?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (weight: Tensor, indices: Tensor, kwargs: { padding_idx?: Int; scale_grad_by_freq?: boolean; sparse?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (weight: Tensor, kwargs: { indices?: Tensor; padding_idx?: Int; scale_grad_by_freq?: boolean; sparse?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('embedding') as never;
+/** The elements in order along a dimension, NaN as the greatest, and where they come from. */
+export const sort: { (input: Tensor, dim?: Int, descending?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): { values: Tensor; indices: Tensor } & [Tensor, Tensor]; (input: Tensor, kwargs: { dim?: Int; descending?: boolean; out?: Tensor | readonly Tensor[] }): { values: Tensor; indices: Tensor } & [Tensor, Tensor]; (input: Tensor, kwargs?: { stable?: boolean | null; dim?: Int; descending?: boolean; out?: Tensor | readonly Tensor[] }): { values: Tensor; indices: Tensor } & [Tensor, Tensor] } = functionOf('sort') as never;
+/** The places of the elements in order along a dimension. */
+export const argsort: { (input: Tensor, dim?: Int, descending?: boolean, kwargs?: { stable?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int; descending?: boolean; stable?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('argsort') as never;
+/** The elements in order along the first dimension. */
+export const msort: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('msort') as never;
+/** The `k` greatest, or smallest, elements along a dimension, in order, and where they come from. */
+export const topk: { (input: Tensor, k: Int, dim?: Int, largest?: boolean, sorted?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): { values: Tensor; indices: Tensor } & [Tensor, Tensor]; (input: Tensor, k: Int, kwargs: { dim?: Int; largest?: boolean; sorted?: boolean; out?: Tensor | readonly Tensor[] }): { values: Tensor; indices: Tensor } & [Tensor, Tensor]; (input: Tensor, kwargs: { k?: Int; dim?: Int; largest?: boolean; sorted?: boolean; out?: Tensor | readonly Tensor[] }): { values: Tensor; indices: Tensor } & [Tensor, Tensor] } = functionOf('topk') as never;
+/** The `k`-th smallest element along a dimension, and where it is. */
+export const kthvalue: { (input: Tensor, k: Int, dim?: Int, keepdim?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): { values: Tensor; indices: Tensor } & [Tensor, Tensor]; (input: Tensor, k: Int, kwargs: { dim?: Int; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): { values: Tensor; indices: Tensor } & [Tensor, Tensor]; (input: Tensor, kwargs: { k?: Int; dim?: Int; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): { values: Tensor; indices: Tensor } & [Tensor, Tensor] } = functionOf('kthvalue') as never;
+/** The most frequent element along a dimension, and where it last is. */
+export const mode: { (input: Tensor, dim?: Int, keepdim?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): { values: Tensor; indices: Tensor } & [Tensor, Tensor]; (input: Tensor, kwargs: { dim?: Int; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): { values: Tensor; indices: Tensor } & [Tensor, Tensor] } = functionOf('mode') as never;
+/** The median of all elements, the lower one where there are two. */
+export const median: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, dim: Int, keepdim?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): { values: Tensor; indices: Tensor } & [Tensor, Tensor]; (input: Tensor, dim: Int, kwargs: { keepdim?: boolean; out?: Tensor | readonly Tensor[] }): { values: Tensor; indices: Tensor } & [Tensor, Tensor]; (input: Tensor, kwargs: { dim?: Int; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): { values: Tensor; indices: Tensor } & [Tensor, Tensor] } = functionOf('median') as never;
+/** The median of the elements that are numbers. */
+export const nanmedian: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, dim: Int, keepdim?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): { values: Tensor; indices: Tensor } & [Tensor, Tensor]; (input: Tensor, dim: Int, kwargs: { keepdim?: boolean; out?: Tensor | readonly Tensor[] }): { values: Tensor; indices: Tensor } & [Tensor, Tensor]; (input: Tensor, kwargs: { dim?: Int; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): { values: Tensor; indices: Tensor } & [Tensor, Tensor] } = functionOf('nanmedian') as never;
+/** The elements at the shares `q` of the way through a sorted dimension. */
+export const quantile: { (input: Tensor, q: Tensor, dim?: Int | null, keepdim?: boolean, kwargs?: { interpolation?: string; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, q: Tensor, kwargs: { dim?: Int | null; keepdim?: boolean; interpolation?: string; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { q?: Tensor; dim?: Int | null; keepdim?: boolean; interpolation?: string; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, q: Num, dim?: Int | null, keepdim?: boolean, kwargs?: { interpolation?: string; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, q: Num, kwargs: { dim?: Int | null; keepdim?: boolean; interpolation?: string; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { q?: Num; dim?: Int | null; keepdim?: boolean; interpolation?: string; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('quantile') as never;
+/** As `quantile`, of the elements that are numbers. */
+export const nanquantile: { (input: Tensor, q: Tensor, dim?: Int | null, keepdim?: boolean, kwargs?: { interpolation?: string; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, q: Tensor, kwargs: { dim?: Int | null; keepdim?: boolean; interpolation?: string; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { q?: Tensor; dim?: Int | null; keepdim?: boolean; interpolation?: string; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, q: Num, dim?: Int | null, keepdim?: boolean, kwargs?: { interpolation?: string; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, q: Num, kwargs: { dim?: Int | null; keepdim?: boolean; interpolation?: string; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { q?: Num; dim?: Int | null; keepdim?: boolean; interpolation?: string; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('nanquantile') as never;
+/** The distinct elements, or slices of a dimension, in order; on request with the number of each element's group, and how many each has. */
+export const unique: { (input: Tensor, sorted?: boolean, return_inverse?: boolean, return_counts?: boolean, dim?: Int | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor & Tensor[]; (input: Tensor, kwargs: { sorted?: boolean; return_inverse?: boolean; return_counts?: boolean; dim?: Int | null; out?: Tensor | readonly Tensor[] }): Tensor & Tensor[] } = functionOf('unique') as never;
+/** The elements, or slices of a dimension, that differ from the one before; on request with the number of each element's group, and how many each has. */
+export const unique_consecutive: { (input: Tensor, return_inverse?: boolean, return_counts?: boolean, dim?: Int | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor & Tensor[]; (input: Tensor, kwargs: { return_inverse?: boolean; return_counts?: boolean; dim?: Int | null; out?: Tensor | readonly Tensor[] }): Tensor & Tensor[] } = functionOf('unique_consecutive') as never;
+/** Where values would be inserted in a sorted sequence: before (`right`: after) those that are equal. */
+export const searchsorted: { (sorted_sequence: Tensor, input: TensorLike, kwargs?: { out_int32?: boolean; right?: boolean; side?: string | null; sorter?: Tensor | null; out?: Tensor | readonly Tensor[] }): Tensor; (sorted_sequence: Tensor, kwargs: { input?: TensorLike; out_int32?: boolean; right?: boolean; side?: string | null; sorter?: Tensor | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('searchsorted') as never;
+/** The number of the interval between `boundaries` that each value falls in. */
+export const bucketize: { (input: TensorLike, boundaries: Tensor, kwargs?: { out_int32?: boolean; right?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { boundaries?: Tensor; out_int32?: boolean; right?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('bucketize') as never;
+/** Whether each element is among `test_elements`. */
+export const isin: { (elements: TensorLike, test_elements: TensorLike, kwargs?: { assume_unique?: boolean; invert?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (elements: TensorLike, kwargs: { test_elements?: TensorLike; assume_unique?: boolean; invert?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('isin') as never;
+/** How often each integer comes up, or the sum of its `weights`. */
+export const bincount: { (input: Tensor, weights?: Tensor | null, minlength?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { weights?: Tensor | null; minlength?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('bincount') as never;
+/** How many elements fall in each of `bins` equal bins between `min` and `max`; between the extremes where both are the same. */
+export const histc: { (input: Tensor, bins?: Int, min?: Num, max?: Num, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { bins?: Int; min?: Num; max?: Num; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('histc') as never;
+/** How many elements, or how much of `weight`, fall between the edges given; the edges. */
+export const histogram: { (input: Tensor, bins: Tensor, kwargs?: { weight?: Tensor | null; density?: boolean; out?: Tensor | readonly Tensor[] }): { hist: Tensor; bin_edges: Tensor } & [Tensor, Tensor]; (input: Tensor, kwargs: { bins?: Tensor; weight?: Tensor | null; density?: boolean; out?: Tensor | readonly Tensor[] }): { hist: Tensor; bin_edges: Tensor } & [Tensor, Tensor]; (input: Tensor, bins: Int, kwargs?: { range?: Num | readonly Num[] | null; weight?: Tensor | null; density?: boolean; out?: Tensor | readonly Tensor[] }): { hist: Tensor; bin_edges: Tensor } & [Tensor, Tensor]; (input: Tensor, kwargs: { bins?: Int; range?: Num | readonly Num[] | null; weight?: Tensor | null; density?: boolean; out?: Tensor | readonly Tensor[] }): { hist: Tensor; bin_edges: Tensor } & [Tensor, Tensor] } = functionOf('histogram') as never;
+/** The coordinates of the lower triangle of a `row` by `col` matrix, in two rows. */
+export const tril_indices: { (row: Int, col: Int, offset?: Int, kwargs?: { dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (row: Int, col: Int, kwargs: { offset?: Int; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { row?: Int; col?: Int; offset?: Int; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor } = functionOf('tril_indices') as never;
+/** The coordinates of the upper triangle of a `row` by `col` matrix, in two rows. */
+export const triu_indices: { (row: Int, col: Int, offset?: Int, kwargs?: { dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (row: Int, col: Int, kwargs: { offset?: Int; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { row?: Int; col?: Int; offset?: Int; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor } = functionOf('triu_indices') as never;
+/** The coordinates, in a tensor of `shape`, of flat places: a tensor for each dimension. */
+export const unravel_index: { (indices: Tensor, shape: Int | readonly Int[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor[]; (indices: Tensor, kwargs: { shape?: Int | readonly Int[]; out?: Tensor | readonly Tensor[] }): Tensor[]; (indices: Tensor, ...shape: Int[]): Tensor[] } = functionOf('unravel_index') as never;
+/** All combinations of `r` elements of a vector, a row for each. */
+export const combinations: { (input: Tensor, r?: Int, with_replacement?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { r?: Int; with_replacement?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('combinations') as never;
+/** All ways to take one element of each vector, a row for each. */
+export const cartesian_prod: { (tensors: readonly Tensor[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('cartesian_prod') as never;
 /** The product of two matrices. */
 export const mm: { (input: Tensor, mat2: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { mat2?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('mm') as never;
 /** The products of two batches of matrices. */
@@ -2456,36 +2766,6 @@ export const conv_transpose3d: { (input: Tensor, weight: Tensor, bias?: Tensor |
 export const conv_tbc: { (input: Tensor, weight: Tensor, bias: Tensor, pad?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, weight: Tensor, bias: Tensor, kwargs: { pad?: Int; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { weight?: Tensor; bias?: Tensor; pad?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('conv_tbc') as never;
 /** The input padded with a number; negative padding cuts off. */
 export const constant_pad_nd: { (input: Tensor, pad: Int | readonly Int[], value?: Num | Complex, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, pad: Int | readonly Int[], kwargs: { value?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { pad?: Int | readonly Int[]; value?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('constant_pad_nd') as never;
-/** The maxima of windows over one dimension, with their places if `return_indices`. */
-export const max_pool1d: { (input: Tensor, kernel_size: Int | readonly Int[], stride?: Int | readonly Int[] | null, padding?: Int | readonly Int[], dilation?: Int | readonly Int[], ceil_mode?: boolean, return_indices?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kernel_size: Int | readonly Int[], kwargs: { stride?: Int | readonly Int[] | null; padding?: Int | readonly Int[]; dilation?: Int | readonly Int[]; ceil_mode?: boolean; return_indices?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { kernel_size?: Int | readonly Int[]; stride?: Int | readonly Int[] | null; padding?: Int | readonly Int[]; dilation?: Int | readonly Int[]; ceil_mode?: boolean; return_indices?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('max_pool1d') as never;
-/** The maxima of windows over one dimension, and their places. */
-export const max_pool1d_with_indices: { (input: Tensor, kernel_size: Int | readonly Int[], stride?: Int | readonly Int[] | null, padding?: Int | readonly Int[], dilation?: Int | readonly Int[], ceil_mode?: boolean, return_indices?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, kernel_size: Int | readonly Int[], kwargs: { stride?: Int | readonly Int[] | null; padding?: Int | readonly Int[]; dilation?: Int | readonly Int[]; ceil_mode?: boolean; return_indices?: boolean; out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, kwargs: { kernel_size?: Int | readonly Int[]; stride?: Int | readonly Int[] | null; padding?: Int | readonly Int[]; dilation?: Int | readonly Int[]; ceil_mode?: boolean; return_indices?: boolean; out?: Tensor | readonly Tensor[] }): Tensor[] } = functionOf('max_pool1d_with_indices') as never;
-/** The maxima of windows over two dimensions, with their places if `return_indices`. */
-export const max_pool2d: { (input: Tensor, kernel_size: Int | readonly Int[], stride?: Int | readonly Int[] | null, padding?: Int | readonly Int[], dilation?: Int | readonly Int[], ceil_mode?: boolean, return_indices?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kernel_size: Int | readonly Int[], kwargs: { stride?: Int | readonly Int[] | null; padding?: Int | readonly Int[]; dilation?: Int | readonly Int[]; ceil_mode?: boolean; return_indices?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { kernel_size?: Int | readonly Int[]; stride?: Int | readonly Int[] | null; padding?: Int | readonly Int[]; dilation?: Int | readonly Int[]; ceil_mode?: boolean; return_indices?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('max_pool2d') as never;
-/** The maxima of windows over three dimensions, with their places if `return_indices`. */
-export const max_pool3d: { (input: Tensor, kernel_size: Int | readonly Int[], stride?: Int | readonly Int[] | null, padding?: Int | readonly Int[], dilation?: Int | readonly Int[], ceil_mode?: boolean, return_indices?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kernel_size: Int | readonly Int[], kwargs: { stride?: Int | readonly Int[] | null; padding?: Int | readonly Int[]; dilation?: Int | readonly Int[]; ceil_mode?: boolean; return_indices?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { kernel_size?: Int | readonly Int[]; stride?: Int | readonly Int[] | null; padding?: Int | readonly Int[]; dilation?: Int | readonly Int[]; ceil_mode?: boolean; return_indices?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('max_pool3d') as never;
-/** The averages of windows over one dimension. */
-export const avg_pool1d: { (input: Tensor, kernel_size: Int | readonly Int[], stride?: Int | readonly Int[] | null, padding?: Int | readonly Int[], ceil_mode?: boolean, count_include_pad?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kernel_size: Int | readonly Int[], kwargs: { stride?: Int | readonly Int[] | null; padding?: Int | readonly Int[]; ceil_mode?: boolean; count_include_pad?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { kernel_size?: Int | readonly Int[]; stride?: Int | readonly Int[] | null; padding?: Int | readonly Int[]; ceil_mode?: boolean; count_include_pad?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('avg_pool1d') as never;
-/** Averages over windows that make one dimension `output_size` long. */
-export const adaptive_avg_pool1d: { (input: Tensor, output_size: Int | readonly Int[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { output_size?: Int | readonly Int[]; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, ...output_size: Int[]): Tensor } = functionOf('adaptive_avg_pool1d') as never;
-/** Maxima over windows that make one dimension `output_size` long, and their places. */
-export const adaptive_max_pool1d: { (input: Tensor, output_size: Int | readonly Int[], return_indices?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, output_size: Int | readonly Int[], kwargs: { return_indices?: boolean; out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, kwargs: { output_size?: Int | readonly Int[]; return_indices?: boolean; out?: Tensor | readonly Tensor[] }): Tensor[] } = functionOf('adaptive_max_pool1d') as never;
-/** The input normalised over its last dimensions, its means and inverse deviations. */
-export const native_layer_norm: { (input: Tensor, normalized_shape: Int | readonly Int[], weight: Tensor | null, bias: Tensor | null, eps: Num, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, kwargs: { normalized_shape?: Int | readonly Int[]; weight?: Tensor | null; bias?: Tensor | null; eps?: Num; out?: Tensor | readonly Tensor[] }): Tensor[] } = functionOf('native_layer_norm') as never;
-/** `layer_norm`, by its name at the top. */
-export const layer_norm: { (input: Tensor, normalized_shape: Int | readonly Int[], weight?: Tensor | null, bias?: Tensor | null, eps?: Num, cudnn_enable?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, normalized_shape: Int | readonly Int[], kwargs: { weight?: Tensor | null; bias?: Tensor | null; eps?: Num; cudnn_enable?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { normalized_shape?: Int | readonly Int[]; weight?: Tensor | null; bias?: Tensor | null; eps?: Num; cudnn_enable?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('layer_norm') as never;
-/** The input normalised over groups of channels, its means and inverse deviations. */
-export const native_group_norm: { (input: Tensor, weight: Tensor | null, bias: Tensor | null, N: Int, C: Int, HxW: Int, group: Int, eps: Num, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, kwargs: { weight?: Tensor | null; bias?: Tensor | null; N?: Int; C?: Int; HxW?: Int; group?: Int; eps?: Num; out?: Tensor | readonly Tensor[] }): Tensor[] } = functionOf('native_group_norm') as never;
-/** `group_norm`, by its name at the top. */
-export const group_norm: { (input: Tensor, num_groups: Int, weight?: Tensor | null, bias?: Tensor | null, eps?: Num, cudnn_enabled?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, num_groups: Int, kwargs: { weight?: Tensor | null; bias?: Tensor | null; eps?: Num; cudnn_enabled?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { num_groups?: Int; weight?: Tensor | null; bias?: Tensor | null; eps?: Num; cudnn_enabled?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('group_norm') as never;
-/** The input normalised channel by channel over the batch, its means and inverse deviations; running statistics are updated in training. */
-export const native_batch_norm: { (input: Tensor, weight: Tensor | null, bias: Tensor | null, running_mean: Tensor | null, running_var: Tensor | null, training: boolean, momentum: Num, eps: Num, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, kwargs: { weight?: Tensor | null; bias?: Tensor | null; running_mean?: Tensor | null; running_var?: Tensor | null; training?: boolean; momentum?: Num; eps?: Num; out?: Tensor | readonly Tensor[] }): Tensor[] } = functionOf('native_batch_norm') as never;
-/** `batch_norm`, by its name at the top. */
-export const batch_norm: { (input: Tensor, weight: Tensor | null, bias: Tensor | null, running_mean: Tensor | null, running_var: Tensor | null, training: boolean, momentum: Num, eps: Num, cudnn_enabled: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { weight?: Tensor | null; bias?: Tensor | null; running_mean?: Tensor | null; running_var?: Tensor | null; training?: boolean; momentum?: Num; eps?: Num; cudnn_enabled?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('batch_norm') as never;
-/** `instance_norm`, by its name at the top. */
-export const instance_norm: { (input: Tensor, weight: Tensor | null, bias: Tensor | null, running_mean: Tensor | null, running_var: Tensor | null, use_input_stats: boolean, momentum: Num, eps: Num, cudnn_enabled: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { weight?: Tensor | null; bias?: Tensor | null; running_mean?: Tensor | null; running_var?: Tensor | null; use_input_stats?: boolean; momentum?: Num; eps?: Num; cudnn_enabled?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('instance_norm') as never;
-/** The input over its root mean square along the last dimensions, then scaled. */
-export const rms_norm: { (input: Tensor, normalized_shape: Int | readonly Int[], weight?: Tensor | null, eps?: Num | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, normalized_shape: Int | readonly Int[], kwargs: { weight?: Tensor | null; eps?: Num | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { normalized_shape?: Int | readonly Int[]; weight?: Tensor | null; eps?: Num | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('rms_norm') as never;
 /** `torch.nn.functional`. */
 export const nn_functional = {
   /** Hyperbolic tangent. */
@@ -2506,6 +2786,10 @@ export const nn_functional = {
   softmin: functionOf('nn.functional.softmin') as unknown as { (input: Tensor, dim: Int, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor },
   /** A sample of the Gumbel-softmax distribution; `hard` makes it one-hot, with the gradient of the soft one. */
   gumbel_softmax: functionOf('nn.functional.gumbel_softmax') as unknown as { (logits: Tensor, tau?: Num, hard?: boolean, eps?: Num, dim?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (logits: Tensor, kwargs: { tau?: Num; hard?: boolean; eps?: Num; dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor },
+  /** Rows of `weight` by index. `max_norm` first scales the rows named down, in place; the row `padding_idx` gets no gradient. */
+  embedding: functionOf('nn.functional.embedding') as unknown as { (input: Tensor, weight: Tensor, padding_idx?: Int | null, max_norm?: Num | null, norm_type?: Num, scale_grad_by_freq?: boolean, sparse?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, weight: Tensor, kwargs: { padding_idx?: Int | null; max_norm?: Num | null; norm_type?: Num; scale_grad_by_freq?: boolean; sparse?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { weight?: Tensor; padding_idx?: Int | null; max_norm?: Num | null; norm_type?: Num; scale_grad_by_freq?: boolean; sparse?: boolean; out?: Tensor | readonly Tensor[] }): Tensor },
+  /** For each index a row of `num_classes` zeros with a one at its place; -1 takes as many as there are. */
+  one_hot: functionOf('nn.functional.one_hot') as unknown as { (input: Tensor, num_classes?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { num_classes?: Int; out?: Tensor | readonly Tensor[] }): Tensor },
   /** `input @ weight^T + bias`. */
   linear: functionOf('nn.functional.linear') as unknown as { (input: Tensor, weight: Tensor, bias?: Tensor | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, weight: Tensor, kwargs: { bias?: Tensor | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { weight?: Tensor; bias?: Tensor | null; out?: Tensor | readonly Tensor[] }): Tensor },
   /** `x1^T weight[o] x2 + bias[o]` for every output `o`. */
@@ -2548,66 +2832,6 @@ export const nn_functional = {
   conv_transpose3d: functionOf('nn.functional.conv_transpose3d') as unknown as { (input: Tensor, weight: Tensor, bias?: Tensor | null, stride?: Int | readonly Int[], padding?: Int | readonly Int[], output_padding?: Int | readonly Int[], groups?: Int, dilation?: Int | readonly Int[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, weight: Tensor, kwargs: { bias?: Tensor | null; stride?: Int | readonly Int[]; padding?: Int | readonly Int[]; output_padding?: Int | readonly Int[]; groups?: Int; dilation?: Int | readonly Int[]; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { weight?: Tensor; bias?: Tensor | null; stride?: Int | readonly Int[]; padding?: Int | readonly Int[]; output_padding?: Int | readonly Int[]; groups?: Int; dilation?: Int | readonly Int[]; out?: Tensor | readonly Tensor[] }): Tensor },
   /** The input padded at the ends of its last dimensions: `pad` has two numbers for each, the last first; `mode` is `'constant'`, `'reflect'`, `'replicate'` or `'circular'`. */
   pad: functionOf('nn.functional.pad') as unknown as { (input: Tensor, pad: Int | readonly Int[], mode?: string, value?: Num | Complex | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, pad: Int | readonly Int[], kwargs: { mode?: string; value?: Num | Complex | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { pad?: Int | readonly Int[]; mode?: string; value?: Num | Complex | null; out?: Tensor | readonly Tensor[] }): Tensor },
-  /** The maxima of windows over one dimension, with their places if `return_indices`. */
-  max_pool1d: functionOf('nn.functional.max_pool1d') as unknown as { (input: Tensor, kernel_size: Int | readonly Int[], stride?: Int | readonly Int[] | null, padding?: Int | readonly Int[], dilation?: Int | readonly Int[], ceil_mode?: boolean, return_indices?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kernel_size: Int | readonly Int[], kwargs: { stride?: Int | readonly Int[] | null; padding?: Int | readonly Int[]; dilation?: Int | readonly Int[]; ceil_mode?: boolean; return_indices?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { kernel_size?: Int | readonly Int[]; stride?: Int | readonly Int[] | null; padding?: Int | readonly Int[]; dilation?: Int | readonly Int[]; ceil_mode?: boolean; return_indices?: boolean; out?: Tensor | readonly Tensor[] }): Tensor },
-  /** The maxima of windows over one dimension, and their places. */
-  max_pool1d_with_indices: functionOf('nn.functional.max_pool1d_with_indices') as unknown as { (input: Tensor, kernel_size: Int | readonly Int[], stride?: Int | readonly Int[] | null, padding?: Int | readonly Int[], dilation?: Int | readonly Int[], ceil_mode?: boolean, return_indices?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, kernel_size: Int | readonly Int[], kwargs: { stride?: Int | readonly Int[] | null; padding?: Int | readonly Int[]; dilation?: Int | readonly Int[]; ceil_mode?: boolean; return_indices?: boolean; out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, kwargs: { kernel_size?: Int | readonly Int[]; stride?: Int | readonly Int[] | null; padding?: Int | readonly Int[]; dilation?: Int | readonly Int[]; ceil_mode?: boolean; return_indices?: boolean; out?: Tensor | readonly Tensor[] }): Tensor[] },
-  /** The maxima of windows over two dimensions, with their places if `return_indices`. */
-  max_pool2d: functionOf('nn.functional.max_pool2d') as unknown as { (input: Tensor, kernel_size: Int | readonly Int[], stride?: Int | readonly Int[] | null, padding?: Int | readonly Int[], dilation?: Int | readonly Int[], ceil_mode?: boolean, return_indices?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kernel_size: Int | readonly Int[], kwargs: { stride?: Int | readonly Int[] | null; padding?: Int | readonly Int[]; dilation?: Int | readonly Int[]; ceil_mode?: boolean; return_indices?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { kernel_size?: Int | readonly Int[]; stride?: Int | readonly Int[] | null; padding?: Int | readonly Int[]; dilation?: Int | readonly Int[]; ceil_mode?: boolean; return_indices?: boolean; out?: Tensor | readonly Tensor[] }): Tensor },
-  /** The maxima of windows over two dimensions, and their places. */
-  max_pool2d_with_indices: functionOf('nn.functional.max_pool2d_with_indices') as unknown as { (input: Tensor, kernel_size: Int | readonly Int[], stride?: Int | readonly Int[] | null, padding?: Int | readonly Int[], dilation?: Int | readonly Int[], ceil_mode?: boolean, return_indices?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, kernel_size: Int | readonly Int[], kwargs: { stride?: Int | readonly Int[] | null; padding?: Int | readonly Int[]; dilation?: Int | readonly Int[]; ceil_mode?: boolean; return_indices?: boolean; out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, kwargs: { kernel_size?: Int | readonly Int[]; stride?: Int | readonly Int[] | null; padding?: Int | readonly Int[]; dilation?: Int | readonly Int[]; ceil_mode?: boolean; return_indices?: boolean; out?: Tensor | readonly Tensor[] }): Tensor[] },
-  /** The maxima of windows over three dimensions, with their places if `return_indices`. */
-  max_pool3d: functionOf('nn.functional.max_pool3d') as unknown as { (input: Tensor, kernel_size: Int | readonly Int[], stride?: Int | readonly Int[] | null, padding?: Int | readonly Int[], dilation?: Int | readonly Int[], ceil_mode?: boolean, return_indices?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kernel_size: Int | readonly Int[], kwargs: { stride?: Int | readonly Int[] | null; padding?: Int | readonly Int[]; dilation?: Int | readonly Int[]; ceil_mode?: boolean; return_indices?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { kernel_size?: Int | readonly Int[]; stride?: Int | readonly Int[] | null; padding?: Int | readonly Int[]; dilation?: Int | readonly Int[]; ceil_mode?: boolean; return_indices?: boolean; out?: Tensor | readonly Tensor[] }): Tensor },
-  /** The maxima of windows over three dimensions, and their places. */
-  max_pool3d_with_indices: functionOf('nn.functional.max_pool3d_with_indices') as unknown as { (input: Tensor, kernel_size: Int | readonly Int[], stride?: Int | readonly Int[] | null, padding?: Int | readonly Int[], dilation?: Int | readonly Int[], ceil_mode?: boolean, return_indices?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, kernel_size: Int | readonly Int[], kwargs: { stride?: Int | readonly Int[] | null; padding?: Int | readonly Int[]; dilation?: Int | readonly Int[]; ceil_mode?: boolean; return_indices?: boolean; out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, kwargs: { kernel_size?: Int | readonly Int[]; stride?: Int | readonly Int[] | null; padding?: Int | readonly Int[]; dilation?: Int | readonly Int[]; ceil_mode?: boolean; return_indices?: boolean; out?: Tensor | readonly Tensor[] }): Tensor[] },
-  /** The averages of windows over one dimension. */
-  avg_pool1d: functionOf('nn.functional.avg_pool1d') as unknown as { (input: Tensor, kernel_size: Int | readonly Int[], stride?: Int | readonly Int[] | null, padding?: Int | readonly Int[], ceil_mode?: boolean, count_include_pad?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kernel_size: Int | readonly Int[], kwargs: { stride?: Int | readonly Int[] | null; padding?: Int | readonly Int[]; ceil_mode?: boolean; count_include_pad?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { kernel_size?: Int | readonly Int[]; stride?: Int | readonly Int[] | null; padding?: Int | readonly Int[]; ceil_mode?: boolean; count_include_pad?: boolean; out?: Tensor | readonly Tensor[] }): Tensor },
-  /** The averages of windows over two dimensions. */
-  avg_pool2d: functionOf('nn.functional.avg_pool2d') as unknown as { (input: Tensor, kernel_size: Int | readonly Int[], stride?: Int | readonly Int[] | null, padding?: Int | readonly Int[], ceil_mode?: boolean, count_include_pad?: boolean, divisor_override?: Int | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kernel_size: Int | readonly Int[], kwargs: { stride?: Int | readonly Int[] | null; padding?: Int | readonly Int[]; ceil_mode?: boolean; count_include_pad?: boolean; divisor_override?: Int | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { kernel_size?: Int | readonly Int[]; stride?: Int | readonly Int[] | null; padding?: Int | readonly Int[]; ceil_mode?: boolean; count_include_pad?: boolean; divisor_override?: Int | null; out?: Tensor | readonly Tensor[] }): Tensor },
-  /** The averages of windows over three dimensions. */
-  avg_pool3d: functionOf('nn.functional.avg_pool3d') as unknown as { (input: Tensor, kernel_size: Int | readonly Int[], stride?: Int | readonly Int[] | null, padding?: Int | readonly Int[], ceil_mode?: boolean, count_include_pad?: boolean, divisor_override?: Int | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kernel_size: Int | readonly Int[], kwargs: { stride?: Int | readonly Int[] | null; padding?: Int | readonly Int[]; ceil_mode?: boolean; count_include_pad?: boolean; divisor_override?: Int | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { kernel_size?: Int | readonly Int[]; stride?: Int | readonly Int[] | null; padding?: Int | readonly Int[]; ceil_mode?: boolean; count_include_pad?: boolean; divisor_override?: Int | null; out?: Tensor | readonly Tensor[] }): Tensor },
-  /** The `norm_type`-norms of windows over one dimension. */
-  lp_pool1d: functionOf('nn.functional.lp_pool1d') as unknown as { (input: Tensor, norm_type: Num, kernel_size: Int | readonly Int[], stride?: Int | readonly Int[] | null, ceil_mode?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, norm_type: Num, kernel_size: Int | readonly Int[], kwargs: { stride?: Int | readonly Int[] | null; ceil_mode?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { norm_type?: Num; kernel_size?: Int | readonly Int[]; stride?: Int | readonly Int[] | null; ceil_mode?: boolean; out?: Tensor | readonly Tensor[] }): Tensor },
-  /** The `norm_type`-norms of windows over two dimensions. */
-  lp_pool2d: functionOf('nn.functional.lp_pool2d') as unknown as { (input: Tensor, norm_type: Num, kernel_size: Int | readonly Int[], stride?: Int | readonly Int[] | null, ceil_mode?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, norm_type: Num, kernel_size: Int | readonly Int[], kwargs: { stride?: Int | readonly Int[] | null; ceil_mode?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { norm_type?: Num; kernel_size?: Int | readonly Int[]; stride?: Int | readonly Int[] | null; ceil_mode?: boolean; out?: Tensor | readonly Tensor[] }): Tensor },
-  /** The `norm_type`-norms of windows over three dimensions. */
-  lp_pool3d: functionOf('nn.functional.lp_pool3d') as unknown as { (input: Tensor, norm_type: Num, kernel_size: Int | readonly Int[], stride?: Int | readonly Int[] | null, ceil_mode?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, norm_type: Num, kernel_size: Int | readonly Int[], kwargs: { stride?: Int | readonly Int[] | null; ceil_mode?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { norm_type?: Num; kernel_size?: Int | readonly Int[]; stride?: Int | readonly Int[] | null; ceil_mode?: boolean; out?: Tensor | readonly Tensor[] }): Tensor },
-  /** Averages over windows that make one dimension `output_size` long. */
-  adaptive_avg_pool1d: functionOf('nn.functional.adaptive_avg_pool1d') as unknown as { (input: Tensor, output_size: Int | readonly Int[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { output_size?: Int | readonly Int[]; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, ...output_size: Int[]): Tensor },
-  /** Averages over windows that make two dimensions `output_size` large; a size left out stays. */
-  adaptive_avg_pool2d: functionOf('nn.functional.adaptive_avg_pool2d') as unknown as { (input: Tensor, output_size: Int | readonly (Int | null)[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { output_size?: Int | readonly (Int | null)[]; out?: Tensor | readonly Tensor[] }): Tensor },
-  /** Averages over windows that make three dimensions `output_size` large; a size left out stays. */
-  adaptive_avg_pool3d: functionOf('nn.functional.adaptive_avg_pool3d') as unknown as { (input: Tensor, output_size: Int | readonly (Int | null)[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { output_size?: Int | readonly (Int | null)[]; out?: Tensor | readonly Tensor[] }): Tensor },
-  /** Maxima over windows that make one dimension `output_size` long. */
-  adaptive_max_pool1d: functionOf('nn.functional.adaptive_max_pool1d') as unknown as { (input: Tensor, output_size: Int | readonly Int[], return_indices?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, output_size: Int | readonly Int[], kwargs: { return_indices?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { output_size?: Int | readonly Int[]; return_indices?: boolean; out?: Tensor | readonly Tensor[] }): Tensor },
-  /** Maxima over windows that make one dimension `output_size` long, and their places. */
-  adaptive_max_pool1d_with_indices: functionOf('nn.functional.adaptive_max_pool1d_with_indices') as unknown as { (input: Tensor, output_size: Int | readonly Int[], return_indices?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, output_size: Int | readonly Int[], kwargs: { return_indices?: boolean; out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, kwargs: { output_size?: Int | readonly Int[]; return_indices?: boolean; out?: Tensor | readonly Tensor[] }): Tensor[] },
-  /** Maxima over windows that make two dimensions `output_size` large; a size left out stays. */
-  adaptive_max_pool2d: functionOf('nn.functional.adaptive_max_pool2d') as unknown as { (input: Tensor, output_size: Int | readonly (Int | null)[], return_indices?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, output_size: Int | readonly (Int | null)[], kwargs: { return_indices?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { output_size?: Int | readonly (Int | null)[]; return_indices?: boolean; out?: Tensor | readonly Tensor[] }): Tensor },
-  /** Maxima over windows that make two dimensions `output_size` large, and their places. */
-  adaptive_max_pool2d_with_indices: functionOf('nn.functional.adaptive_max_pool2d_with_indices') as unknown as { (input: Tensor, output_size: Int | readonly (Int | null)[], return_indices?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, output_size: Int | readonly (Int | null)[], kwargs: { return_indices?: boolean; out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, kwargs: { output_size?: Int | readonly (Int | null)[]; return_indices?: boolean; out?: Tensor | readonly Tensor[] }): Tensor[] },
-  /** Maxima over windows that make three dimensions `output_size` large; a size left out stays. */
-  adaptive_max_pool3d: functionOf('nn.functional.adaptive_max_pool3d') as unknown as { (input: Tensor, output_size: Int | readonly (Int | null)[], return_indices?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, output_size: Int | readonly (Int | null)[], kwargs: { return_indices?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { output_size?: Int | readonly (Int | null)[]; return_indices?: boolean; out?: Tensor | readonly Tensor[] }): Tensor },
-  /** Maxima over windows that make three dimensions `output_size` large, and their places. */
-  adaptive_max_pool3d_with_indices: functionOf('nn.functional.adaptive_max_pool3d_with_indices') as unknown as { (input: Tensor, output_size: Int | readonly (Int | null)[], return_indices?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, output_size: Int | readonly (Int | null)[], kwargs: { return_indices?: boolean; out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, kwargs: { output_size?: Int | readonly (Int | null)[]; return_indices?: boolean; out?: Tensor | readonly Tensor[] }): Tensor[] },
-  /** Maxima put back where `max_pool1d` found them, among zeros. */
-  max_unpool1d: functionOf('nn.functional.max_unpool1d') as unknown as { (input: Tensor, indices: Tensor, kernel_size: Int | readonly Int[], stride?: Int | readonly Int[] | null, padding?: Int | readonly Int[], output_size?: Int | readonly Int[] | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, indices: Tensor, kernel_size: Int | readonly Int[], kwargs: { stride?: Int | readonly Int[] | null; padding?: Int | readonly Int[]; output_size?: Int | readonly Int[] | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { indices?: Tensor; kernel_size?: Int | readonly Int[]; stride?: Int | readonly Int[] | null; padding?: Int | readonly Int[]; output_size?: Int | readonly Int[] | null; out?: Tensor | readonly Tensor[] }): Tensor },
-  /** Maxima put back where `max_pool2d` found them, among zeros. */
-  max_unpool2d: functionOf('nn.functional.max_unpool2d') as unknown as { (input: Tensor, indices: Tensor, kernel_size: Int | readonly Int[], stride?: Int | readonly Int[] | null, padding?: Int | readonly Int[], output_size?: Int | readonly Int[] | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, indices: Tensor, kernel_size: Int | readonly Int[], kwargs: { stride?: Int | readonly Int[] | null; padding?: Int | readonly Int[]; output_size?: Int | readonly Int[] | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { indices?: Tensor; kernel_size?: Int | readonly Int[]; stride?: Int | readonly Int[] | null; padding?: Int | readonly Int[]; output_size?: Int | readonly Int[] | null; out?: Tensor | readonly Tensor[] }): Tensor },
-  /** Maxima put back where `max_pool3d` found them, among zeros. */
-  max_unpool3d: functionOf('nn.functional.max_unpool3d') as unknown as { (input: Tensor, indices: Tensor, kernel_size: Int | readonly Int[], stride?: Int | readonly Int[] | null, padding?: Int | readonly Int[], output_size?: Int | readonly Int[] | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, indices: Tensor, kernel_size: Int | readonly Int[], kwargs: { stride?: Int | readonly Int[] | null; padding?: Int | readonly Int[]; output_size?: Int | readonly Int[] | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { indices?: Tensor; kernel_size?: Int | readonly Int[]; stride?: Int | readonly Int[] | null; padding?: Int | readonly Int[]; output_size?: Int | readonly Int[] | null; out?: Tensor | readonly Tensor[] }): Tensor },
-  /** The input normalised over its last dimensions, then scaled and shifted. */
-  layer_norm: functionOf('nn.functional.layer_norm') as unknown as { (input: Tensor, normalized_shape: Int | readonly Int[], weight?: Tensor | null, bias?: Tensor | null, eps?: Num, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, normalized_shape: Int | readonly Int[], kwargs: { weight?: Tensor | null; bias?: Tensor | null; eps?: Num; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { normalized_shape?: Int | readonly Int[]; weight?: Tensor | null; bias?: Tensor | null; eps?: Num; out?: Tensor | readonly Tensor[] }): Tensor },
-  /** The input normalised over `num_groups` groups of channels, then scaled and shifted. */
-  group_norm: functionOf('nn.functional.group_norm') as unknown as { (input: Tensor, num_groups: Int, weight?: Tensor | null, bias?: Tensor | null, eps?: Num, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, num_groups: Int, kwargs: { weight?: Tensor | null; bias?: Tensor | null; eps?: Num; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { num_groups?: Int; weight?: Tensor | null; bias?: Tensor | null; eps?: Num; out?: Tensor | readonly Tensor[] }): Tensor },
-  /** The input normalised channel by channel: over the batch in training, by running statistics otherwise. */
-  batch_norm: functionOf('nn.functional.batch_norm') as unknown as { (input: Tensor, running_mean: Tensor | null, running_var: Tensor | null, weight?: Tensor | null, bias?: Tensor | null, training?: boolean, momentum?: Num, eps?: Num, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, running_mean: Tensor | null, running_var: Tensor | null, kwargs: { weight?: Tensor | null; bias?: Tensor | null; training?: boolean; momentum?: Num; eps?: Num; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { running_mean?: Tensor | null; running_var?: Tensor | null; weight?: Tensor | null; bias?: Tensor | null; training?: boolean; momentum?: Num; eps?: Num; out?: Tensor | readonly Tensor[] }): Tensor },
-  /** Every channel of every image normalised by itself. */
-  instance_norm: functionOf('nn.functional.instance_norm') as unknown as { (input: Tensor, running_mean?: Tensor | null, running_var?: Tensor | null, weight?: Tensor | null, bias?: Tensor | null, use_input_stats?: boolean, momentum?: Num, eps?: Num, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { running_mean?: Tensor | null; running_var?: Tensor | null; weight?: Tensor | null; bias?: Tensor | null; use_input_stats?: boolean; momentum?: Num; eps?: Num; out?: Tensor | readonly Tensor[] }): Tensor },
-  /** The input over its root mean square along the last dimensions, then scaled. */
-  rms_norm: functionOf('nn.functional.rms_norm') as unknown as { (input: Tensor, normalized_shape: Int | readonly Int[], weight?: Tensor | null, eps?: Num | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, normalized_shape: Int | readonly Int[], kwargs: { weight?: Tensor | null; eps?: Num | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { normalized_shape?: Int | readonly Int[]; weight?: Tensor | null; eps?: Num | null; out?: Tensor | readonly Tensor[] }): Tensor },
-  /** The input over a power of the mean square of neighbouring channels. */
-  local_response_norm: functionOf('nn.functional.local_response_norm') as unknown as { (input: Tensor, size: Int, alpha?: Num, beta?: Num, k?: Num, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, size: Int, kwargs: { alpha?: Num; beta?: Num; k?: Num; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { size?: Int; alpha?: Num; beta?: Num; k?: Num; out?: Tensor | readonly Tensor[] }): Tensor },
 };
 
 /** `torch.linalg`. */

@@ -20,7 +20,7 @@ export type TensorLike = Tensor | Num | Complex;
 /** `tolist()`: numbers nested as deep as the tensor has dimensions. */
 export type List = number | bigint | boolean | Complex | List[];
 
-export interface Tensor extends Methods {}
+export interface Tensor extends Omit<Methods, 'index_put_'> {}
 /** An n-dimensional array with automatic differentiation; make one with `torch.tensor` and its like. */
 export class Tensor {
   /** @internal What it holds of the core. */
@@ -231,8 +231,8 @@ export class Tensor {
   /** What stands in brackets in Python: `x.index(1, torch.slice(2, null), null, '...', mask)`. */
   index(...indices: Index[]): Tensor { return indexed(this, indices); }
   /** `x[indices] = value`; with `accumulate` it is added. */
-  index_put_(indices: readonly Index[], value: TensorLike, accumulate = false): this {
-    putIndexed(this, indices, value, accumulate);
+  index_put_(indices: readonly Index[], value: TensorLike, accumulate: boolean | { accumulate?: boolean } = false): this {
+    putIndexed(this, indices, value, typeof accumulate === 'boolean' ? accumulate : accumulate.accumulate ?? false);
     return this;
   }
   /** Its parts along the first dimension. */
