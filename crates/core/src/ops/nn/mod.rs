@@ -1,10 +1,16 @@
 //! Ops of `torch.nn.functional`, one theme a file, and what they share.
 
 pub mod adaptive;
+pub mod attention;
+pub mod cell;
+pub mod classify;
 pub mod conv;
+pub mod loss;
+pub mod margin;
 pub mod norm;
 pub mod pad;
 pub mod pool;
+pub mod shuffle;
 
 use super::prelude::*;
 use crate::table::Op;
@@ -12,7 +18,13 @@ use crate::table::Op;
 /// The methods of the families here.
 pub mod prelude {
     pub use super::adaptive::AdaptivePoolOps;
+    pub use super::attention::AttentionOps;
+    pub use super::cell::CellOps;
+    pub use super::shuffle::ShuffleOps;
+    pub use super::classify::ClassLossOps;
     pub use super::conv::ConvOps;
+    pub use super::loss::LossOps;
+    pub use super::margin::MarginLossOps;
     pub use super::norm::NormalisationOps;
     pub use super::pad::PadOps;
     pub use super::pool::PoolOps;
@@ -27,6 +39,12 @@ pub static FAMILIES: &[(&str, &[&Op])] = &[
     ("pool", pool::TABLE),
     ("adaptive pool", adaptive::TABLE),
     ("normalisation", norm::TABLE),
+    ("loss", loss::TABLE),
+    ("class loss", classify::TABLE),
+    ("margin loss", margin::TABLE),
+    ("attention", attention::TABLE),
+    ("shuffle", shuffle::TABLE),
+    ("cell", cell::TABLE),
 ];
 
 /// One number for each of `n` spatial dimensions, given as one or as a list.
@@ -59,21 +77,6 @@ pub(crate) fn triple(sizes: &[i64], n: usize, fill: usize) -> [usize; 3] {
 /// batch is taken off again.
 pub(crate) fn batched(input: &Tensor, dims: usize, f: impl FnOnce(&Tensor) -> Result) -> Result {
     if input.ndim() == dims { f(&input.unsqueeze(0i64)?)?.squeeze_dims([0]) } else { f(input) }
-}
-
-/// How a loss is reduced.
-pub(crate) fn reduced(loss: Result, reduction: &str) -> Result {
-    match reduction {
-        "none" => loss,
-        "mean" => loss?.mean(()),
-        "sum" => loss?.sum(()),
-        other => Err(invalid_reduction(other)),
-    }
-}
-
-/// A word that is not a reduction.
-pub(crate) fn invalid_reduction(word: &str) -> Error {
-    Error::value(format!("{word} is not a valid value for reduction"))
 }
 
 /// Runs a kernel that adds to zeros of `sizes`: operand and sums are row-major in the compute type.
@@ -111,6 +114,9 @@ pub(crate) fn linked(grad: Result, inputs: &[&Tensor]) -> Result {
 }
 
 ops! { TABLE, NnOps;
+    /// The quotient of a tensor and a number.
+    fn _over(input: Tensor, other: Scalar) [hidden, DivBackward1] eval { input.detached().true_divide(other) }
+        d input = |g, other| g.true_divide(other);
     /// `input`, with a gradient of zeros for `other`.
     fn _linked(input: Tensor, other: Tensor) [hidden] view { let _ = other; Ok::<_, Error>(input.detached()) }
         d input = |g| Ok(g.clone()), d other = |g, sizes| Tensor::zeros(&sizes, g.dtype());

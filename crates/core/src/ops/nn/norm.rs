@@ -153,10 +153,10 @@ fn input_grad(plan: &Plan, grads: &[Option<Tensor>], input: &Tensor, weight: Opt
     let mut out = g.sub(mean(Ok(g.clone()))?, 1i64)?.sub(hat.mul(mean(g.mul(&hat))?)?, 1i64)?.mul(&scale)?;
     let n = plan.shape.count() as i64;
     if let Some(Some(m)) = grads.get(1) {
-        out = out.add(m.reshape(scale.sizes())?.div(n, ())?, 1i64)?;
+        out = out.add(m.reshape(scale.sizes())?.true_divide(n)?, 1i64)?;
     }
     if let Some(Some(s)) = grads.get(2) {
-        out = out.sub(s.reshape(scale.sizes())?.mul(scale.mul(&scale)?.mul(&scale)?)?.mul(&x)?.div(n, ())?, 1i64)?;
+        out = out.sub(s.reshape(scale.sizes())?.mul(scale.mul(&scale)?.mul(&scale)?)?.mul(&x)?.true_divide(n)?, 1i64)?;
     }
     out.reshape(input.sizes())
 }
@@ -439,7 +439,7 @@ fn local_response(input: &Tensor, size: i64, alpha: f64, beta: f64, k: f64) -> R
             .squeeze_dims([1])?
             .view(&s)?
     };
-    input.div(mean.mul(alpha)?.add(k, 1i64)?.pow_scalar(beta)?, ())
+    input.true_divide(mean.mul(alpha)?.add(k, 1i64)?.pow_scalar(beta)?)
 }
 
 ops! { TABLE, NormalisationOps;
