@@ -21,6 +21,7 @@ export { enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
 export type { BackwardOptions, GradFn, GradOptions, RemovableHandle } from './autograd.js';
 export { set_printoptions } from './printing.js';
 export type { PrintOptions } from './printing.js';
+export { backends, get_num_threads, set_num_threads } from './threads.js';
 export * as nn from './nn/index.js';
 export * as optim from './optim/index.js';
 export * as utils from './utils/index.js';

@@ -1,8 +1,32 @@
-/** Loads the wasm module in Node, at once. */
-import { readFileSync } from 'node:fs';
-import { initSync, type InitOutput } from '../pkg/simd/cresset.js';
+/** Picks a wasm module and loads it in Node, at once; the variable `CRESSET_BUILD` can name it. */
+import { existsSync, readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { Worker } from 'node:worker_threads';
+import * as simd from '../pkg/simd/cresset.js';
+import * as threads from '../pkg/threads/cresset.js';
+import { choose } from './builds.js';
 
-export * as door from '../pkg/simd/cresset.js';
-export const wasm: InitOutput = initSync({
-  module: readFileSync(new URL('../pkg/simd/cresset_bg.wasm', import.meta.url)),
-});
+const file = (name: string): URL => new URL(`../pkg/${name}/cresset_bg.wasm`, import.meta.url);
+
+/** The module's name. */
+export const build = choose(process.env['CRESSET_BUILD'], ['threads', 'relaxed', 'simd'], (name) => existsSync(file(name)));
+const module = new WebAssembly.Module(readFileSync(file(build)));
+/** The module's functions: flat ones on handles. */
+export const door: typeof simd = build === 'threads' ? { ...threads } as unknown as typeof simd : { ...simd };
+/** Its exports, the memory among them. */
+export const wasm: simd.InitOutput = door.initSync({ module });
+
+/** Threads that can run at once. */
+export const cores: number = availableParallelism();
+/** The thread that loads the module may sleep until others are done. */
+export const maySleep = true;
+
+/** Starts workers that share the module's memory; they do not keep the process alive. */
+export function addWorkers(count: number): void {
+  for (let i = 0; i < count; i++) {
+    const worker = new Worker(new URL('./worker.node.js', import.meta.url), { workerData: { module, memory: wasm.memory } });
+    // What goes wrong in a worker is told by the op that it worked for.
+    worker.on('error', () => {});
+    worker.unref();
+  }
+}

@@ -6,6 +6,7 @@ pub mod error;
 pub mod kernels;
 pub mod layout;
 pub mod ops;
+pub mod parallel;
 pub mod print;
 pub mod random;
 pub mod state;

@@ -7,12 +7,14 @@ mod args;
 mod autograd;
 mod evacuate;
 mod handles;
+mod threads;
 
 use args::Reader;
 use cresset_core::autograd as autograd_core;
 use cresset_core::dtype::DType;
 use cresset_core::error::{Error, Result};
 use cresset_core::ops;
+use cresset_core::parallel;
 use cresset_core::table::Op;
 use cresset_core::tensor::{Scalar, Tensor};
 use cresset_core::value::Value;
@@ -25,9 +27,20 @@ thread_local! {
     static OPS: Vec<&'static Op> = ops::all().collect();
 }
 
+/// Runs when a thread has loaded the module.
+#[wasm_bindgen(start)]
+fn start() {
+    #[cfg(feature = "relaxed")]
+    cresset_relaxed::install();
+}
+
 /// Runs `f`; a failure is kept for `error`.
 fn guard(f: impl FnOnce() -> Result<i32>) -> i32 {
-    f().unwrap_or_else(|e| {
+    let worked = |answer| match parallel::take_failure() {
+        true => Err(Error::runtime("a worker thread failed; what it computed is undefined")),
+        false => Ok(answer),
+    };
+    f().and_then(worked).unwrap_or_else(|e| {
         ERROR.set(Some(e));
         handles::FAILED
     })

@@ -1,13 +1,32 @@
-//! Matrix products: panels packed so that the inner loop reads memory in order (the scheme of
-//! Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication", 2008).
+//! Matrix products: panels packed so that the inner loop reads memory in order, blocks that fit the
+//! caches (the scheme of Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication",
+//! 2008). The order in which numbers are added depends on the sizes alone, not on the threads.
 
+use super::simd::{F32x4, F64x2, Plain};
+use super::tile::Block;
+use crate::parallel::{parallel_for, Shared};
 use num_complex::Complex;
+use std::cell::Cell;
 use std::ops::{Add, AddAssign, Mul};
+use std::sync::OnceLock;
 
 /// Numbers that matrices are made of.
-pub trait Number: Copy + Default + Add<Output = Self> + Mul<Output = Self> + AddAssign + 'static {}
-impl Number for f32 {}
-impl Number for f64 {}
+pub trait Number: Copy + Default + Add<Output = Self> + Mul<Output = Self> + AddAssign + 'static {
+    /// The fast loops of this type, if it has any.
+    fn kernel() -> Option<&'static Kernel<Self>> {
+        None
+    }
+}
+impl Number for f32 {
+    fn kernel() -> Option<&'static Kernel<f32>> {
+        Some(KERNELS.get().map_or(&PLAIN.0, |k| &k.0))
+    }
+}
+impl Number for f64 {
+    fn kernel() -> Option<&'static Kernel<f64>> {
+        Some(KERNELS.get().map_or(&PLAIN.1, |k| &k.1))
+    }
+}
 impl Number for Wrapping {}
 impl Number for Complex<f32> {}
 impl Number for Complex<f64> {}
@@ -49,16 +68,110 @@ impl<T: Copy> Mat<T> {
     /// # Safety
     /// The index must lie inside the matrix.
     #[inline(always)]
-    unsafe fn at(&self, i: usize, j: usize) -> T {
-        unsafe { *self.ptr.offset(i as isize * self.row + j as isize * self.col) }
+    pub(super) unsafe fn at(&self, i: usize, j: usize) -> T {
+        // SAFETY: the caller's promise.
+        unsafe { *self.from(i, j).ptr }
+    }
+
+    /// The matrix from row `i` and column `j` on.
+    #[inline(always)]
+    fn from(&self, i: usize, j: usize) -> Mat<T> {
+        Mat { ptr: self.ptr.wrapping_offset(i as isize * self.row + j as isize * self.col), ..*self }
+    }
+
+    fn turned(&self) -> Mat<T> {
+        Mat { ptr: self.ptr, row: self.col, col: self.row }
     }
 }
 
-const MR: usize = 4;
-const NR: usize = 8;
-const MC: usize = 96;
-const KC: usize = 256;
-const NC: usize = 1024;
+/// Where a product goes: rows of adjacent elements.
+#[derive(Clone, Copy)]
+pub struct Out<T> {
+    /// First element.
+    pub ptr: *mut T,
+    /// Step to the next row.
+    pub row: usize,
+    /// Whether the product is added to what is there.
+    pub add: bool,
+}
+
+/// The inner loops for one type of number, as one build has them; `tile` says what each does.
+pub struct Kernel<T> {
+    /// Columns of a tile.
+    pub columns: usize,
+    /// Rows of a tile, and the product of a block in such tiles: the preferred one, one for few rows.
+    pub tiles: [(usize, unsafe fn(&Block<T>)); 2],
+    /// `pack::pack`.
+    pub pack: unsafe fn(Mat<T>, usize, usize, usize, *mut T),
+    /// `tile::direct`.
+    pub direct: unsafe fn((usize, usize, usize), Mat<T>, Mat<T>, *mut T, usize, bool),
+    /// `tile::dots`.
+    pub dots: unsafe fn(*const T, usize, usize, &[T], *mut T, usize, bool),
+    /// `tile::scaled_rows`.
+    pub scaled_rows: unsafe fn(*const T, usize, usize, *const T, usize, &mut [T]),
+    /// `tile::dot`.
+    pub dot: unsafe fn(&[T], &[T]) -> T,
+}
+
+/// The inner loops for a lane, a way to add products, and the heights of its two tiles; attributes
+/// in front go to each function.
+#[macro_export]
+macro_rules! gemm_kernel {
+    ($(#[$attr:meta])* $L:ty, $M:ty, $tall:literal, $short:literal) => {{
+        use $crate::kernels::{gemm::{Kernel, Mat}, pack::pack, simd::Lane, tile};
+        type T = <$L as Lane>::Elem;
+        $(#[$attr])*
+        unsafe fn tall(b: &tile::Block<T>) {
+            // SAFETY: the caller's promise, here and below.
+            unsafe { tile::tiles::<$L, $M, $tall>(b) }
+        }
+        $(#[$attr])*
+        unsafe fn short(b: &tile::Block<T>) {
+            unsafe { tile::tiles::<$L, $M, $short>(b) }
+        }
+        $(#[$attr])*
+        unsafe fn direct(size: (usize, usize, usize), a: Mat<T>, b: Mat<T>, c: *mut T, step: usize, add: bool) {
+            unsafe { tile::direct::<$L, $M>(size, a, b, c, step, add) }
+        }
+        $(#[$attr])*
+        unsafe fn dots(rows: *const T, step: usize, count: usize, x: &[T], y: *mut T, y_step: usize, add: bool) {
+            unsafe { tile::dots::<$L, $M>(rows, step, count, x, y, y_step, add) }
+        }
+        $(#[$attr])*
+        unsafe fn scaled_rows(rows: *const T, step: usize, count: usize, x: *const T, x_step: usize, y: &mut [T]) {
+            unsafe { tile::scaled_rows::<$L, $M>(rows, step, count, x, x_step, y) }
+        }
+        $(#[$attr])*
+        unsafe fn dot(a: &[T], b: &[T]) -> T {
+            tile::dot::<$L, $M>(a, b)
+        }
+        Kernel {
+            columns: tile::WIDTH * <$L as Lane>::N,
+            tiles: [($tall, tall), ($short, short)],
+            pack: pack::<$L>,
+            direct, dots, scaled_rows, dot,
+        }
+    }};
+}
+
+static PLAIN: (Kernel<f32>, Kernel<f64>) = (gemm_kernel!(F32x4, Plain, 4, 4), gemm_kernel!(F64x2, Plain, 4, 4));
+static KERNELS: OnceLock<(Kernel<f32>, Kernel<f64>)> = OnceLock::new();
+
+/// Puts a build's own loops in place of the plain ones, once, before the first product.
+pub fn install(f32: Kernel<f32>, f64: Kernel<f64>) {
+    let _ = KERNELS.set((f32, f64));
+}
+
+/// Rows of `a` in a block, whatever the tile: a multiple of 4 and of 6.
+const ROWS: usize = 96;
+/// Blocks that are packed at once when several threads multiply them.
+const ROW_BLOCKS: usize = 8;
+/// The longest sums in a block.
+const DEPTH: usize = 256;
+/// Bytes of a row of `b` in a block.
+const COLUMN_BYTES: usize = 4096;
+/// Products of fewer multiplications than this stay on one thread.
+const SHARED_WORK: usize = 1 << 19;
 
 /// `c = a b`, row-major `c` of `m` by `n`.
 ///
@@ -66,160 +179,183 @@ const NC: usize = 1024;
 /// `a` must be readable as `m` by `k` and `b` as `k` by `n`.
 pub unsafe fn gemm<T: Number>(m: usize, n: usize, k: usize, a: Mat<T>, b: Mat<T>, c: &mut [T]) {
     debug_assert_eq!(c.len(), m * n);
-    c.fill(T::default());
-    if m == 0 || n == 0 || k == 0 {
+    // SAFETY: the caller's promise; `c` has `m` rows of `n`.
+    unsafe { product((m, n, k), a, b, Out { ptr: c.as_mut_ptr(), row: n, add: false }) }
+}
+
+/// `c = a b` or `c += a b`, for matrices of `(m, n, k)`: `m` by `k` and `k` by `n`.
+///
+/// # Safety
+/// `a` and `b` must be readable, `c` writable and apart from both.
+pub unsafe fn product<T: Number>((m, n, k): (usize, usize, usize), a: Mat<T>, b: Mat<T>, c: Out<T>) {
+    if m == 0 || n == 0 {
         return;
     }
+    // SAFETY: the caller's promise.
     unsafe {
-        if n == 1 && a.col == 1 {
-            matvec(m, k, a, b, c);
-        } else if m == 1 && b.row == 1 {
-            // The same product, transposed.
-            let (at, bt) = (Mat { ptr: a.ptr, row: a.col, col: a.row }, Mat { ptr: b.ptr, row: b.col, col: b.row });
-            matvec(n, k, bt, at, c);
-        } else if m * n * k <= 8 * 8 * 8 || m < MR || n < 4 {
-            direct(m, n, k, a, b, c);
+        let Some(kernel) = T::kernel() else { return simple((m, n, k), a, b, c) };
+        let adjacent = b.col == 1 || n == 1;
+        if k == 0 {
+            simple((m, n, k), a, b, c);
+        } else if n < 4 && n <= m {
+            for j in 0..n {
+                times_vector(kernel, m, k, a, b.from(0, j).turned(), c.ptr.add(j), c.row, c.add);
+            }
+        } else if m < 4 {
+            for i in 0..m {
+                times_vector(kernel, n, k, b.turned(), a.from(i, 0), c.ptr.add(i * c.row), 1, c.add);
+            }
+        } else if adjacent && m <= 32 && n <= 64 && k <= 128 {
+            (kernel.direct)((m, n, k), a, b, c.ptr, c.row, c.add);
         } else {
-            packed(m, n, k, a, b, c);
+            packed(kernel, (m, n, k), a, b, c);
         }
     }
 }
 
-/// Rows of `a` times one column.
-unsafe fn matvec<T: Number>(m: usize, k: usize, a: Mat<T>, x: Mat<T>, y: &mut [T]) {
-    let copy: Vec<T>;
-    let x = if x.row == 1 {
-        unsafe { std::slice::from_raw_parts(x.ptr, k) }
-    } else {
-        copy = (0..k).map(|i| unsafe { x.at(i, 0) }).collect();
-        &copy
-    };
-    for i in 0..m {
-        let row = unsafe { std::slice::from_raw_parts(a.ptr.offset(i as isize * a.row), k) };
-        y[i] = dot(row, x);
-    }
-}
-
-/// The sum of products, in sixteen partial sums.
+/// The sum of products.
 pub fn dot<T: Number>(a: &[T], b: &[T]) -> T {
-    let mut part = [T::default(); 16];
-    let (ac, bc) = (a.chunks_exact(16), b.chunks_exact(16));
-    let mut rest = T::default();
-    for (x, y) in ac.remainder().iter().zip(bc.remainder()) {
-        rest += *x * *y;
+    match T::kernel() {
+        // SAFETY: a build's loops run where the build does.
+        Some(kernel) => unsafe { (kernel.dot)(a, b) },
+        None => a.iter().zip(b).fold(T::default(), |sum, (&x, &y)| sum + x * y),
     }
-    for (x, y) in ac.zip(bc) {
-        for i in 0..16 {
-            part[i] += x[i] * y[i];
-        }
-    }
-    let mut width = 8;
-    while width > 0 {
-        for i in 0..width {
-            let upper = part[i + width];
-            part[i] += upper;
-        }
-        width /= 2;
-    }
-    part[0] + rest
 }
 
-/// Small products, without packing.
-unsafe fn direct<T: Number>(m: usize, n: usize, k: usize, a: Mat<T>, b: Mat<T>, c: &mut [T]) {
-    for (i, row) in c.chunks_exact_mut(n).enumerate() {
-        for p in 0..k {
-            let x = unsafe { a.at(i, p) };
-            if b.col == 1 {
-                let line = unsafe { std::slice::from_raw_parts(b.ptr.offset(p as isize * b.row), n) };
-                for (d, y) in row.iter_mut().zip(line) {
-                    *d += x * *y;
-                }
-            } else {
-                for (j, d) in row.iter_mut().enumerate() {
-                    *d += x * unsafe { b.at(p, j) };
+/// Products of numbers without fast loops: a row of `c` is a sum of scaled rows of `b`.
+unsafe fn simple<T: Number>((m, n, k): (usize, usize, usize), a: Mat<T>, b: Mat<T>, c: Out<T>) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        for i in 0..m {
+            let row = std::slice::from_raw_parts_mut(c.ptr.add(i * c.row), n);
+            if !c.add {
+                row.fill(T::default());
+            }
+            for p in 0..k {
+                let x = a.at(i, p);
+                if b.col == 1 {
+                    let line = std::slice::from_raw_parts(b.from(p, 0).ptr, n);
+                    row.iter_mut().zip(line).for_each(|(d, &y)| *d += x * y);
+                } else {
+                    row.iter_mut().enumerate().for_each(|(j, d)| *d += x * b.at(p, j));
                 }
             }
         }
     }
-    let _ = m;
 }
 
-unsafe fn packed<T: Number>(m: usize, n: usize, k: usize, a: Mat<T>, b: Mat<T>, c: &mut [T]) {
-    let kc_max = k.min(KC);
-    let mut pa = vec![T::default(); MC.min(m.next_multiple_of(MR)) * kc_max];
-    let mut pb = vec![T::default(); NC.min(n.next_multiple_of(NR)) * kc_max];
-    for jc in (0..n).step_by(NC) {
-        let nc = NC.min(n - jc);
-        for pc in (0..k).step_by(KC) {
-            let kc = KC.min(k - pc);
-            unsafe { pack_b(&b, pc, kc, jc, nc, &mut pb) };
-            for ic in (0..m).step_by(MC) {
-                let mc = MC.min(m - ic);
-                unsafe { pack_a(&a, ic, mc, pc, kc, &mut pa) };
-                for jr in (0..nc).step_by(NR) {
-                    let bp = &pb[jr * kc..(jr + NR) * kc];
-                    for ir in (0..mc).step_by(MR) {
-                        let acc = tile(kc, &pa[ir * kc..(ir + MR) * kc], bp);
-                        let (h, w) = (MR.min(mc - ir), NR.min(nc - jr));
-                        for (i, line) in acc.iter().enumerate().take(h) {
-                            let at = (ic + ir + i) * n + jc + jr;
-                            for (d, x) in c[at..at + w].iter_mut().zip(line) {
-                                *d += *x;
-                            }
+/// `y = a x` for `rows` rows of `a`; `x` is the first row of a matrix.
+#[allow(clippy::too_many_arguments, reason = "three matrices and their sizes")]
+unsafe fn times_vector<T: Number>(
+    kernel: &Kernel<T>, rows: usize, k: usize, a: Mat<T>, x: Mat<T>, y: *mut T, y_step: usize, add: bool,
+) {
+    // Rows for one thread: enough that sharing them pays.
+    let grain = (SHARED_WORK / 4 / k).max(64);
+    // SAFETY: the caller's promise; the ranges are apart.
+    unsafe {
+        let (target, source) = (Shared(y), Shared(a.ptr));
+        if a.col == 1 {
+            let copy: Vec<T>;
+            let x = if x.col == 1 {
+                std::slice::from_raw_parts(x.ptr, k)
+            } else {
+                copy = (0..k).map(|p| x.at(0, p)).collect();
+                &copy
+            };
+            let x = Shared(x);
+            parallel_for(rows, grain, |range| {
+                let from = source.get().wrapping_offset(range.start as isize * a.row);
+                (kernel.dots)(from, a.row as usize, range.len(), x.get(), target.get().add(range.start * y_step), y_step, add);
+            });
+        } else if a.row == 1 && y_step == 1 {
+            let factors = Shared(x.ptr);
+            // A thread's part of `y` stays in its nearest cache.
+            parallel_for(rows.div_ceil(2048), grain.div_ceil(2048), |range| {
+                for block in range {
+                    let first = block * 2048;
+                    let part = std::slice::from_raw_parts_mut(target.get().add(first), (rows - first).min(2048));
+                    if !add {
+                        part.fill(T::default());
+                    }
+                    (kernel.scaled_rows)(source.get().wrapping_add(first), a.col as usize, k, factors.get(), x.col as usize, part);
+                }
+            });
+        } else {
+            simple((rows, 1, k), a, x.turned(), Out { ptr: y, row: y_step, add });
+        }
+    }
+}
+
+thread_local! {
+    /// Panels are packed here, call after call.
+    static SCRATCH: Cell<Vec<u64>> = const { Cell::new(Vec::new()) };
+}
+
+/// Large products.
+unsafe fn packed<T: Number>(kernel: &Kernel<T>, (m, n, k): (usize, usize, usize), a: Mat<T>, b: Mat<T>, c: Out<T>) {
+    let columns = kernel.columns;
+    let padded = |rows: usize| m.next_multiple_of(rows);
+    let &(rows, tiles) = kernel.tiles.iter().min_by_key(|(rows, _)| padded(*rows) * 8 / m).unwrap_or(&kernel.tiles[0]);
+    let threads = if m * n < SHARED_WORK / k { 1 } else { crate::parallel::available() };
+    let (row_max, column_max) = (if threads > 1 { ROW_BLOCKS * ROWS } else { ROWS }, COLUMN_BYTES / size_of::<T>());
+    let depth_max = k.div_ceil(k.div_ceil(DEPTH));
+
+    let left = row_max.min(m).next_multiple_of(rows) * depth_max;
+    let right = column_max.min(n).next_multiple_of(columns) * depth_max;
+    let mut scratch = SCRATCH.take();
+    scratch.resize(scratch.len().max(((left + right) * size_of::<T>()).div_ceil(8)), 0);
+    let pa = Shared(scratch.as_mut_ptr().cast::<T>());
+    let pb = Shared(pa.get().wrapping_add(left));
+    let (a, b, target) = (Shared(a), Shared(b), Shared(c.ptr));
+
+    for j0 in (0..n).step_by(column_max) {
+        let width = column_max.min(n - j0);
+        for p0 in (0..k).step_by(depth_max) {
+            let depth = depth_max.min(k - p0);
+            parallel_for(width.div_ceil(columns), pack_grain(threads, width / columns), |range| {
+                for j in range.map(|j| j * columns) {
+                    let from = b.get().from(p0, j0 + j).turned();
+                    // SAFETY: the panel lies in the scratch memory, which no other range touches.
+                    unsafe { (kernel.pack)(from, columns, columns.min(width - j), depth, pb.get().add(j * depth)) };
+                }
+            });
+            for i0 in (0..m).step_by(row_max) {
+                let height = row_max.min(m - i0);
+                parallel_for(height.div_ceil(rows), pack_grain(threads, height / rows), |range| {
+                    for i in range.map(|i| i * rows) {
+                        let from = a.get().from(i0 + i, p0);
+                        // SAFETY: as above.
+                        unsafe { (kernel.pack)(from, rows, rows.min(height - i), depth, pa.get().add(i * depth)) };
+                    }
+                });
+                // Blocks of rows, split in columns too when they are fewer than the threads can use.
+                let down = height.div_ceil(ROWS);
+                let across = if threads > 1 { (4 * threads).div_ceil(down) } else { 1 };
+                let part = width.div_ceil(across).next_multiple_of(columns);
+                let across = width.div_ceil(part);
+                parallel_for(down * across, 1, |range| {
+                    for (i, j) in range.map(|t| (t / across * ROWS, t % across * part)) {
+                        // SAFETY: the panels are packed; no other range writes this part of the result.
+                        unsafe {
+                            tiles(&Block {
+                                a: pa.get().add(i * depth),
+                                b: pb.get().add(j * depth),
+                                c: target.get().add((i0 + i) * c.row + j0 + j),
+                                step: c.row,
+                                size: (ROWS.min(height - i), part.min(width - j)),
+                                depth,
+                                add: c.add || p0 > 0,
+                            });
                         }
                     }
-                }
+                });
             }
         }
     }
+    SCRATCH.set(scratch);
 }
 
-/// One tile of the product: `MR` by `NR` sums held in registers.
-#[inline(always)]
-fn tile<T: Number>(kc: usize, a: &[T], b: &[T]) -> [[T; NR]; MR] {
-    let mut acc = [[T::default(); NR]; MR];
-    for (x, y) in a.chunks_exact(MR).zip(b.chunks_exact(NR)).take(kc) {
-        for i in 0..MR {
-            for j in 0..NR {
-                acc[i][j] += x[i] * y[j];
-            }
-        }
-    }
-    acc
-}
-
-unsafe fn pack_a<T: Number>(a: &Mat<T>, i0: usize, mc: usize, p0: usize, kc: usize, to: &mut [T]) {
-    for (panel, ir) in to.chunks_exact_mut(MR * kc).zip((0..mc).step_by(MR)) {
-        let h = MR.min(mc - ir);
-        if h < MR {
-            panel.fill(T::default());
-        }
-        for i in 0..h {
-            for p in 0..kc {
-                panel[p * MR + i] = unsafe { a.at(i0 + ir + i, p0 + p) };
-            }
-        }
-    }
-}
-
-unsafe fn pack_b<T: Number>(b: &Mat<T>, p0: usize, kc: usize, j0: usize, nc: usize, to: &mut [T]) {
-    for (panel, jr) in to.chunks_exact_mut(NR * kc).zip((0..nc).step_by(NR)) {
-        let w = NR.min(nc - jr);
-        if w < NR {
-            panel.fill(T::default());
-        }
-        if b.row == 1 && b.col != 1 {
-            for j in 0..w {
-                for p in 0..kc {
-                    panel[p * NR + j] = unsafe { b.at(p0 + p, j0 + jr + j) };
-                }
-            }
-        } else {
-            for p in 0..kc {
-                for j in 0..w {
-                    panel[p * NR + j] = unsafe { b.at(p0 + p, j0 + jr + j) };
-                }
-            }
-        }
-    }
+/// Panels for one thread to pack at a time.
+fn pack_grain(threads: usize, panels: usize) -> usize {
+    if threads == 1 { panels + 1 } else { (panels / (4 * threads)).max(4) }
 }

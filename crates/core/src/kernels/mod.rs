@@ -12,5 +12,8 @@ pub mod index;
 pub mod norm;
 pub mod order;
 pub mod pool;
+pub mod pack;
 pub mod reduce;
+pub mod simd;
+pub mod tile;
 pub mod remap;

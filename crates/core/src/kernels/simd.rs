@@ -1,0 +1,242 @@
+//! Lanes: what kernels are written over, so that one body runs on four `f32`, two `f64`, or one
+//! number. The only place in the core with intrinsics.
+
+use super::gemm::Number;
+
+/// A few numbers that are computed together.
+pub trait Lane: Copy + 'static {
+    /// One of the numbers.
+    type Elem: Number;
+    /// How many there are.
+    const N: usize;
+
+    /// The same number everywhere.
+    fn splat(x: Self::Elem) -> Self;
+    /// The numbers from `from` on.
+    ///
+    /// # Safety
+    /// `N` numbers must be readable there.
+    unsafe fn load(from: *const Self::Elem) -> Self;
+    /// Writes the numbers from `to` on.
+    ///
+    /// # Safety
+    /// `N` numbers must be writable there.
+    unsafe fn store(self, to: *mut Self::Elem);
+    /// `self + o`.
+    fn add(self, o: Self) -> Self;
+    /// `self - o`.
+    fn sub(self, o: Self) -> Self;
+    /// `self * o`.
+    fn mul(self, o: Self) -> Self;
+    /// `self / o`.
+    fn div(self, o: Self) -> Self;
+    /// The smaller one, NaN where either is NaN.
+    fn min(self, o: Self) -> Self;
+    /// The larger one, NaN where either is NaN.
+    fn max(self, o: Self) -> Self;
+    /// The sum of the numbers, pairs first.
+    fn sum(self) -> Self::Elem;
+    /// Reads `N` rows of `N` numbers, `from_step` apart (it wraps, so it may go backwards), and writes
+    /// them as columns of rows `to_step` apart.
+    ///
+    /// # Safety
+    /// The rows must be readable and writable.
+    unsafe fn transpose(from: *const Self::Elem, from_step: usize, to: *mut Self::Elem, to_step: usize);
+}
+
+/// How a product is added: the relaxed build rounds once where the processor can.
+pub trait MulAdd<L: Lane> {
+    /// `a * b + c`.
+    fn mul_add(a: L, b: L, c: L) -> L;
+}
+
+/// Two roundings, the same everywhere.
+pub struct Plain;
+
+impl<L: Lane> MulAdd<L> for Plain {
+    #[inline(always)]
+    fn mul_add(a: L, b: L, c: L) -> L {
+        c.add(a.mul(b))
+    }
+}
+
+macro_rules! scalar_lane {
+    ($T:ty) => {
+        impl Lane for $T {
+            type Elem = $T;
+            const N: usize = 1;
+            #[inline(always)]
+            fn splat(x: $T) -> Self { x }
+            #[inline(always)]
+            unsafe fn load(from: *const $T) -> Self {
+                // SAFETY: the caller's promise.
+                unsafe { *from }
+            }
+            #[inline(always)]
+            unsafe fn store(self, to: *mut $T) {
+                // SAFETY: the caller's promise.
+                unsafe { *to = self }
+            }
+            #[inline(always)]
+            fn add(self, o: Self) -> Self { self + o }
+            #[inline(always)]
+            fn sub(self, o: Self) -> Self { self - o }
+            #[inline(always)]
+            fn mul(self, o: Self) -> Self { self * o }
+            #[inline(always)]
+            fn div(self, o: Self) -> Self { self / o }
+            #[inline(always)]
+            fn min(self, o: Self) -> Self { if self < o || self.is_nan() { self } else { o } }
+            #[inline(always)]
+            fn max(self, o: Self) -> Self { if self > o || self.is_nan() { self } else { o } }
+            #[inline(always)]
+            fn sum(self) -> $T { self }
+            #[inline(always)]
+            unsafe fn transpose(from: *const $T, _: usize, to: *mut $T, _: usize) {
+                // SAFETY: the caller's promise.
+                unsafe { *to = *from }
+            }
+        }
+    };
+}
+scalar_lane!(f32);
+scalar_lane!(f64);
+
+/// Vectors of the processor.
+#[cfg(target_arch = "wasm32")]
+mod vectors {
+    use super::Lane;
+    use std::arch::wasm32::*;
+
+    /// Four `f32`.
+    #[derive(Clone, Copy)]
+    #[repr(transparent)]
+    pub struct F32x4(pub v128);
+
+    /// Two `f64`.
+    #[derive(Clone, Copy)]
+    #[repr(transparent)]
+    pub struct F64x2(pub v128);
+
+    macro_rules! lane {
+        ($V:ident: $n:literal of $T:ty, $splat:ident, $add:ident, $sub:ident, $mul:ident, $div:ident, $min:ident, $max:ident, $sum:ident, $turn:ident) => {
+            impl Lane for $V {
+                type Elem = $T;
+                const N: usize = $n;
+                #[inline(always)]
+                fn splat(x: $T) -> Self { $V($splat(x)) }
+                #[inline(always)]
+                unsafe fn load(from: *const $T) -> Self {
+                    // SAFETY: the caller's promise.
+                    $V(unsafe { v128_load(from.cast()) })
+                }
+                #[inline(always)]
+                unsafe fn store(self, to: *mut $T) {
+                    // SAFETY: the caller's promise.
+                    unsafe { v128_store(to.cast(), self.0) }
+                }
+                #[inline(always)]
+                fn add(self, o: Self) -> Self { $V($add(self.0, o.0)) }
+                #[inline(always)]
+                fn sub(self, o: Self) -> Self { $V($sub(self.0, o.0)) }
+                #[inline(always)]
+                fn mul(self, o: Self) -> Self { $V($mul(self.0, o.0)) }
+                #[inline(always)]
+                fn div(self, o: Self) -> Self { $V($div(self.0, o.0)) }
+                #[inline(always)]
+                fn min(self, o: Self) -> Self { $V($min(self.0, o.0)) }
+                #[inline(always)]
+                fn max(self, o: Self) -> Self { $V($max(self.0, o.0)) }
+                #[inline(always)]
+                fn sum(self) -> $T { $sum(self.0) }
+                #[inline(always)]
+                unsafe fn transpose(from: *const $T, from_step: usize, to: *mut $T, to_step: usize) {
+                    // SAFETY: the caller's promise.
+                    let rows = std::array::from_fn(|i| unsafe { v128_load(from.wrapping_add(i.wrapping_mul(from_step)).cast()) });
+                    for (i, v) in $turn(rows).into_iter().enumerate() {
+                        // SAFETY: the caller's promise.
+                        unsafe { v128_store(to.add(i * to_step).cast(), v) }
+                    }
+                }
+            }
+        };
+    }
+    lane!(F32x4: 4 of f32, f32x4_splat, f32x4_add, f32x4_sub, f32x4_mul, f32x4_div, f32x4_min, f32x4_max, sum4, turn4);
+    lane!(F64x2: 2 of f64, f64x2_splat, f64x2_add, f64x2_sub, f64x2_mul, f64x2_div, f64x2_min, f64x2_max, sum2, turn2);
+
+    #[inline(always)]
+    fn sum4(v: v128) -> f32 {
+        (f32x4_extract_lane::<0>(v) + f32x4_extract_lane::<1>(v)) + (f32x4_extract_lane::<2>(v) + f32x4_extract_lane::<3>(v))
+    }
+
+    #[inline(always)]
+    fn sum2(v: v128) -> f64 {
+        f64x2_extract_lane::<0>(v) + f64x2_extract_lane::<1>(v)
+    }
+
+    #[inline(always)]
+    fn turn4([a, b, c, d]: [v128; 4]) -> [v128; 4] {
+        let (ab, ab2) = (i32x4_shuffle::<0, 4, 1, 5>(a, b), i32x4_shuffle::<2, 6, 3, 7>(a, b));
+        let (cd, cd2) = (i32x4_shuffle::<0, 4, 1, 5>(c, d), i32x4_shuffle::<2, 6, 3, 7>(c, d));
+        [
+            i64x2_shuffle::<0, 2>(ab, cd), i64x2_shuffle::<1, 3>(ab, cd),
+            i64x2_shuffle::<0, 2>(ab2, cd2), i64x2_shuffle::<1, 3>(ab2, cd2),
+        ]
+    }
+
+    #[inline(always)]
+    fn turn2([a, b]: [v128; 2]) -> [v128; 2] {
+        [i64x2_shuffle::<0, 2>(a, b), i64x2_shuffle::<1, 3>(a, b)]
+    }
+}
+
+/// Arrays that stand in for vectors, for tests on other processors.
+#[cfg(not(target_arch = "wasm32"))]
+mod vectors {
+    use super::{Lane, Number};
+    use std::array::from_fn;
+
+    /// `N` numbers.
+    #[derive(Clone, Copy)]
+    pub struct Pack<T, const N: usize>([T; N]);
+    /// Four `f32`.
+    pub type F32x4 = Pack<f32, 4>;
+    /// Two `f64`.
+    pub type F64x2 = Pack<f64, 2>;
+
+    impl<T: Lane<Elem = T> + Number, const N: usize> Lane for Pack<T, N> {
+        type Elem = T;
+        const N: usize = N;
+        fn splat(x: T) -> Self { Pack([x; N]) }
+        unsafe fn load(from: *const T) -> Self {
+            // SAFETY: the caller's promise.
+            Pack(from_fn(|i| unsafe { *from.add(i) }))
+        }
+        unsafe fn store(self, to: *mut T) {
+            for (i, x) in self.0.into_iter().enumerate() {
+                // SAFETY: the caller's promise.
+                unsafe { *to.add(i) = x }
+            }
+        }
+        fn add(self, o: Self) -> Self { Pack(from_fn(|i| Lane::add(self.0[i], o.0[i]))) }
+        fn sub(self, o: Self) -> Self { Pack(from_fn(|i| self.0[i].sub(o.0[i]))) }
+        fn mul(self, o: Self) -> Self { Pack(from_fn(|i| Lane::mul(self.0[i], o.0[i]))) }
+        fn div(self, o: Self) -> Self { Pack(from_fn(|i| self.0[i].div(o.0[i]))) }
+        fn min(self, o: Self) -> Self { Pack(from_fn(|i| self.0[i].min(o.0[i]))) }
+        fn max(self, o: Self) -> Self { Pack(from_fn(|i| self.0[i].max(o.0[i]))) }
+        fn sum(self) -> T {
+            let half = |s: &[T]| s.iter().fold(T::default(), |a, &b| Lane::add(a, b));
+            Lane::add(half(&self.0[..N / 2]), half(&self.0[N / 2..]))
+        }
+        unsafe fn transpose(from: *const T, from_step: usize, to: *mut T, to_step: usize) {
+            for i in 0..N {
+                for j in 0..N {
+                    // SAFETY: the caller's promise.
+                    unsafe { *to.add(j * to_step + i) = *from.wrapping_add(i.wrapping_mul(from_step)).add(j) }
+                }
+            }
+        }
+    }
+}
+
+pub use vectors::{F32x4, F64x2};

@@ -1,0 +1,251 @@
+//! The inner loops of matrix products, over lanes: a tile of sums held in registers, dot products of
+//! several rows at once, sums of scaled rows. A build that can round once instantiates them anew.
+
+use super::gemm::Mat;
+use super::simd::{Lane, MulAdd};
+
+/// Vectors in a row of a tile. V8 keeps 15 vectors in registers: 6 rows of 2, their 2 factors and 1 more.
+pub const WIDTH: usize = 2;
+
+/// A block of packed panels, and where its product goes.
+pub struct Block<T> {
+    /// Panels of `a`: for each step of `depth`, one number for each row of a tile.
+    pub a: *const T,
+    /// Panels of `b`: for each step of `depth`, one number for each column of a tile.
+    pub b: *const T,
+    /// The first element of the result, and the step to its next row.
+    pub c: *mut T,
+    /// Step to the next row of the result.
+    pub step: usize,
+    /// Rows and columns of the result.
+    pub size: (usize, usize),
+    /// Length of the sums.
+    pub depth: usize,
+    /// Whether the sums are added to what is there.
+    pub add: bool,
+}
+
+/// Sums of `depth` products: `rows` numbers of `a` times `WIDTH` vectors of `b`, at fixed steps.
+#[inline(always)]
+unsafe fn sums<L: Lane, M: MulAdd<L>, const ROWS: usize>(
+    depth: usize, a: *const L::Elem, a_row: usize, a_step: usize, b: *const L::Elem, b_step: usize,
+) -> [[L; WIDTH]; ROWS] {
+    let mut acc = [[L::splat(Default::default()); WIDTH]; ROWS];
+    let (mut a, mut b) = (a, b);
+    for _ in 0..depth {
+        // SAFETY: the caller's promise: `depth` steps of both lie in memory.
+        unsafe {
+            let right: [L; WIDTH] = [L::load(b), L::load(b.add(L::N))];
+            for i in 0..ROWS {
+                let left = L::splat(*a.wrapping_add(i.wrapping_mul(a_row)));
+                for j in 0..WIDTH {
+                    acc[i][j] = M::mul_add(left, right[j], acc[i][j]);
+                }
+            }
+        }
+        a = a.wrapping_add(a_step);
+        b = b.wrapping_add(b_step);
+    }
+    acc
+}
+
+#[inline(always)]
+unsafe fn put<L: Lane, const ROWS: usize>(acc: [[L; WIDTH]; ROWS], c: *mut L::Elem, step: usize, add: bool) {
+    for (i, line) in acc.into_iter().enumerate() {
+        for (j, v) in line.into_iter().enumerate() {
+            // SAFETY: the caller's promise: the whole tile is writable.
+            unsafe {
+                let at = c.add(i * step + j * L::N);
+                (if add { L::load(at).add(v) } else { v }).store(at);
+            }
+        }
+    }
+}
+
+/// The product of a block of packed panels.
+///
+/// # Safety
+/// The panels and the result must be as `Block` says.
+#[inline(always)]
+pub unsafe fn tiles<L: Lane, M: MulAdd<L>, const ROWS: usize>(block: &Block<L::Elem>) {
+    let columns = WIDTH * L::N;
+    let (m, n) = block.size;
+    for j in (0..n).step_by(columns) {
+        for i in (0..m).step_by(ROWS) {
+            // SAFETY: panels are full, padded with zeros; of the result only what exists is written.
+            unsafe {
+                let (a, b) = (block.a.add(i * block.depth), block.b.add(j * block.depth));
+                let c = block.c.add(i * block.step + j);
+                let acc = sums::<L, M, ROWS>(block.depth, a, 1, ROWS, b, columns);
+                if i + ROWS <= m && j + columns <= n {
+                    put(acc, c, block.step, block.add);
+                } else {
+                    let mut edge = [[<L::Elem>::default(); 8]; ROWS];
+                    put(acc, edge.as_mut_ptr().cast(), 8, false);
+                    for (r, line) in edge.iter().enumerate().take(m - i) {
+                        for (q, &x) in line.iter().enumerate().take(n - j) {
+                            let at = c.add(r * block.step + q);
+                            *at = if block.add { *at + x } else { x };
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A small product straight from its matrices; the columns of `b` must be adjacent.
+///
+/// # Safety
+/// The matrices must be readable as `m` by `k` and `k` by `n`, the result writable.
+#[inline(always)]
+pub unsafe fn direct<L: Lane, M: MulAdd<L>>(
+    (m, n, k): (usize, usize, usize), a: Mat<L::Elem>, b: Mat<L::Elem>, c: *mut L::Elem, step: usize, add: bool,
+) {
+    const ROWS: usize = 4;
+    let (a_row, a_step, b_step) = (a.row as usize, a.col as usize, b.row as usize);
+    let columns = WIDTH * L::N;
+    let wide = n / columns * columns;
+    // SAFETY: the caller's promise; steps may be negative, so they wrap.
+    unsafe {
+        for j in (0..wide).step_by(columns) {
+            let mut i = 0;
+            while i + ROWS <= m {
+                let left = a.ptr.wrapping_add(i.wrapping_mul(a_row));
+                let acc = sums::<L, M, ROWS>(k, left, a_row, a_step, b.ptr.wrapping_add(j), b_step);
+                put(acc, c.add(i * step + j), step, add);
+                i += ROWS;
+            }
+            while i < m {
+                let left = a.ptr.wrapping_add(i.wrapping_mul(a_row));
+                let acc = sums::<L, M, 1>(k, left, a_row, a_step, b.ptr.wrapping_add(j), b_step);
+                put(acc, c.add(i * step + j), step, add);
+                i += 1;
+            }
+        }
+        for i in 0..m {
+            for j in wide..n {
+                let mut sum = <L::Elem>::default();
+                for p in 0..k {
+                    sum += a.at(i, p) * b.at(p, j);
+                }
+                let at = c.add(i * step + j);
+                *at = if add { *at + sum } else { sum };
+            }
+        }
+    }
+}
+
+/// Dot products of `x` with each of `count` rows, `step` apart: eight rows a pass over `x`.
+///
+/// # Safety
+/// The rows must be readable for the length of `x`, `y` writable for `count` numbers `y_step` apart.
+#[inline(always)]
+pub unsafe fn dots<L: Lane, M: MulAdd<L>>(
+    rows: *const L::Elem, step: usize, count: usize, x: &[L::Elem], y: *mut L::Elem, y_step: usize, add: bool,
+) {
+    let set = |i: usize, sum: L::Elem| {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let at = y.add(i * y_step);
+            *at = if add { *at + sum } else { sum };
+        }
+    };
+    let mut i = 0;
+    while i + 8 <= count {
+        // SAFETY: the caller's promise.
+        let sums = unsafe { row_dots::<L, M, 8>(rows.wrapping_add(i.wrapping_mul(step)), step, x) };
+        sums.into_iter().enumerate().for_each(|(r, s)| set(i + r, s));
+        i += 8;
+    }
+    while i < count {
+        // SAFETY: the caller's promise.
+        set(i, dot::<L, M>(unsafe { std::slice::from_raw_parts(rows.wrapping_add(i.wrapping_mul(step)), x.len()) }, x));
+        i += 1;
+    }
+}
+
+#[inline(always)]
+unsafe fn row_dots<L: Lane, M: MulAdd<L>, const ROWS: usize>(rows: *const L::Elem, step: usize, x: &[L::Elem]) -> [L::Elem; ROWS] {
+    let mut acc = [L::splat(Default::default()); ROWS];
+    let whole = x.len() / L::N * L::N;
+    // SAFETY: the caller's promise.
+    unsafe {
+        for p in (0..whole).step_by(L::N) {
+            let v = L::load(x.as_ptr().add(p));
+            for (r, sum) in acc.iter_mut().enumerate() {
+                *sum = M::mul_add(L::load(rows.wrapping_add(r.wrapping_mul(step)).add(p)), v, *sum);
+            }
+        }
+        std::array::from_fn(|r| {
+            let mut sum = acc[r].sum();
+            for p in whole..x.len() {
+                sum += *rows.wrapping_add(r.wrapping_mul(step)).add(p) * x[p];
+            }
+            sum
+        })
+    }
+}
+
+/// The sum of products, in four vectors of partial sums.
+#[inline(always)]
+pub fn dot<L: Lane, M: MulAdd<L>>(a: &[L::Elem], b: &[L::Elem]) -> L::Elem {
+    let n = a.len().min(b.len());
+    let (chunk, whole) = (4 * L::N, n / (4 * L::N) * (4 * L::N));
+    let mut acc = [L::splat(Default::default()); 4];
+    for p in (0..whole).step_by(chunk) {
+        for (u, sum) in acc.iter_mut().enumerate() {
+            // SAFETY: `p + chunk <= whole`.
+            let (x, y) = unsafe { (L::load(a.as_ptr().add(p + u * L::N)), L::load(b.as_ptr().add(p + u * L::N))) };
+            *sum = M::mul_add(x, y, *sum);
+        }
+    }
+    let mut sum = acc[0].add(acc[1]).add(acc[2].add(acc[3])).sum();
+    for p in whole..n {
+        sum += a[p] * b[p];
+    }
+    sum
+}
+
+/// `y` plus the sum of `count` rows, each times its number of `x`: four rows a pass over `y`.
+///
+/// # Safety
+/// The rows must be readable for the length of `y`, and `x` for `count` numbers.
+#[inline(always)]
+pub unsafe fn scaled_rows<L: Lane, M: MulAdd<L>>(
+    rows: *const L::Elem, step: usize, count: usize, x: *const L::Elem, x_step: usize, y: &mut [L::Elem],
+) {
+    let whole = y.len() / L::N * L::N;
+    let factor = |i: usize| x.wrapping_add(i.wrapping_mul(x_step));
+    let row = |i: usize| rows.wrapping_add(i.wrapping_mul(step));
+    let mut i = 0;
+    // SAFETY: the caller's promise.
+    unsafe {
+        while i < count {
+            let some = if i + 4 <= count { 4 } else { 1 };
+            if some == 4 {
+                let left: [L; 4] = std::array::from_fn(|r| L::splat(*factor(i + r)));
+                for p in (0..whole).step_by(L::N) {
+                    let at = y.as_mut_ptr().add(p);
+                    let mut sum = L::load(at);
+                    for (r, &left) in left.iter().enumerate() {
+                        sum = M::mul_add(left, L::load(row(i + r).add(p)), sum);
+                    }
+                    sum.store(at);
+                }
+            } else {
+                let left = L::splat(*factor(i));
+                for p in (0..whole).step_by(L::N) {
+                    let at = y.as_mut_ptr().add(p);
+                    M::mul_add(left, L::load(row(i).add(p)), L::load(at)).store(at);
+                }
+            }
+            for (p, sum) in y.iter_mut().enumerate().skip(whole) {
+                for r in i..i + some {
+                    *sum += *factor(r) * *row(r).add(p);
+                }
+            }
+            i += some;
+        }
+    }
+}
