@@ -38,7 +38,7 @@ function sameDoor() {
 
 /** The package; `quick` compiles one module, in seconds and to slow code, for work on the code itself. */
 export async function build({ quick = false } = {}) {
-  const env = await setup();
+  const env = await setup({ shared: !quick });
   if (quick) {
     await module('simd', env.plain, { profile: '--dev', flags: FLAGS });
     oneModule();

@@ -115,8 +115,8 @@ function standardLibrary(toolchain, flags) {
   });
 }
 
-/** The environments in which wasm is compiled: with one thread, with several. */
-async function toolchains() {
+/** The environments in which wasm is compiled: with one thread, and with several if `shared`. */
+async function toolchains(shared) {
   let plain = rust({});
   if (!plain) throw new Error('Rust is missing: install it with rustup, then try again');
   let flags = '';
@@ -125,11 +125,13 @@ async function toolchains() {
     plain = debian();
     if (!hasTarget(plain)) flags = `--sysroot=${await standardLibrary(plain, '')}`;
   }
+  const one = { ...plain.env, RUSTFLAGS: flags };
+  if (!shared) return { plain: one };
   let threads = plain;
   if (!hasSource(threads) && works('rustup')) run('rustup', ['component', 'add', 'rust-src'], { may: true });
   if (!hasSource(threads)) threads = debian();
   const sysroot = await standardLibrary(threads, THREAD_FEATURES);
-  return { plain: { ...plain.env, RUSTFLAGS: flags }, threads: { ...threads.env, RUSTFLAGS: `${THREAD_FEATURES} --sysroot=${sysroot}` } };
+  return { plain: one, threads: { ...threads.env, RUSTFLAGS: `${THREAD_FEATURES} --sysroot=${sysroot}` } };
 }
 
 // --- tools --------------------------------------------------------------------------------------
@@ -153,12 +155,12 @@ function modulesFit() {
   return Object.entries(packages('package-lock.json')).every(([path, p]) => path === '' || p.optional || there[path]?.version === p.version);
 }
 
-/** Everything; returns the environments in which the wasm crate is built. */
-export async function setup() {
+/** Everything (but for the threads build only if `shared`); returns the environments in which the wasm crate is built. */
+export async function setup({ shared }) {
   if (!existsSync(join(CACHE, `wasm-bindgen-cli-${BINDGEN}`))) console.log('first time on this machine: tools are compiled, about five minutes on two cores');
   let env, bins;
   await Promise.all([
-    step('Rust for wasm', async () => { env = await toolchains(); }),
+    step('Rust for wasm', async () => { env = await toolchains(shared); }),
     step('wasm-bindgen and wasm-pack', async () => {
       bins = [await tool('wasm-bindgen-cli', 'wasm-bindgen', BINDGEN), await tool('wasm-pack', 'wasm-pack', WASM_PACK)];
       rmSync(join(CACHE, 'target'), { recursive: true, force: true });
