@@ -18,15 +18,15 @@ const NONE = 0, TENSOR = 1, FLOAT = 2, INT = 3, BOOL = 4, INTS = 5, TENSORS = 6,
 const FAILED = -1, IN_BUFFER = -2, NOTHING = -3;
 
 /** The kind of a parameter, from its Rust type. */
-const enum Kind { Tensor, Operand, Scalar, Float, Int, Bool, Str, DType, Dims, MaybeDims, Floats, Tensors }
+const enum Kind { Tensor, Operand, Scalar, Float, Int, Bool, Str, DType, Dims, MaybeDims, Floats, Tensors, DimPair }
 const KINDS: Record<string, Kind> = {
   Tensor: Kind.Tensor, Operand: Kind.Operand, AsTensor: Kind.Operand, Scalar: Kind.Scalar, f64: Kind.Float, i64: Kind.Int,
   bool: Kind.Bool, String: Kind.Str, DType: Kind.DType, Dims: Kind.Dims, MaybeDims: Kind.MaybeDims, Floats: Kind.Floats,
-  'Vec<Tensor>': Kind.Tensors, 'Vec<Option<Tensor>>': Kind.Tensors,
+  'Vec<Tensor>': Kind.Tensors, 'Vec<Option<Tensor>>': Kind.Tensors, DimPair: Kind.DimPair,
 };
 /** How PyTorch's messages call what a parameter takes. */
 const WANTED = ['Tensor', 'Tensor', 'Number', 'float', 'int', 'bool', 'str', 'torch.dtype', 'tuple of ints', 'tuple of ints', 'tuple of floats',
-  'tuple of Tensors'];
+  'tuple of Tensors', 'pair of tuples of ints'];
 
 interface Slot { name: string; kind: Kind; optional: boolean; fallback: unknown; keyword: boolean }
 interface Compiled { index: number; name: string; slots: Slot[]; places: number; fields: readonly string[]; entry: Entry }
@@ -201,6 +201,7 @@ function accepts(kind: Kind, v: unknown): boolean {
     case Kind.MaybeDims: return isInt(v) || (Array.isArray(v) && v.every((n) => n === null || isInt(n)));
     case Kind.Floats: return isNumber(v) || (Array.isArray(v) && v.every(isNumber));
     case Kind.Tensors: return Array.isArray(v) && v.every((t) => t === null || t instanceof Tensor);
+    case Kind.DimPair: return Array.isArray(v) && v.length === 2 && v.every((l) => isInt(l) || (Array.isArray(l) && l.every(isInt)));
   }
 }
 
@@ -220,6 +221,11 @@ function write(kind: Kind, v: unknown): void {
     case Kind.MaybeDims: return writeInts((Array.isArray(v) ? (v as (number | null)[]) : [v as number]).map((n) => n ?? LEFT_OUT));
     case Kind.Floats: return writeFloats(Array.isArray(v) ? (v as number[]) : [v as number]);
     case Kind.Tensors: return writeTensors(v as Tensor[]);
+    case Kind.DimPair: {
+      // One list, which starts with the length of the first.
+      const [a, b] = (v as (number | number[])[]).map((l) => (Array.isArray(l) ? l : [l]));
+      return writeInts([a!.length, ...a!, ...b!]);
+    }
   }
 }
 
@@ -272,6 +278,11 @@ function bind(op: Compiled, args: readonly unknown[], count: number, keywords: R
     let value = args[next++];
     // Sizes may come one by one: view(2, 3).
     if (slot.kind === Kind.Dims && i === places - 1 && next < count && !Array.isArray(value)) {
+      value = args.slice(next - 1, count);
+      next = count;
+    }
+    // Tensors too: block_diag(a, b, c).
+    if (slot.kind === Kind.Tensors && places === 1 && value instanceof Tensor) {
       value = args.slice(next - 1, count);
       next = count;
     }

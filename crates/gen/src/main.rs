@@ -42,6 +42,7 @@ fn ts_type(p: &Param) -> String {
         "Dims" => "Int | readonly Int[]",
         "MaybeDims" => "Int | readonly (Int | null)[]",
         "Floats" => "Num | readonly Num[]",
+        "DimPair" => "readonly [readonly Int[], readonly Int[]]",
         "Vec<Option<Tensor>>" => "readonly (Tensor | null)[]",
         _ => "readonly Tensor[]",
     };
@@ -108,6 +109,9 @@ fn signatures(op: &Op, method: bool) -> Vec<String> {
         let lead = list(&place[..first], &arg, ", ");
         let sep = if lead.is_empty() { "" } else { ", " };
         out.push(format!("({lead}{sep}...{}: Int[]): {result}", place[first].name));
+    }
+    if place.len() == 1 && first == 1 && rust_type(place[0]) == "Vec<Tensor>" {
+        out.push(format!("(...{}: Tensor[]): {result}", place[0].name));
     }
     out.dedup();
     out

@@ -14,6 +14,8 @@ macro_rules! with_field {
     };
 }
 
+pub(crate) use with_field;
+
 /// Double precision, real or complex.
 pub(crate) fn wide(dtype: DType) -> DType {
     if dtype.is_complex() { DType::Complex128 } else { DType::Float64 }

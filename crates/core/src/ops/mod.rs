@@ -38,9 +38,11 @@ pub mod scatter;
 pub mod scatter_reduce;
 pub mod search;
 pub mod softmax;
+pub mod solve;
 pub mod sort;
 pub mod special;
 pub mod stats;
+pub mod svd;
 pub mod trig;
 pub mod views;
 
@@ -86,6 +88,9 @@ pub mod prelude {
     pub use super::search::SearchOps;
     pub use super::softmax::SoftmaxOps;
     pub use super::sort::SortOps;
+    pub use super::stats::StatsOps;
+    pub use super::solve::SolveOps;
+    pub use super::svd::SvdOps;
     pub use super::special::SpecialOps;
     pub use super::stats::StatsOps;
     pub use super::trig::TrigOps;
@@ -135,6 +140,8 @@ pub static FAMILIES: &[(&str, &[&Op])] = &[
     ("einsum", einsum::TABLE),
     ("distance", distance::TABLE),
     ("linalg", linalg::TABLE),
+    ("svd", svd::TABLE),
+    ("solve", solve::TABLE),
     ("create", create::TABLE),
     ("random", random::TABLE),
     ("dropout", dropout::TABLE),

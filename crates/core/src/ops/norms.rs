@@ -108,13 +108,12 @@ fn norm_grad(
         let list = dim_list(dims, sizes.len())?;
         let shares = mask._to_copy(n.dtype()).true_divide(mask.sum_dim(&list, true, n.dtype()));
         x.sgn().mul(shares).mul(g)
-    } else if p < 2.0 {
-        let t = x.sgn().mul(x.abs().pow_scalar(p - 1.0)).mul(&g).true_divide(n.pow_scalar(p - 1.0));
-        let t = if p < 1.0 { zero_where(x.eq(0i64), t) } else { t };
-        zero_where(n.eq(0i64), t)
+    } else if p < 1.0 {
+        let slope = zero_where(x.eq(0i64), x.sgn().mul(x.abs().pow_scalar(p - 1.0)));
+        slope.mul(g).mul(n.pow_scalar(1.0 - p))
     } else {
-        let t = x.mul(x.abs().pow_scalar(p - 2.0)).mul(&g).true_divide(n.pow_scalar(p - 1.0));
-        zero_where(n.eq(0i64), t)
+        let slope = if p < 2.0 { x.sgn().mul(x.abs().pow_scalar(p - 1.0)) } else { x.mul(x.abs().pow_scalar(p - 2.0)) };
+        slope.mul(zero_where(n.eq(0i64), g.true_divide(n.pow_scalar(p - 1.0))))
     }
     .map(Some)
 }
@@ -147,9 +146,36 @@ fn check_matrix(t: &Tensor) -> Result<()> {
     Ok(())
 }
 
+/// The singular values of the matrices that two dimensions make, reduced by `f`.
+fn of_singular_values(
+    t: &Tensor, ends: &Ends, keepdim: bool, dtype: Option<DType>, f: impl Fn(Tensor) -> Result,
+) -> Result {
+    let n = t.ndim() as i64;
+    let t = match dtype {
+        Some(d) => crate::ops::cast(t, d)?,
+        None => t.clone(),
+    };
+    let mut order: Dims = (0..n).filter(|d| *d != ends.row && *d != ends.column).collect();
+    order.extend([ends.row, ends.column]);
+    let out = f(t.permute(&order)?.svdvals()?)?;
+    if !keepdim {
+        return Ok(out);
+    }
+    let mut back = Dims::from_elem(0, n as usize);
+    for (i, d) in order.iter().enumerate() {
+        back[*d as usize] = i as i64;
+    }
+    out.unsqueeze(-1i64)?.unsqueeze(-1i64)?.permute(&back)
+}
+
 fn matrix_norm_of(t: &Tensor, p: f64, dim: &[i64], keepdim: bool, dtype: Option<DType>) -> Result {
     check_matrix(t)?;
     let ends = matrix_ends(t, dim)?;
+    if p.abs() == 2.0 {
+        return of_singular_values(t, &ends, keepdim, dtype, |s| {
+            if p > 0.0 { s.amax([-1], false) } else { s.amin([-1], false) }
+        });
+    }
     if p.abs() != 1.0 && !p.is_infinite() {
         return Err(Error::runtime(format!("linalg.matrix_norm: Order {} not supported.", order(p))));
     }
@@ -164,11 +190,14 @@ fn matrix_norm_of(t: &Tensor, p: f64, dim: &[i64], keepdim: bool, dtype: Option<
 
 fn matrix_norm_named(t: &Tensor, p: &str, dim: &[i64], keepdim: bool, dtype: Option<DType>) -> Result {
     check_matrix(t)?;
-    if p != "fro" {
+    if p != "fro" && p != "nuc" {
         return Err(Error::runtime(format!("linalg.matrix_norm: Order {p} not supported.")));
     }
     let ends = matrix_ends(t, dim)?;
-    t.vector_norm(2.0, [ends.row, ends.column], keepdim, dtype)
+    if p == "fro" {
+        return t.vector_norm(2.0, [ends.row, ends.column], keepdim, dtype);
+    }
+    of_singular_values(t, &ends, keepdim, dtype, |s| s.sum_dim([-1], false, ()))
 }
 
 /// The dimensions of `linalg.norm`, where an order decides between vectors and matrices.
