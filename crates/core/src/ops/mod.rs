@@ -88,7 +88,6 @@ pub mod prelude {
     pub use super::search::SearchOps;
     pub use super::softmax::SoftmaxOps;
     pub use super::sort::SortOps;
-    pub use super::stats::StatsOps;
     pub use super::solve::SolveOps;
     pub use super::svd::SvdOps;
     pub use super::special::SpecialOps;
