@@ -4,7 +4,7 @@ import { functionOf, type Entry } from './call.js';
 import type { DType } from './dtype.js';
 import type { Complex, Int, Num, Tensor, TensorLike } from './tensor.js';
 
-export const TABLE_HASH = 3459942681;
+export const TABLE_HASH = 4082066256;
 
 export const TABLE: readonly Entry[] = [
   { names: ['add'], params: [['input', 'AsTensor', undefined, false], ['other', 'AsTensor', undefined, false], ['alpha', 'Scalar', 1n, true]], returns: [], marks: ['inplace'] },
@@ -382,6 +382,19 @@ export const TABLE: readonly Entry[] = [
   { names: ['_linalg_lu'], params: [['A', 'Tensor', undefined, false], ['pivot', 'bool', true, true]], returns: ['P', 'L', 'U'], marks: ['hidden'] },
   { names: ['linalg.lu'], params: [['A', 'Tensor', undefined, false], ['pivot', 'bool', true, true]], returns: ['P', 'L', 'U'], marks: [] },
   { names: ['lu'], params: [['input', 'Tensor', undefined, false], ['pivot', 'bool', true, false], ['get_infos', 'bool', false, false]], returns: ['LU', 'pivots', 'info'], marks: [] },
+  { names: ['linalg.svd'], params: [['A', 'Tensor', undefined, false], ['full_matrices', 'bool', true, false]], returns: ['U', 'S', 'Vh'], marks: [] },
+  { names: ['linalg.svdvals'], params: [['A', 'Tensor', undefined, false]], returns: [], marks: [] },
+  { names: ['svd'], params: [['input', 'Tensor', undefined, false], ['some', 'bool', true, false], ['compute_uv', 'bool', true, false]], returns: ['U', 'S', 'V'], marks: [] },
+  { names: ['nuclear_norm'], params: [['input', 'Tensor', undefined, false], ['dim', 'Dims', [-2, -1], false], ['keepdim', 'bool', false, false]], returns: [], marks: ['function'] },
+  { names: ['cholesky_solve'], params: [['B', 'Tensor', undefined, false], ['L', 'Tensor', undefined, false], ['upper', 'bool', false, false]], returns: [], marks: [] },
+  { names: ['cholesky_inverse'], params: [['L', 'Tensor', undefined, false], ['upper', 'bool', false, false]], returns: [], marks: [] },
+  { names: ['linalg.vander'], params: [['x', 'Tensor', undefined, false], ['N', 'Option<i64>', null, true]], returns: [], marks: [] },
+  { names: ['vander'], params: [['x', 'Tensor', undefined, false], ['N', 'Option<i64>', null, false], ['increasing', 'bool', false, false]], returns: [], marks: ['function'] },
+  { names: ['linalg.diagonal'], params: [['A', 'Tensor', undefined, false], ['offset', 'i64', 0, true], ['dim1', 'i64', -2, true], ['dim2', 'i64', -1, true]], returns: [], marks: [] },
+  { names: ['linalg.tensorinv'], params: [['A', 'Tensor', undefined, false], ['ind', 'i64', 2, false]], returns: [], marks: [] },
+  { names: ['linalg.tensorsolve'], params: [['A', 'Tensor', undefined, false], ['B', 'Tensor', undefined, false], ['dims', 'Option<Dims>', null, false]], returns: [], marks: [] },
+  { names: ['linalg.cond'], params: [['A', 'Tensor', undefined, false], ['p', 'Option<f64>', null, false]], returns: [], marks: [] },
+  { names: ['_reshaped'], params: [['input', 'Tensor', undefined, false], ['size', 'Dims', undefined, false]], returns: [], marks: ['hidden'] },
   { names: ['full'], params: [['size', 'Dims', undefined, false], ['fill_value', 'Scalar', undefined, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['create'] },
   { names: ['zeros'], params: [['size', 'Dims', undefined, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['create'] },
   { names: ['ones'], params: [['size', 'Dims', undefined, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['create'] },
@@ -2148,6 +2161,20 @@ export interface Methods {
   lu(pivot?: boolean, get_infos?: boolean, kwargs?: object): { LU: Tensor; pivots: Tensor; info: Tensor } & [Tensor, Tensor, Tensor];
   /** Packed LU factors and pivots; with `get_infos`, which matrices are singular too. */
   lu(kwargs: { pivot?: boolean; get_infos?: boolean }): { LU: Tensor; pivots: Tensor; info: Tensor } & [Tensor, Tensor, Tensor];
+  /** Singular vectors and values: `input = U diag(S) V^H`; without `some`, all the vectors. */
+  svd(some?: boolean, compute_uv?: boolean, kwargs?: object): { U: Tensor; S: Tensor; V: Tensor } & [Tensor, Tensor, Tensor];
+  /** Singular vectors and values: `input = U diag(S) V^H`; without `some`, all the vectors. */
+  svd(kwargs: { some?: boolean; compute_uv?: boolean }): { U: Tensor; S: Tensor; V: Tensor } & [Tensor, Tensor, Tensor];
+  /** The solution of `A X = B` from the Cholesky factor of `A`. */
+  cholesky_solve(L: Tensor, upper?: boolean, kwargs?: object): Tensor;
+  /** The solution of `A X = B` from the Cholesky factor of `A`. */
+  cholesky_solve(L: Tensor, kwargs: { upper?: boolean }): Tensor;
+  /** The solution of `A X = B` from the Cholesky factor of `A`. */
+  cholesky_solve(kwargs: { L?: Tensor; upper?: boolean }): Tensor;
+  /** The inverse of a matrix from its Cholesky factor. */
+  cholesky_inverse(upper?: boolean, kwargs?: object): Tensor;
+  /** The inverse of a matrix from its Cholesky factor. */
+  cholesky_inverse(kwargs: { upper?: boolean }): Tensor;
   /** The lower triangle, zeros above. */
   tril(diagonal?: Int, kwargs?: object): Tensor;
   /** `tril` in place. */
@@ -2723,7 +2750,7 @@ export const unravel_index: { (indices: Tensor, shape: Int | readonly Int[], kwa
 /** All combinations of `r` elements of a vector, a row for each. */
 export const combinations: { (input: Tensor, r?: Int, with_replacement?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { r?: Int; with_replacement?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('combinations') as never;
 /** All ways to take one element of each vector, a row for each. */
-export const cartesian_prod: { (tensors: readonly Tensor[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('cartesian_prod') as never;
+export const cartesian_prod: { (tensors: readonly Tensor[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (...tensors: Tensor[]): Tensor } = functionOf('cartesian_prod') as never;
 /** The product of two matrices. */
 export const mm: { (input: Tensor, mat2: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { mat2?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('mm') as never;
 /** The products of two batches of matrices. */
@@ -2755,9 +2782,9 @@ export const ger: { (input: Tensor, vec2: Tensor, kwargs?: { out?: Tensor | read
 /** Sums of products over the last dimension of both. */
 export const inner: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('inner') as never;
 /** Sums of products over the last `dims` dimensions of `a` and the first of `b`. */
-export const tensordot: { (a: Tensor, b: Tensor, dims?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (a: Tensor, b: Tensor, kwargs: { dims?: Int; out?: Tensor | readonly Tensor[] }): Tensor; (a: Tensor, kwargs: { b?: Tensor; dims?: Int; out?: Tensor | readonly Tensor[] }): Tensor; (a: Tensor, b: Tensor, dims: readonly Tensor[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (a: Tensor, kwargs: { b?: Tensor; dims?: readonly Tensor[]; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('tensordot') as never;
+export const tensordot: { (a: Tensor, b: Tensor, dims?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (a: Tensor, b: Tensor, kwargs: { dims?: Int; out?: Tensor | readonly Tensor[] }): Tensor; (a: Tensor, kwargs: { b?: Tensor; dims?: Int; out?: Tensor | readonly Tensor[] }): Tensor; (a: Tensor, b: Tensor, dims: readonly [readonly Int[], readonly Int[]], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (a: Tensor, kwargs: { b?: Tensor; dims?: readonly [readonly Int[], readonly Int[]]; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('tensordot') as never;
 /** The product of matrices in the order that costs least. */
-export const chain_matmul: { (matrices: readonly Tensor[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('chain_matmul') as never;
+export const chain_matmul: { (matrices: readonly Tensor[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (...matrices: Tensor[]): Tensor } = functionOf('chain_matmul') as never;
 /** A square matrix multiplied by itself `n` times; its inverse where `n` is negative. */
 export const matrix_power: { (A: Tensor, n: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (A: Tensor, kwargs: { n?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('matrix_power') as never;
 /** The Kronecker product. */
@@ -2767,7 +2794,7 @@ export const cross: { (input: Tensor, other: Tensor, dim?: Int | null, kwargs?: 
 /** The sum of the diagonal of a matrix. */
 export const trace: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('trace') as never;
 /** Matrices along the diagonal of a larger one. */
-export const block_diag: { (tensors: readonly Tensor[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('block_diag') as never;
+export const block_diag: { (tensors: readonly Tensor[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (...tensors: Tensor[]): Tensor } = functionOf('block_diag') as never;
 /** `x1^T weight[o] x2 + bias[o]` for every output `o`. */
 export const bilinear: { (input1: Tensor, input2: Tensor, weight: Tensor, bias?: Tensor | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input1: Tensor, input2: Tensor, weight: Tensor, kwargs: { bias?: Tensor | null; out?: Tensor | readonly Tensor[] }): Tensor; (input1: Tensor, kwargs: { input2?: Tensor; weight?: Tensor; bias?: Tensor | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('bilinear') as never;
 /** Sums of products by Einstein's convention: `einsum('ij,jk->ik', [a, b])` is a matrix product. */
@@ -2786,6 +2813,16 @@ export const slogdet: { (A: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] 
 export const logdet: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('logdet') as never;
 /** Packed LU factors and pivots; with `get_infos`, which matrices are singular too. */
 export const lu: { (input: Tensor, pivot?: boolean, get_infos?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): { LU: Tensor; pivots: Tensor; info: Tensor } & [Tensor, Tensor, Tensor]; (input: Tensor, kwargs: { pivot?: boolean; get_infos?: boolean; out?: Tensor | readonly Tensor[] }): { LU: Tensor; pivots: Tensor; info: Tensor } & [Tensor, Tensor, Tensor] } = functionOf('lu') as never;
+/** Singular vectors and values: `input = U diag(S) V^H`; without `some`, all the vectors. */
+export const svd: { (input: Tensor, some?: boolean, compute_uv?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): { U: Tensor; S: Tensor; V: Tensor } & [Tensor, Tensor, Tensor]; (input: Tensor, kwargs: { some?: boolean; compute_uv?: boolean; out?: Tensor | readonly Tensor[] }): { U: Tensor; S: Tensor; V: Tensor } & [Tensor, Tensor, Tensor] } = functionOf('svd') as never;
+/** The sum of the singular values of the matrices that two dimensions make. */
+export const nuclear_norm: { (input: Tensor, dim?: Int | readonly Int[], keepdim?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int | readonly Int[]; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('nuclear_norm') as never;
+/** The solution of `A X = B` from the Cholesky factor of `A`. */
+export const cholesky_solve: { (B: Tensor, L: Tensor, upper?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (B: Tensor, L: Tensor, kwargs: { upper?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (B: Tensor, kwargs: { L?: Tensor; upper?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('cholesky_solve') as never;
+/** The inverse of a matrix from its Cholesky factor. */
+export const cholesky_inverse: { (L: Tensor, upper?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (L: Tensor, kwargs: { upper?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('cholesky_inverse') as never;
+/** The matrix of powers of the elements of a vector, the highest first unless `increasing`. */
+export const vander: { (x: Tensor, N?: Int | null, increasing?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (x: Tensor, kwargs: { N?: Int | null; increasing?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('vander') as never;
 /** `fill_value` everywhere. */
 export const full: { (size: Int | readonly Int[], fill_value: Num | Complex, kwargs?: { dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { size?: Int | readonly Int[]; fill_value?: Num | Complex; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor } = functionOf('full') as never;
 /** Zeros. */
@@ -3077,7 +3114,7 @@ export const linalg = {
   /** The product of vectors, matrices and batches of matrices, with broadcasting. */
   matmul: functionOf('linalg.matmul') as unknown as { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor },
   /** The product of matrices in the order that costs least; the first and the last may be vectors. */
-  multi_dot: functionOf('linalg.multi_dot') as unknown as { (tensors: readonly Tensor[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor },
+  multi_dot: functionOf('linalg.multi_dot') as unknown as { (tensors: readonly Tensor[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (...tensors: Tensor[]): Tensor },
   /** Dot products along a dimension, the first operand conjugated. */
   vecdot: functionOf('linalg.vecdot') as unknown as { (x: Tensor, y: Tensor, kwargs?: { dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor; (x: Tensor, kwargs: { y?: Tensor; dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor },
   /** A square matrix multiplied by itself `n` times; its inverse where `n` is negative. */
@@ -3110,6 +3147,20 @@ export const linalg = {
   lu_factor: functionOf('linalg.lu_factor') as unknown as { (A: Tensor, kwargs?: { pivot?: boolean; out?: Tensor | readonly Tensor[] }): { LU: Tensor; pivots: Tensor } & [Tensor, Tensor] },
   /** The factors of `A = P L U`; the permutation has no gradient. */
   lu: functionOf('linalg.lu') as unknown as { (A: Tensor, kwargs?: { pivot?: boolean; out?: Tensor | readonly Tensor[] }): { P: Tensor; L: Tensor; U: Tensor } & [Tensor, Tensor, Tensor] },
+  /** Singular vectors and values: `A = U diag(S) Vh`. */
+  svd: functionOf('linalg.svd') as unknown as { (A: Tensor, full_matrices?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): { U: Tensor; S: Tensor; Vh: Tensor } & [Tensor, Tensor, Tensor]; (A: Tensor, kwargs: { full_matrices?: boolean; out?: Tensor | readonly Tensor[] }): { U: Tensor; S: Tensor; Vh: Tensor } & [Tensor, Tensor, Tensor] },
+  /** Singular values, the greatest first. */
+  svdvals: functionOf('linalg.svdvals') as unknown as { (A: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor },
+  /** The matrix of powers of each element, from none on: a Vandermonde matrix. */
+  vander: functionOf('linalg.vander') as unknown as { (x: Tensor, kwargs?: { N?: Int | null; out?: Tensor | readonly Tensor[] }): Tensor },
+  /** A diagonal of matrices, by default of the last two dimensions. */
+  diagonal: functionOf('linalg.diagonal') as unknown as { (A: Tensor, kwargs?: { offset?: Int; dim1?: Int; dim2?: Int; out?: Tensor | readonly Tensor[] }): Tensor },
+  /** The inverse of a tensor as a map from its last dimensions to its first `ind`. */
+  tensorinv: functionOf('linalg.tensorinv') as unknown as { (A: Tensor, ind?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (A: Tensor, kwargs: { ind?: Int; out?: Tensor | readonly Tensor[] }): Tensor },
+  /** The tensor `X` with `tensordot(A, X) = B`. */
+  tensorsolve: functionOf('linalg.tensorsolve') as unknown as { (A: Tensor, B: Tensor, dims?: Int | readonly Int[] | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (A: Tensor, B: Tensor, kwargs: { dims?: Int | readonly Int[] | null; out?: Tensor | readonly Tensor[] }): Tensor; (A: Tensor, kwargs: { B?: Tensor; dims?: Int | readonly Int[] | null; out?: Tensor | readonly Tensor[] }): Tensor },
+  /** The condition number of matrices. */
+  cond: functionOf('linalg.cond') as unknown as { (A: Tensor, p?: Num | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (A: Tensor, kwargs: { p?: Num | null; out?: Tensor | readonly Tensor[] }): Tensor },
 };
 
 /** `torch.special`. */
