@@ -2,6 +2,9 @@
 import { isKeywords } from '../call.js';
 import { closest, TypeError } from '../errors.js';
 
+/** Which arguments were given as Python's int: they are printed without a point. */
+export const WHOLE = Symbol('whole');
+
 /**
  * The arguments as one record. `names` are the parameters in PyTorch's order, `defaults` those that
  * may be left out.
@@ -10,11 +13,17 @@ export function named<T extends object>(owner: string, args: readonly unknown[],
   const last = args[args.length - 1];
   const keywords = isKeywords(last) ? last : {};
   const places = isKeywords(last) ? args.slice(0, -1) : args;
-  const out: Record<string, unknown> = { ...defaults };
+  const out: Record<string | symbol, unknown> = { ...defaults };
+  const whole = new Set<string>();
+  const take = (name: string, v: unknown): void => {
+    if (typeof v === 'bigint') whole.add(name);
+    else whole.delete(name);
+    out[name] = plain(v);
+  };
   if (places.length > names.length) {
     throw new TypeError(`${owner}.__init__() takes ${names.length + 1} positional arguments but ${places.length + 1} were given`);
   }
-  places.forEach((v, i) => { if (v !== undefined) out[names[i]!] = plain(v); });
+  places.forEach((v, i) => { if (v !== undefined) take(names[i]!, v); });
   for (const [key, value] of Object.entries(keywords)) {
     const i = names.indexOf(key);
     if (i < 0) {
@@ -22,7 +31,7 @@ export function named<T extends object>(owner: string, args: readonly unknown[],
       throw new TypeError(`${owner}.__init__() got an unexpected keyword argument '${key}'${near ? `; did you mean '${near}'?` : ''}`);
     }
     if (i < places.length) throw new TypeError(`${owner}.__init__() got multiple values for argument '${key}'`);
-    if (value !== undefined) out[key] = plain(value);
+    if (value !== undefined) take(key, value);
   }
   const missing = names.filter((n) => !(n in out) && !['device', 'dtype'].includes(n));
   if (missing.length > 0) {
@@ -30,6 +39,7 @@ export function named<T extends object>(owner: string, args: readonly unknown[],
     const text = list.length > 2 ? `${list.slice(0, -1).join(', ')}, and ${list[list.length - 1]}` : list.join(' and ');
     throw new TypeError(`${owner}.__init__() missing ${missing.length} required positional argument${missing.length === 1 ? '' : 's'}: ${text}`);
   }
+  out[WHOLE] = whole;
   return out as T;
 }
 

@@ -1,0 +1,66 @@
+/** Embeddings. */
+import type { DType } from '../dtype.js';
+import { ValueError } from '../errors.js';
+import { quietly } from '../autograd.js';
+import { empty, nn_functional as F } from '../generated.js';
+import type { Int, Tensor } from '../tensor.js';
+import { Configured } from './configured.js';
+import * as init from './init.js';
+import type { FactoryOptions } from './linear.js';
+import { Parameter } from './module.js';
+
+interface EmbeddingOptions extends FactoryOptions {
+  padding_idx?: Int | null; max_norm?: number | null; norm_type?: number; scale_grad_by_freq?: boolean; sparse?: boolean; _weight?: Tensor | null; _freeze?: boolean;
+}
+/** A table of vectors, looked up by number. */
+export class Embedding extends Configured {
+  declare num_embeddings: number;
+  declare embedding_dim: number;
+  declare padding_idx: number | null;
+  declare max_norm: number | null;
+  declare norm_type: number;
+  declare scale_grad_by_freq: boolean;
+  declare sparse: boolean;
+  weight: Parameter;
+  constructor(num_embeddings: Int, embedding_dim: Int, padding_idx?: Int | null | EmbeddingOptions, ...rest: unknown[]);
+  constructor(...args: unknown[]) {
+    super(args, ['num_embeddings', 'embedding_dim', 'padding_idx', 'max_norm', 'norm_type', 'scale_grad_by_freq', 'sparse', '_weight', '_freeze', 'device', 'dtype'],
+      { padding_idx: null, max_norm: null, norm_type: 2, scale_grad_by_freq: false, sparse: false, _weight: null, _freeze: false });
+    const given = this as unknown as { _weight?: Tensor | null; _freeze?: boolean; dtype?: DType | null };
+    const { _weight = null, _freeze = false, dtype = null } = given;
+    delete given._weight;
+    delete given._freeze;
+    if (this.padding_idx !== null) {
+      if (this.padding_idx >= this.num_embeddings) throw new ValueError('Padding_idx must be within num_embeddings');
+      if (this.padding_idx < 0) {
+        if (this.padding_idx < -this.num_embeddings) throw new ValueError('Padding_idx must be within num_embeddings');
+        this.padding_idx += this.num_embeddings;
+      }
+    }
+    this.weight = new Parameter(_weight ?? empty([this.num_embeddings, this.embedding_dim], { dtype }), !_freeze);
+    if (!_weight) this.reset_parameters();
+  }
+  reset_parameters(): void {
+    init.normal_(this.weight);
+    const { padding_idx } = this;
+    if (padding_idx !== null) quietly(() => this.weight.select(0, padding_idx).zero_());
+  }
+  override forward(input: Tensor): Tensor {
+    return F.embedding(input, this.weight, this.padding_idx, this.max_norm, this.norm_type, this.scale_grad_by_freq, this.sparse);
+  }
+  override extra_repr(): string {
+    let text = `${this.num_embeddings}, ${this.embedding_dim}`;
+    if (this.padding_idx !== null) text += `, padding_idx=${this.padding_idx}`;
+    if (this.max_norm !== null) text += `, max_norm=${this.float('max_norm')}`;
+    if (this.norm_type !== 2) text += `, norm_type=${this.float('norm_type')}`;
+    if (this.scale_grad_by_freq) text += ', scale_grad_by_freq=True';
+    return this.sparse ? `${text}, sparse=True` : text;
+  }
+  /** An embedding of given vectors; they are not trained if `freeze`. */
+  static from_pretrained(embeddings: Tensor, options: EmbeddingOptions & { freeze?: boolean } = {}): Embedding {
+    const { freeze = true, ...rest } = options;
+    const [n, dim] = embeddings.shape;
+    if (embeddings.ndim !== 2) throw new ValueError('Embeddings parameter is expected to be 2-dimensional');
+    return new Embedding(n!, dim!, { ...rest, _weight: embeddings, _freeze: freeze });
+  }
+}
