@@ -121,7 +121,7 @@ export class Softshrink extends Configured {
   constructor(lambd?: number | { lambd?: number });
   constructor(...args: unknown[]) { super(args, ['lambd'], { lambd: 0.5 }); }
   override forward(input: Tensor): Tensor { return F.softshrink(input, this.lambd); }
-  override extra_repr(): string { return this.float('lambd'); }
+  override extra_repr(): string { return this.asFloat('lambd'); }
 }
 /** Zero within `±lambd`, else the input. */
 export class Hardshrink extends Configured {
@@ -129,7 +129,7 @@ export class Hardshrink extends Configured {
   constructor(lambd?: number | { lambd?: number });
   constructor(...args: unknown[]) { super(args, ['lambd'], { lambd: 0.5 }); }
   override forward(input: Tensor): Tensor { return F.hardshrink(input, this.lambd); }
-  override extra_repr(): string { return this.float('lambd'); }
+  override extra_repr(): string { return this.asFloat('lambd'); }
 }
 /** The Gaussian error linear unit (Hendrycks and Gimpel, 2016). */
 export class GELU extends Configured {

@@ -17,13 +17,13 @@ export abstract class Configured extends Module {
     }
   }
   /** @internal An option that Python holds as a float, as it prints it. */
-  protected float(name: string): string {
+  protected asFloat(name: string): string {
     const v = (this as unknown as Record<string, unknown>)[name];
     if (typeof v !== 'number') return python(v);
     return this.#whole.has(name) ? String(v) : pythonFloat(v);
   }
   /** @internal `name=value` of options; those marked `~` are floats. */
   protected shown(...names: string[]): string {
-    return names.map((n) => (n.startsWith('~') ? `${n.slice(1)}=${this.float(n.slice(1))}` : `${n}=${python((this as unknown as Record<string, unknown>)[n])}`)).join(', ');
+    return names.map((n) => (n.startsWith('~') ? `${n.slice(1)}=${this.asFloat(n.slice(1))}` : `${n}=${python((this as unknown as Record<string, unknown>)[n])}`)).join(', ');
   }
 }

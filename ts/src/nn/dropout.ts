@@ -10,7 +10,7 @@ abstract class AnyDropout extends Configured {
   constructor(p?: number | { p?: number; inplace?: boolean }, inplace?: boolean | { inplace?: boolean });
   constructor(...args: unknown[]) {
     super(args, ['p', 'inplace'], { p: 0.5, inplace: false });
-    if (!(this.p >= 0 && this.p <= 1)) throw new ValueError(`dropout probability has to be between 0 and 1, but got ${this.float('p')}`);
+    if (!(this.p >= 0 && this.p <= 1)) throw new ValueError(`dropout probability has to be between 0 and 1, but got ${this.asFloat('p')}`);
   }
   override extra_repr(): string { return this.shown('~p', 'inplace'); }
 }

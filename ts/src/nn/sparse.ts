@@ -51,8 +51,8 @@ export class Embedding extends Configured {
   override extra_repr(): string {
     let text = `${this.num_embeddings}, ${this.embedding_dim}`;
     if (this.padding_idx !== null) text += `, padding_idx=${this.padding_idx}`;
-    if (this.max_norm !== null) text += `, max_norm=${this.float('max_norm')}`;
-    if (this.norm_type !== 2) text += `, norm_type=${this.float('norm_type')}`;
+    if (this.max_norm !== null) text += `, max_norm=${this.asFloat('max_norm')}`;
+    if (this.norm_type !== 2) text += `, norm_type=${this.asFloat('norm_type')}`;
     if (this.scale_grad_by_freq) text += ', scale_grad_by_freq=True';
     return this.sparse ? `${text}, sparse=True` : text;
   }
