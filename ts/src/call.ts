@@ -3,6 +3,7 @@ import { door, wasm } from '#wasm';
 import { DType, DTYPES, can_cast } from './dtype.js';
 import { closest, raised, RuntimeError } from './errors.js';
 import { TABLE, TABLE_HASH } from './generated.js';
+import { Generator } from './random.js';
 import { Tensor } from './tensor.js';
 
 /** Name, Rust type, default, keyword only. */
@@ -258,7 +259,7 @@ const SYNONYMS: Record<string, string> = {
 /** What stands for a size that is left out. */
 const LEFT_OUT = -(2n ** 63n);
 
-const IGNORED = new Set(['device', 'layout', 'pin_memory', 'memory_format', 'requires_grad', 'out']);
+const IGNORED = new Set(['device', 'layout', 'pin_memory', 'memory_format', 'requires_grad', 'out', 'generator']);
 
 const bound: unknown[] = [];
 
@@ -395,7 +396,8 @@ function call(name: string, list: readonly Compiled[], args: readonly unknown[],
     }
     const place = op.slots.length > 1 && !inPlace ? op.slots.findIndex((s) => s.name === 'inplace') : -1;
     if (place >= 0 && bound[place] === true) inPlace = true;
-    let out = run(op, inPlace);
+    const generator = keywords?.['generator'];
+    let out = generator instanceof Generator ? generator.during(() => run(op, inPlace)) : run(op, inPlace);
     if (keywords) {
       if (keywords['out'] !== undefined && keywords['out'] !== null) out = writeOut(op, out, keywords['out']);
       if (keywords['requires_grad'] && out instanceof Tensor) out.requires_grad_();

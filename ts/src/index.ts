@@ -4,7 +4,7 @@ import * as backwardPasses from './autograd.js';
 import { begin, check, writeScalar, writeTensor } from './call.js';
 import { DType, DTYPES } from './dtype.js';
 import { var_ } from './generated.js';
-import { Tensor, type Int, type Num } from './tensor.js';
+import { Tensor, type Num } from './tensor.js';
 
 export * from './dtype.js';
 export * from './errors.js';
@@ -19,6 +19,7 @@ export type { Index } from './indexing.js';
 export { keep, memory } from './memory.js';
 export { enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled } from './autograd.js';
 export type { BackwardOptions, GradFn, GradOptions, RemovableHandle } from './autograd.js';
+export { default_generator, Generator, get_rng_state, initial_seed, manual_seed, seed, set_rng_state } from './random.js';
 export { set_printoptions } from './printing.js';
 export type { PrintOptions } from './printing.js';
 export { backends, get_num_threads, set_num_threads } from './threads.js';
@@ -28,9 +29,6 @@ export * as utils from './utils/index.js';
 
 /** `torch.autograd`. */
 export const autograd = { grad: backwardPasses.grad, backward: backwardPasses.backward };
-
-/** Starts PyTorch's random stream from a seed. */
-export function manual_seed(seed: Int): void { door.manual_seed(BigInt.asUintN(64, BigInt(seed))); }
 
 export function get_default_dtype(): DType { return DTYPES[door.default_dtype()]!; }
 export function set_default_dtype(dtype: DType): void { door.default_dtype(dtype.index); }

@@ -7,6 +7,7 @@ mod args;
 mod autograd;
 mod evacuate;
 mod handles;
+mod random;
 mod threads;
 
 use args::Reader;
@@ -146,12 +147,6 @@ pub fn default_dtype(dtype: Option<usize>) -> usize {
         state::set_default_dtype(d);
     }
     state::default_dtype() as usize
-}
-
-/// `manual_seed`.
-#[wasm_bindgen]
-pub fn manual_seed(seed: u64) {
-    cresset_core::random::manual_seed(seed);
 }
 
 /// Where the number of live bytes is kept, for JavaScript to read without a call.

@@ -1,7 +1,8 @@
 /** `torch.utils.data`: datasets and batches of them. */
 import { quietly } from '../autograd.js';
 import { ValueError, TypeError, IndexError } from '../errors.js';
-import { randperm, stack } from '../generated.js';
+import { empty, randperm, stack } from '../generated.js';
+import { Generator } from '../random.js';
 import { tensor } from '../creation.js';
 import { int64 } from '../dtype.js';
 import { isTensor, tidy, type Tensor } from '../tensor.js';
@@ -57,7 +58,7 @@ export function default_collate(samples: readonly unknown[]): unknown {
 }
 
 export interface DataLoaderOptions<T, B> {
-  batch_size?: number; shuffle?: boolean; drop_last?: boolean; sampler?: Iterable<number> | null; collate_fn?: ((samples: T[]) => B) | null;
+  batch_size?: number; shuffle?: boolean; drop_last?: boolean; sampler?: Iterable<number> | null; generator?: Generator | null; collate_fn?: ((samples: T[]) => B) | null;
 }
 
 /**
@@ -81,7 +82,14 @@ export class DataLoader<T = Tensor[], B = Tensor[]> {
   #order(): number[] {
     if (this.options.sampler) return [...this.options.sampler];
     const n = this.dataset.length;
-    return this.options.shuffle ? numbers(quietly(() => randperm(n))) : Array.from({ length: n }, (_, i) => i);
+    return quietly(() => {
+      // PyTorch's loader draws a number for its workers, then the seed of the order, from torch's generator.
+      const draw = (): bigint => empty([], { dtype: int64 }).random_({ generator: this.options.generator ?? null } as object).item() as unknown as bigint;
+      draw();
+      if (!this.options.shuffle) return Array.from({ length: n }, (_, i) => i);
+      const generator = this.options.generator ?? new Generator().manual_seed(draw());
+      return numbers(randperm(n, { generator } as object));
+    });
   }
   #batch(indices: number[]): B {
     const { collate_fn } = this.options;
