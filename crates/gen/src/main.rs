@@ -71,7 +71,7 @@ fn signatures(op: &Op, method: bool) -> Vec<String> {
     let (place, named): (Vec<&Param>, Vec<&Param>) = params.iter().partition(|p| !p.keyword);
     let result = result_type(op);
     let arg = |p: &Param| {
-        format!("{}{}: {}", p.name, if p.default.is_some() { "?" } else { "" }, ts_type(p))
+        format!("{}{}: {}", safe(p.name), if p.default.is_some() { "?" } else { "" }, ts_type(p))
     };
     let keyword = |p: &Param| format!("{}?: {}", p.name, ts_type(p));
     let list = |params: &[&Param], f: &dyn Fn(&Param) -> String, by: &str| {
@@ -108,7 +108,7 @@ fn signatures(op: &Op, method: bool) -> Vec<String> {
     if place.len() == first + 1 && rust_type(place[first]) == "Dims" {
         let lead = list(&place[..first], &arg, ", ");
         let sep = if lead.is_empty() { "" } else { ", " };
-        out.push(format!("({lead}{sep}...{}: Int[]): {result}", place[first].name));
+        out.push(format!("({lead}{sep}...{}: Int[]): {result}", safe(place[first].name)));
     }
     if place.len() == 1 && first == 1 && rust_type(place[0]) == "Vec<Tensor>" {
         out.push(format!("(...{}: Tensor[]): {result}", place[0].name));

@@ -190,17 +190,6 @@ export class TripletMarginLoss extends Loss {
     return F.triplet_margin_loss(anchor, positive, negative, { margin, p, eps, swap, reduction });
   }
 }
-/** Connectionist temporal classification (Graves et al., 2006). */
-export class CTCLoss extends Configured {
-  declare blank: number;
-  declare reduction: Reduction;
-  declare zero_infinity: boolean;
-  constructor(options?: { blank?: Int; reduction?: Reduction; zero_infinity?: boolean });
-  constructor(...args: unknown[]) { super(args, ['blank', 'reduction', 'zero_infinity'], { blank: 0, reduction: 'mean', zero_infinity: false }); }
-  override forward(log_probs: Tensor, targets: Tensor, input_lengths: Tensor, target_lengths: Tensor): Tensor {
-    return F.ctc_loss(log_probs, targets, input_lengths, target_lengths, { blank: this.blank, reduction: this.reduction, zero_infinity: this.zero_infinity } as never);
-  }
-}
 /** A triplet loss with a distance of the user's own. */
 export class TripletMarginWithDistanceLoss extends Module {
   distance_function: (a: Tensor, b: Tensor) => Tensor;
