@@ -269,6 +269,7 @@ args! {
     &[i64]: |d| Value::Ints(d.into());
     &Dims: |d| Value::Ints(d.clone());
     &Floats: |l| Value::Floats(l.0.clone());
+    &Option<Floats>: |l| l.as_ref().map_or(Value::None, |l| Value::Floats(l.0.clone()));
     &MaybeDims: |d| Value::Ints(d.0.clone());
     Option<f64>: |x| x.map_or(Value::None, |x| Value::Scalar(Scalar::Float(x)));
     &String: |s| Value::Str(s.clone());

@@ -3,6 +3,7 @@
 //! Convolutional Neural Networks for Document Processing", 2006) and multiplied by the weight.
 
 use super::gemm::{gemm, Mat, Number};
+use std::ops::AddAssign;
 
 /// Elements of the column buffer: a tile of the output is as large as this allows.
 const TILE: usize = 1 << 17;
@@ -103,7 +104,7 @@ impl Geometry {
     }
 
     /// The patches of a tile: one row for each tap, one column for each pixel.
-    fn gather<T: Number>(&self, x: &[T], first: usize, count: usize, cols: &mut [T]) {
+    fn gather<T: Copy + Default>(&self, x: &[T], first: usize, count: usize, cols: &mut [T]) {
         let (width, s) = (self.output[2], self.stride[2]);
         self.lines(first, count, |to, from, lo, hi| {
             let line = &mut cols[to..to + width];
@@ -122,7 +123,7 @@ impl Geometry {
     }
 
     /// Adds the patches of a tile back to where they came from.
-    fn scatter<T: Number>(&self, cols: &[T], first: usize, count: usize, x: &mut [T]) {
+    fn scatter<T: Copy + AddAssign>(&self, cols: &[T], first: usize, count: usize, x: &mut [T]) {
         let s = self.stride[2];
         self.lines(first, count, |to, from, lo, hi| {
             if lo < hi {
@@ -132,6 +133,28 @@ impl Geometry {
                 }
             }
         });
+    }
+}
+
+impl Geometry {
+    /// The patches of each image as columns: `[batch, channels kernel, output]`.
+    pub fn unfold<T: Copy + Default>(&self, x: &[T], cols: &mut [T]) {
+        let (area, size) = (self.channels * self.area(), self.taps() * self.pixels());
+        if size > 0 {
+            for (x, cols) in x.chunks_exact(area).zip(cols.chunks_exact_mut(size)) {
+                self.gather(x, 0, self.output[0] * self.output[1], cols);
+            }
+        }
+    }
+
+    /// Adds columns of patches to the images they are of.
+    pub fn fold<T: Copy + AddAssign>(&self, cols: &[T], x: &mut [T]) {
+        let (area, size) = (self.channels * self.area(), self.taps() * self.pixels());
+        if size > 0 {
+            for (x, cols) in x.chunks_exact_mut(area).zip(cols.chunks_exact(size)) {
+                self.scatter(cols, 0, self.output[0] * self.output[1], x);
+            }
+        }
     }
 }
 

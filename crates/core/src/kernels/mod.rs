@@ -17,3 +17,4 @@ pub mod reduce;
 pub mod simd;
 pub mod tile;
 pub mod remap;
+pub mod resample;

@@ -5,6 +5,9 @@ pub mod attention;
 pub mod cell;
 pub mod classify;
 pub mod conv;
+pub mod fold;
+pub mod fractional;
+pub mod interpolate;
 pub mod loss;
 pub mod margin;
 pub mod norm;
@@ -23,6 +26,9 @@ pub mod prelude {
     pub use super::shuffle::ShuffleOps;
     pub use super::classify::ClassLossOps;
     pub use super::conv::ConvOps;
+    pub use super::fold::FoldOps;
+    pub use super::fractional::FractionalPoolOps;
+    pub use super::interpolate::InterpolateOps;
     pub use super::loss::LossOps;
     pub use super::margin::MarginLossOps;
     pub use super::norm::NormalisationOps;
@@ -45,6 +51,9 @@ pub static FAMILIES: &[(&str, &[&Op])] = &[
     ("attention", attention::TABLE),
     ("shuffle", shuffle::TABLE),
     ("cell", cell::TABLE),
+    ("fold", fold::TABLE),
+    ("fractional pool", fractional::TABLE),
+    ("interpolate", interpolate::TABLE),
 ];
 
 /// One number for each of `n` spatial dimensions, given as one or as a list.
