@@ -1,7 +1,7 @@
 /** The packed call: arguments bound to a signature, written to the buffer, one call, the result read. */
 import { door, wasm } from '#wasm';
 import { DType, DTYPES, can_cast } from './dtype.js';
-import { closest, raised, RuntimeError } from './errors.js';
+import { closest, raised, RuntimeError, ValueError } from './errors.js';
 import { TABLE, TABLE_HASH } from './generated.js';
 import { Generator } from './random.js';
 import { Tensor } from './tensor.js';
@@ -407,6 +407,17 @@ function call(name: string, list: readonly Compiled[], args: readonly unknown[],
   throw mismatch(inPlace ? `${name}_` : name, list, args, count, why);
 }
 
+/** Some ops write to no other dtype than that of the result, and say so in one of two ways. */
+function checkOut({ entry }: Compiled, from: DType, to: DType): void {
+  if (from === to) return;
+  if (entry.marks.includes('exact_out')) {
+    throw new RuntimeError(`Expected out tensor to have dtype ${from.cpp_name}, but got ${to.cpp_name} instead`);
+  }
+  if (entry.marks.includes('input_out')) {
+    throw new RuntimeError(`Expected the dtype for input and out to match, but got ${from.scalar_type} for input's dtype and ${to.scalar_type} for out's dtype.`);
+  }
+}
+
 /** Puts results into the tensors of `out`, in the sizes of the results. */
 function writeOut(op: Compiled, value: unknown, out: unknown): unknown {
   const targets = (Array.isArray(out) ? out : [out]) as Tensor[];
@@ -414,8 +425,13 @@ function writeOut(op: Compiled, value: unknown, out: unknown): unknown {
   if (door.grad_mode() && [...targets, ...bound].some((t) => t instanceof Tensor && t.requires_grad)) {
     throw new RuntimeError(`${short(op.name)}(): functions with out=... arguments don't support automatic differentiation, but one of the arguments requires grad.`);
   }
+  if (op.entry.marks.includes('exact_out') && new Set(targets).size < targets.length) {
+    const names = op.fields.map((f) => `\`${f}\``).join(' and ');
+    throw new ValueError(`${short(op.name)}(): the ${names} out= tensors must not overlap.`);
+  }
   targets.forEach((t, i) => {
     const v = values[i]!;
+    checkOut(op, v.dtype, t.dtype);
     if (!can_cast(v.dtype, t.dtype)) {
       throw new RuntimeError(`result type ${v.dtype.scalar_type} can't be cast to the desired output type ${t.dtype.scalar_type}`);
     }

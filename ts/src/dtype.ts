@@ -6,12 +6,17 @@ export class DType {
     readonly scalar_type: string,
     /** The typed array that holds its elements; of complex numbers both parts in turn. */
     readonly array: TypedArrayConstructor) {}
+  /** The C++ type, which some messages name instead. */
+  get cpp_name(): string { return CPP_NAMES[this.index]!; }
   get is_floating_point(): boolean { return this.index >= 6 && this.index <= 9; }
   get is_complex(): boolean { return this.index >= 10; }
   get is_signed(): boolean { return this.index >= 2; }
   toString(): string { return `torch.${this.name}`; }
   [Symbol.for('nodejs.util.inspect.custom')](): string { return this.toString(); }
 }
+
+const CPP_NAMES = ['bool', 'unsigned char', 'signed char', 'short int', 'int', 'long int', 'c10::Half', 'c10::BFloat16', 'float',
+  'double', 'c10::complex<float>', 'c10::complex<double>'];
 
 export type TypedArray = Uint8Array | Int8Array | Int16Array | Int32Array | BigInt64Array | Uint16Array
   | Float32Array | Float64Array;

@@ -4,7 +4,7 @@ import { functionOf, type Entry } from './call.js';
 import type { DType } from './dtype.js';
 import type { Complex, Int, Num, Tensor, TensorLike } from './tensor.js';
 
-export const TABLE_HASH = 3206242322;
+export const TABLE_HASH = 2629992106;
 
 export const TABLE: readonly Entry[] = [
   { names: ['add'], params: [['input', 'AsTensor', undefined, false], ['other', 'AsTensor', undefined, false], ['alpha', 'Scalar', 1n, true]], returns: [], marks: ['inplace'] },
@@ -168,13 +168,13 @@ export const TABLE: readonly Entry[] = [
   { names: ['count_nonzero'], params: [['input', 'Tensor', undefined, false], ['dim', 'Option<Dims>', null, false]], returns: [], marks: [] },
   { names: ['max'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
   { names: ['min'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
-  { names: ['max'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false], ['keepdim', 'bool', false, false]], returns: ['values', 'indices'], marks: [] },
-  { names: ['min'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false], ['keepdim', 'bool', false, false]], returns: ['values', 'indices'], marks: [] },
   { names: ['max'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: [] },
   { names: ['min'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: [] },
-  { names: ['amax'], params: [['input', 'Tensor', undefined, false], ['dim', 'Dims', [], false], ['keepdim', 'bool', false, false]], returns: [], marks: [] },
-  { names: ['amin'], params: [['input', 'Tensor', undefined, false], ['dim', 'Dims', [], false], ['keepdim', 'bool', false, false]], returns: [], marks: [] },
-  { names: ['aminmax'], params: [['input', 'Tensor', undefined, false], ['dim', 'Option<i64>', null, true], ['keepdim', 'bool', false, true]], returns: ['min', 'max'], marks: [] },
+  { names: ['max'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false], ['keepdim', 'bool', false, false]], returns: ['values', 'indices'], marks: [] },
+  { names: ['min'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false], ['keepdim', 'bool', false, false]], returns: ['values', 'indices'], marks: [] },
+  { names: ['amax'], params: [['input', 'Tensor', undefined, false], ['dim', 'Dims', [], false], ['keepdim', 'bool', false, false]], returns: [], marks: ['input_out'] },
+  { names: ['amin'], params: [['input', 'Tensor', undefined, false], ['dim', 'Dims', [], false], ['keepdim', 'bool', false, false]], returns: [], marks: ['input_out'] },
+  { names: ['aminmax'], params: [['input', 'Tensor', undefined, false], ['dim', 'Option<i64>', null, true], ['keepdim', 'bool', false, true]], returns: ['min', 'max'], marks: ['exact_out'] },
   { names: ['argmax'], params: [['input', 'Tensor', undefined, false], ['dim', 'Option<i64>', null, false], ['keepdim', 'bool', false, false]], returns: [], marks: [] },
   { names: ['argmin'], params: [['input', 'Tensor', undefined, false], ['dim', 'Option<i64>', null, false], ['keepdim', 'bool', false, false]], returns: [], marks: [] },
   { names: ['var'], params: [['input', 'Tensor', undefined, false], ['unbiased', 'bool', true, false]], returns: [], marks: [] },
@@ -271,7 +271,7 @@ export const TABLE: readonly Entry[] = [
   { names: ['index_put'], params: [['input', 'Tensor', undefined, false], ['indices', 'Vec<Option<Tensor>>', undefined, false], ['values', 'Tensor', undefined, false], ['accumulate', 'bool', false, false]], returns: [], marks: ['inplace'] },
   { names: ['take'], params: [['input', 'Tensor', undefined, false], ['index', 'Tensor', undefined, false]], returns: [], marks: [] },
   { names: ['put'], params: [['input', 'Tensor', undefined, false], ['index', 'Tensor', undefined, false], ['source', 'Tensor', undefined, false], ['accumulate', 'bool', false, false]], returns: [], marks: ['inplace'] },
-  { names: ['gather'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false], ['index', 'Tensor', undefined, false], ['sparse_grad', 'bool', false, true]], returns: [], marks: [] },
+  { names: ['gather'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false], ['index', 'Tensor', undefined, false], ['sparse_grad', 'bool', false, true]], returns: [], marks: ['exact_out'] },
   { names: ['take_along_dim'], params: [['input', 'Tensor', undefined, false], ['indices', 'Tensor', undefined, false], ['dim', 'Option<i64>', null, false]], returns: [], marks: [] },
   { names: ['scatter'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false], ['index', 'Tensor', undefined, false], ['src', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
   { names: ['scatter'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false], ['index', 'Tensor', undefined, false], ['value', 'Scalar', undefined, false]], returns: [], marks: ['inplace'] },
@@ -559,32 +559,6 @@ export const TABLE: readonly Entry[] = [
   { names: ['gru_cell'], params: [['input', 'Tensor', undefined, false], ['hx', 'Tensor', undefined, false], ['w_ih', 'Tensor', undefined, false], ['w_hh', 'Tensor', undefined, false], ['b_ih', 'Option<Tensor>', null, false], ['b_hh', 'Option<Tensor>', null, false]], returns: [], marks: ['function'] },
   { names: ['rnn_tanh_cell'], params: [['input', 'Tensor', undefined, false], ['hx', 'Tensor', undefined, false], ['w_ih', 'Tensor', undefined, false], ['w_hh', 'Tensor', undefined, false], ['b_ih', 'Option<Tensor>', null, false], ['b_hh', 'Option<Tensor>', null, false]], returns: [], marks: ['function'] },
   { names: ['rnn_relu_cell'], params: [['input', 'Tensor', undefined, false], ['hx', 'Tensor', undefined, false], ['w_ih', 'Tensor', undefined, false], ['w_hh', 'Tensor', undefined, false], ['b_ih', 'Option<Tensor>', null, false], ['b_hh', 'Option<Tensor>', null, false]], returns: [], marks: ['function'] },
-  { names: ['nn.functional.unfold'], params: [['input', 'Tensor', undefined, false], ['kernel_size', 'Dims', undefined, false], ['dilation', 'Dims', 1, false], ['padding', 'Dims', 0, false], ['stride', 'Dims', 1, false]], returns: [], marks: ['function'] },
-  { names: ['nn.functional.fold'], params: [['input', 'Tensor', undefined, false], ['output_size', 'Dims', undefined, false], ['kernel_size', 'Dims', undefined, false], ['dilation', 'Dims', 1, false], ['padding', 'Dims', 0, false], ['stride', 'Dims', 1, false]], returns: [], marks: ['function'] },
-  { names: ['nn.functional.fractional_max_pool2d'], params: [['input', 'Tensor', undefined, false], ['kernel_size', 'Dims', undefined, false], ['output_size', 'Option<Dims>', null, false], ['output_ratio', 'Option<Floats>', null, false], ['return_indices', 'bool', false, false], ['_random_samples', 'Option<Tensor>', null, false]], returns: [], marks: ['function'] },
-  { names: ['nn.functional.fractional_max_pool2d_with_indices'], params: [['input', 'Tensor', undefined, false], ['kernel_size', 'Dims', undefined, false], ['output_size', 'Option<Dims>', null, false], ['output_ratio', 'Option<Floats>', null, false], ['return_indices', 'bool', false, false], ['_random_samples', 'Option<Tensor>', null, false]], returns: ['list'], marks: ['function'] },
-  { names: ['nn.functional.fractional_max_pool3d'], params: [['input', 'Tensor', undefined, false], ['kernel_size', 'Dims', undefined, false], ['output_size', 'Option<Dims>', null, false], ['output_ratio', 'Option<Floats>', null, false], ['return_indices', 'bool', false, false], ['_random_samples', 'Option<Tensor>', null, false]], returns: [], marks: ['function'] },
-  { names: ['nn.functional.fractional_max_pool3d_with_indices'], params: [['input', 'Tensor', undefined, false], ['kernel_size', 'Dims', undefined, false], ['output_size', 'Option<Dims>', null, false], ['output_ratio', 'Option<Floats>', null, false], ['return_indices', 'bool', false, false], ['_random_samples', 'Option<Tensor>', null, false]], returns: ['list'], marks: ['function'] },
-  { names: ['_fractional_max_pool2d'], params: [['input', 'Tensor', undefined, false], ['kernel_size', 'Dims', undefined, false], ['output_size', 'Dims', undefined, false], ['samples', 'Tensor', undefined, false]], returns: ['list'], marks: ['hidden'] },
-  { names: ['_fractional_max_pool3d'], params: [['input', 'Tensor', undefined, false], ['kernel_size', 'Dims', undefined, false], ['output_size', 'Dims', undefined, false], ['samples', 'Tensor', undefined, false]], returns: ['list'], marks: ['hidden'] },
-  { names: ['nn.functional.interpolate'], params: [['input', 'Tensor', undefined, false], ['size', 'Option<Dims>', null, false], ['scale_factor', 'Option<Floats>', null, false], ['mode', 'String', 'nearest', false], ['align_corners', 'Option<bool>', null, false], ['recompute_scale_factor', 'Option<bool>', null, false], ['antialias', 'bool', false, false]], returns: [], marks: ['function'] },
-  { names: ['nn.functional.upsample'], params: [['input', 'Tensor', undefined, false], ['size', 'Option<Dims>', null, false], ['scale_factor', 'Option<Floats>', null, false], ['mode', 'String', 'nearest', false], ['align_corners', 'Option<bool>', null, false]], returns: [], marks: ['function'] },
-  { names: ['nn.functional.upsample_nearest'], params: [['input', 'Tensor', undefined, false], ['size', 'Option<Dims>', null, false], ['scale_factor', 'Option<Floats>', null, false]], returns: [], marks: ['function'] },
-  { names: ['nn.functional.upsample_bilinear'], params: [['input', 'Tensor', undefined, false], ['size', 'Option<Dims>', null, false], ['scale_factor', 'Option<Floats>', null, false]], returns: [], marks: ['function'] },
-  { names: ['_resample_back'], params: [['input', 'Tensor', undefined, false], ['sizes_in', 'Dims', undefined, false], ['size', 'Dims', undefined, false], ['scales', 'Option<Floats>', undefined, false], ['align_corners', 'bool', undefined, false], ['mode', 'i64', undefined, false]], returns: [], marks: ['hidden'] },
-  { names: ['upsample_nearest1d'], params: [['input', 'Tensor', undefined, false], ['size', 'Dims', undefined, false], ['scales', 'Option<Floats>', undefined, false], ['align_corners', 'bool', undefined, false], ['mode', 'i64', undefined, false]], returns: [], marks: ['hidden'] },
-  { names: ['upsample_nearest2d'], params: [['input', 'Tensor', undefined, false], ['size', 'Dims', undefined, false], ['scales', 'Option<Floats>', undefined, false], ['align_corners', 'bool', undefined, false], ['mode', 'i64', undefined, false]], returns: [], marks: ['hidden'] },
-  { names: ['upsample_nearest3d'], params: [['input', 'Tensor', undefined, false], ['size', 'Dims', undefined, false], ['scales', 'Option<Floats>', undefined, false], ['align_corners', 'bool', undefined, false], ['mode', 'i64', undefined, false]], returns: [], marks: ['hidden'] },
-  { names: ['upsample_nearest_exact1d'], params: [['input', 'Tensor', undefined, false], ['size', 'Dims', undefined, false], ['scales', 'Option<Floats>', undefined, false], ['align_corners', 'bool', undefined, false], ['mode', 'i64', undefined, false]], returns: [], marks: ['hidden'] },
-  { names: ['upsample_nearest_exact2d'], params: [['input', 'Tensor', undefined, false], ['size', 'Dims', undefined, false], ['scales', 'Option<Floats>', undefined, false], ['align_corners', 'bool', undefined, false], ['mode', 'i64', undefined, false]], returns: [], marks: ['hidden'] },
-  { names: ['upsample_nearest_exact3d'], params: [['input', 'Tensor', undefined, false], ['size', 'Dims', undefined, false], ['scales', 'Option<Floats>', undefined, false], ['align_corners', 'bool', undefined, false], ['mode', 'i64', undefined, false]], returns: [], marks: ['hidden'] },
-  { names: ['upsample_linear1d'], params: [['input', 'Tensor', undefined, false], ['size', 'Dims', undefined, false], ['scales', 'Option<Floats>', undefined, false], ['align_corners', 'bool', undefined, false], ['mode', 'i64', undefined, false]], returns: [], marks: ['hidden'] },
-  { names: ['upsample_bilinear2d'], params: [['input', 'Tensor', undefined, false], ['size', 'Dims', undefined, false], ['scales', 'Option<Floats>', undefined, false], ['align_corners', 'bool', undefined, false], ['mode', 'i64', undefined, false]], returns: [], marks: ['hidden'] },
-  { names: ['upsample_trilinear3d'], params: [['input', 'Tensor', undefined, false], ['size', 'Dims', undefined, false], ['scales', 'Option<Floats>', undefined, false], ['align_corners', 'bool', undefined, false], ['mode', 'i64', undefined, false]], returns: [], marks: ['hidden'] },
-  { names: ['upsample_bicubic2d'], params: [['input', 'Tensor', undefined, false], ['size', 'Dims', undefined, false], ['scales', 'Option<Floats>', undefined, false], ['align_corners', 'bool', undefined, false], ['mode', 'i64', undefined, false]], returns: [], marks: ['hidden'] },
-  { names: ['upsample_bilinear2d_aa'], params: [['input', 'Tensor', undefined, false], ['size', 'Dims', undefined, false], ['scales', 'Option<Floats>', undefined, false], ['align_corners', 'bool', undefined, false], ['mode', 'i64', undefined, false]], returns: [], marks: ['hidden'] },
-  { names: ['upsample_bicubic2d_aa'], params: [['input', 'Tensor', undefined, false], ['size', 'Dims', undefined, false], ['scales', 'Option<Floats>', undefined, false], ['align_corners', 'bool', undefined, false], ['mode', 'i64', undefined, false]], returns: [], marks: ['hidden'] },
-  { names: ['upsample_lanczos2d_aa'], params: [['input', 'Tensor', undefined, false], ['size', 'Dims', undefined, false], ['scales', 'Option<Floats>', undefined, false], ['align_corners', 'bool', undefined, false], ['mode', 'i64', undefined, false]], returns: [], marks: ['hidden'] },
 ];
 
 /** The methods of a tensor that are ops of the table. */
@@ -1481,6 +1455,14 @@ export interface Methods {
   max(kwargs?: object): Tensor;
   /** The least element. */
   min(kwargs?: object): Tensor;
+  /** The larger of two elements: `maximum`. */
+  max(other: Tensor, kwargs?: object): Tensor;
+  /** The larger of two elements: `maximum`. */
+  max(kwargs: { other?: Tensor }): Tensor;
+  /** The smaller of two elements: `minimum`. */
+  min(other: Tensor, kwargs?: object): Tensor;
+  /** The smaller of two elements: `minimum`. */
+  min(kwargs: { other?: Tensor }): Tensor;
   /** The greatest elements along a dimension, and where they are. */
   max(dim: Int, keepdim?: boolean, kwargs?: object): { values: Tensor; indices: Tensor } & [Tensor, Tensor];
   /** The greatest elements along a dimension, and where they are. */
@@ -1493,14 +1475,6 @@ export interface Methods {
   min(dim: Int, kwargs: { keepdim?: boolean }): { values: Tensor; indices: Tensor } & [Tensor, Tensor];
   /** The least elements along a dimension, and where they are. */
   min(kwargs: { dim?: Int; keepdim?: boolean }): { values: Tensor; indices: Tensor } & [Tensor, Tensor];
-  /** The larger of two elements: `maximum`. */
-  max(other: Tensor, kwargs?: object): Tensor;
-  /** The larger of two elements: `maximum`. */
-  max(kwargs: { other?: Tensor }): Tensor;
-  /** The smaller of two elements: `minimum`. */
-  min(other: Tensor, kwargs?: object): Tensor;
-  /** The smaller of two elements: `minimum`. */
-  min(kwargs: { other?: Tensor }): Tensor;
   /** The greatest elements along dimensions; ties share the gradient. */
   amax(dim?: Int | readonly Int[], keepdim?: boolean, kwargs?: object): Tensor;
   /** The greatest elements along dimensions; ties share the gradient. */
@@ -2570,9 +2544,9 @@ export const any: { (input: Tensor, dim?: Int | readonly Int[] | null, keepdim?:
 /** How many elements are not zero. */
 export const count_nonzero: { (input: Tensor, dim?: Int | readonly Int[] | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int | readonly Int[] | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('count_nonzero') as never;
 /** The greatest element. */
-export const max: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, dim: Int, keepdim?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): { values: Tensor; indices: Tensor } & [Tensor, Tensor]; (input: Tensor, dim: Int, kwargs: { keepdim?: boolean; out?: Tensor | readonly Tensor[] }): { values: Tensor; indices: Tensor } & [Tensor, Tensor]; (input: Tensor, kwargs: { dim?: Int; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): { values: Tensor; indices: Tensor } & [Tensor, Tensor]; (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('max') as never;
+export const max: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, dim: Int, keepdim?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): { values: Tensor; indices: Tensor } & [Tensor, Tensor]; (input: Tensor, dim: Int, kwargs: { keepdim?: boolean; out?: Tensor | readonly Tensor[] }): { values: Tensor; indices: Tensor } & [Tensor, Tensor]; (input: Tensor, kwargs: { dim?: Int; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): { values: Tensor; indices: Tensor } & [Tensor, Tensor] } = functionOf('max') as never;
 /** The least element. */
-export const min: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, dim: Int, keepdim?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): { values: Tensor; indices: Tensor } & [Tensor, Tensor]; (input: Tensor, dim: Int, kwargs: { keepdim?: boolean; out?: Tensor | readonly Tensor[] }): { values: Tensor; indices: Tensor } & [Tensor, Tensor]; (input: Tensor, kwargs: { dim?: Int; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): { values: Tensor; indices: Tensor } & [Tensor, Tensor]; (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('min') as never;
+export const min: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, dim: Int, keepdim?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): { values: Tensor; indices: Tensor } & [Tensor, Tensor]; (input: Tensor, dim: Int, kwargs: { keepdim?: boolean; out?: Tensor | readonly Tensor[] }): { values: Tensor; indices: Tensor } & [Tensor, Tensor]; (input: Tensor, kwargs: { dim?: Int; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): { values: Tensor; indices: Tensor } & [Tensor, Tensor] } = functionOf('min') as never;
 /** The greatest elements along dimensions; ties share the gradient. */
 export const amax: { (input: Tensor, dim?: Int | readonly Int[], keepdim?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int | readonly Int[]; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('amax') as never;
 /** The least elements along dimensions; ties share the gradient. */
@@ -3127,26 +3101,6 @@ export const nn_functional = {
   pixel_unshuffle: functionOf('nn.functional.pixel_unshuffle') as unknown as { (input: Tensor, downscale_factor: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { downscale_factor?: Int; out?: Tensor | readonly Tensor[] }): Tensor },
   /** The channels of each group spread over all groups. */
   channel_shuffle: functionOf('nn.functional.channel_shuffle') as unknown as { (input: Tensor, groups: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { groups?: Int; out?: Tensor | readonly Tensor[] }): Tensor },
-  /** The patches of each image as columns. */
-  unfold: functionOf('nn.functional.unfold') as unknown as { (input: Tensor, kernel_size: Int | readonly Int[], dilation?: Int | readonly Int[], padding?: Int | readonly Int[], stride?: Int | readonly Int[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kernel_size: Int | readonly Int[], kwargs: { dilation?: Int | readonly Int[]; padding?: Int | readonly Int[]; stride?: Int | readonly Int[]; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { kernel_size?: Int | readonly Int[]; dilation?: Int | readonly Int[]; padding?: Int | readonly Int[]; stride?: Int | readonly Int[]; out?: Tensor | readonly Tensor[] }): Tensor },
-  /** Columns of patches added up to images of `output_size`. */
-  fold: functionOf('nn.functional.fold') as unknown as { (input: Tensor, output_size: Int | readonly Int[], kernel_size: Int | readonly Int[], dilation?: Int | readonly Int[], padding?: Int | readonly Int[], stride?: Int | readonly Int[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, output_size: Int | readonly Int[], kernel_size: Int | readonly Int[], kwargs: { dilation?: Int | readonly Int[]; padding?: Int | readonly Int[]; stride?: Int | readonly Int[]; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { output_size?: Int | readonly Int[]; kernel_size?: Int | readonly Int[]; dilation?: Int | readonly Int[]; padding?: Int | readonly Int[]; stride?: Int | readonly Int[]; out?: Tensor | readonly Tensor[] }): Tensor },
-  /** Maxima over windows placed at random, so as to give `output_size`, or `output_ratio` of the input's. */
-  fractional_max_pool2d: functionOf('nn.functional.fractional_max_pool2d') as unknown as { (input: Tensor, kernel_size: Int | readonly Int[], output_size?: Int | readonly Int[] | null, output_ratio?: Num | readonly Num[] | null, return_indices?: boolean, _random_samples?: Tensor | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kernel_size: Int | readonly Int[], kwargs: { output_size?: Int | readonly Int[] | null; output_ratio?: Num | readonly Num[] | null; return_indices?: boolean; _random_samples?: Tensor | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { kernel_size?: Int | readonly Int[]; output_size?: Int | readonly Int[] | null; output_ratio?: Num | readonly Num[] | null; return_indices?: boolean; _random_samples?: Tensor | null; out?: Tensor | readonly Tensor[] }): Tensor },
-  /** `fractional_max_pool2d` and where the maxima are. */
-  fractional_max_pool2d_with_indices: functionOf('nn.functional.fractional_max_pool2d_with_indices') as unknown as { (input: Tensor, kernel_size: Int | readonly Int[], output_size?: Int | readonly Int[] | null, output_ratio?: Num | readonly Num[] | null, return_indices?: boolean, _random_samples?: Tensor | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, kernel_size: Int | readonly Int[], kwargs: { output_size?: Int | readonly Int[] | null; output_ratio?: Num | readonly Num[] | null; return_indices?: boolean; _random_samples?: Tensor | null; out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, kwargs: { kernel_size?: Int | readonly Int[]; output_size?: Int | readonly Int[] | null; output_ratio?: Num | readonly Num[] | null; return_indices?: boolean; _random_samples?: Tensor | null; out?: Tensor | readonly Tensor[] }): Tensor[] },
-  /** `fractional_max_pool2d` of volumes. */
-  fractional_max_pool3d: functionOf('nn.functional.fractional_max_pool3d') as unknown as { (input: Tensor, kernel_size: Int | readonly Int[], output_size?: Int | readonly Int[] | null, output_ratio?: Num | readonly Num[] | null, return_indices?: boolean, _random_samples?: Tensor | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kernel_size: Int | readonly Int[], kwargs: { output_size?: Int | readonly Int[] | null; output_ratio?: Num | readonly Num[] | null; return_indices?: boolean; _random_samples?: Tensor | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { kernel_size?: Int | readonly Int[]; output_size?: Int | readonly Int[] | null; output_ratio?: Num | readonly Num[] | null; return_indices?: boolean; _random_samples?: Tensor | null; out?: Tensor | readonly Tensor[] }): Tensor },
-  /** `fractional_max_pool3d` and where the maxima are. */
-  fractional_max_pool3d_with_indices: functionOf('nn.functional.fractional_max_pool3d_with_indices') as unknown as { (input: Tensor, kernel_size: Int | readonly Int[], output_size?: Int | readonly Int[] | null, output_ratio?: Num | readonly Num[] | null, return_indices?: boolean, _random_samples?: Tensor | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, kernel_size: Int | readonly Int[], kwargs: { output_size?: Int | readonly Int[] | null; output_ratio?: Num | readonly Num[] | null; return_indices?: boolean; _random_samples?: Tensor | null; out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, kwargs: { kernel_size?: Int | readonly Int[]; output_size?: Int | readonly Int[] | null; output_ratio?: Num | readonly Num[] | null; return_indices?: boolean; _random_samples?: Tensor | null; out?: Tensor | readonly Tensor[] }): Tensor[] },
-  /** The input resampled to `size`, or by `scale_factor`. */
-  interpolate: functionOf('nn.functional.interpolate') as unknown as { (input: Tensor, size?: Int | readonly Int[] | null, scale_factor?: Num | readonly Num[] | null, mode?: string, align_corners?: boolean | null, recompute_scale_factor?: boolean | null, antialias?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { size?: Int | readonly Int[] | null; scale_factor?: Num | readonly Num[] | null; mode?: string; align_corners?: boolean | null; recompute_scale_factor?: boolean | null; antialias?: boolean; out?: Tensor | readonly Tensor[] }): Tensor },
-  /** `interpolate`, by its older name. */
-  upsample: functionOf('nn.functional.upsample') as unknown as { (input: Tensor, size?: Int | readonly Int[] | null, scale_factor?: Num | readonly Num[] | null, mode?: string, align_corners?: boolean | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { size?: Int | readonly Int[] | null; scale_factor?: Num | readonly Num[] | null; mode?: string; align_corners?: boolean | null; out?: Tensor | readonly Tensor[] }): Tensor },
-  /** `interpolate` with the nearest elements. */
-  upsample_nearest: functionOf('nn.functional.upsample_nearest') as unknown as { (input: Tensor, size?: Int | readonly Int[] | null, scale_factor?: Num | readonly Num[] | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { size?: Int | readonly Int[] | null; scale_factor?: Num | readonly Num[] | null; out?: Tensor | readonly Tensor[] }): Tensor },
-  /** `interpolate` of images, linear between aligned corners. */
-  upsample_bilinear: functionOf('nn.functional.upsample_bilinear') as unknown as { (input: Tensor, size?: Int | readonly Int[] | null, scale_factor?: Num | readonly Num[] | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { size?: Int | readonly Int[] | null; scale_factor?: Num | readonly Num[] | null; out?: Tensor | readonly Tensor[] }): Tensor },
 };
 
 /** `torch.linalg`. */

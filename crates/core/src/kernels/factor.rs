@@ -224,7 +224,8 @@ pub fn svd<T: Field>(a: &[T], m: usize, n: usize) -> (Vec<Vec<T>>, Vec<f64>, Vec
         let mut turned = false;
         for p in 0..n {
             for q in p + 1..n {
-                let (alpha, beta): (f64, f64) = (u[p].iter().map(|x| x.square()).sum(), u[q].iter().map(|x| x.square()).sum());
+                let length = |c: &[T]| c.iter().map(|x| x.square()).sum::<f64>();
+                let (alpha, beta) = (length(&u[p]), length(&u[q]));
                 let mut gamma = T::default();
                 for (x, y) in u[p].iter().zip(&u[q]) {
                     gamma += x.conj() * *y;

@@ -174,7 +174,9 @@ fn matrix_power_of(t: &Tensor, n: i64) -> Result {
 
 fn kronecker(a: &Tensor, b: &Tensor) -> Result {
     let n = a.ndim().max(b.ndim());
-    let padded = |t: &Tensor| -> Dims { (0..n).map(|d| if d + t.ndim() < n { 1 } else { t.sizes()[d + t.ndim() - n] }).collect() };
+    let padded = |t: &Tensor| -> Dims {
+        std::iter::repeat_n(1, n - t.ndim()).chain(t.sizes().iter().copied()).collect()
+    };
     let (p, q) = (padded(a), padded(b));
     let (mut left, mut right, mut out) = (Dims::new(), Dims::new(), Dims::new());
     for d in 0..n {
@@ -235,7 +237,8 @@ fn blocks(list: &[Tensor]) -> Result {
         rows += r;
         columns += c;
     }
-    let out = Tensor::zeros(&if list.is_empty() { [1, 0] } else { [rows, columns] }, dtype.unwrap_or_else(crate::state::default_dtype))?;
+    let sizes = if list.is_empty() { [1, 0] } else { [rows, columns] };
+    let out = Tensor::zeros(&sizes, dtype.unwrap_or_else(crate::state::default_dtype))?;
     let (mut top, mut left) = (0, 0);
     for t in list {
         let (r, c) = block_sizes(t.sizes());

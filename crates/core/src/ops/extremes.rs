@@ -162,6 +162,10 @@ ops! { TABLE, ExtremeOps;
     /// The least element.
     fn min(input: Tensor) [MinBackward1] eval { extreme_all(&input, false) }
         d input = |g, input, out| extreme_grad(g, &input, &out, None, false);
+    /// The larger of two elements: `maximum`.
+    fn max_other "max"(input: Tensor, other: Tensor) [] compose { input.maximum(other) };
+    /// The smaller of two elements: `minimum`.
+    fn min_other "min"(input: Tensor, other: Tensor) [] compose { input.minimum(other) };
     /// The greatest elements along a dimension, and where they are.
     fn max_dim "max"(input: Tensor, dim: i64, keepdim: bool = "false") -> (values, indices) [] eval {
             extreme_dim(&input, dim, keepdim, true) }
@@ -170,20 +174,16 @@ ops! { TABLE, ExtremeOps;
     fn min_dim "min"(input: Tensor, dim: i64, keepdim: bool = "false") -> (values, indices) [] eval {
             extreme_dim(&input, dim, keepdim, false) }
         d input = |g, sizes, dim, keepdim, outs| at_index(g, &sizes, dim, &outs[1], keepdim);
-    /// The larger of two elements: `maximum`.
-    fn max_other "max"(input: Tensor, other: Tensor) [] compose { input.maximum(other) };
-    /// The smaller of two elements: `minimum`.
-    fn min_other "min"(input: Tensor, other: Tensor) [] compose { input.minimum(other) };
     /// The greatest elements along dimensions; ties share the gradient.
-    fn amax(input: Tensor, dim: Dims = "[]", keepdim: bool = "false") [] eval {
+    fn amax(input: Tensor, dim: Dims = "[]", keepdim: bool = "false") [input_out] eval {
             extreme_many(&input, &dim, keepdim, true) }
         d input = |g, input, out, dim, keepdim| extreme_grad(g, &input, &out, Some(&dim), keepdim);
     /// The least elements along dimensions; ties share the gradient.
-    fn amin(input: Tensor, dim: Dims = "[]", keepdim: bool = "false") [] eval {
+    fn amin(input: Tensor, dim: Dims = "[]", keepdim: bool = "false") [input_out] eval {
             extreme_many(&input, &dim, keepdim, false) }
         d input = |g, input, out, dim, keepdim| extreme_grad(g, &input, &out, Some(&dim), keepdim);
     /// The least and the greatest elements.
-    fn aminmax(input: Tensor; dim: Option<i64> = "null", keepdim: bool = "false") -> (min, max) [] eval {
+    fn aminmax(input: Tensor; dim: Option<i64> = "null", keepdim: bool = "false") -> (min, max) [exact_out] eval {
             both_extremes(&input, dim, keepdim) }
         d input = |g, input, outs, dim, keepdim, grads| {
             let d: Option<Dims> = dim.map(|d| smallvec![d]);

@@ -241,7 +241,8 @@ fn triangular(a: &Tensor, b: &Tensor, upper: bool, left: bool, unit: bool) -> Re
         let (x, to) = (x.data::<T>(), out.data_mut::<T>());
         let (p, q) = (n * n, rows * columns);
         for i in 0..lead.iter().product::<i64>() as usize {
-            factor::solve_triangle(&x[i * p..(i + 1) * p], n, &mut to[i * q..(i + 1) * q], columns, Triangle { upper, unit });
+            let (x, to) = (&x[i * p..(i + 1) * p], &mut to[i * q..(i + 1) * q]);
+            factor::solve_triangle(x, n, to, columns, Triangle { upper, unit });
         }
     });
     narrow(out, b.dtype())
@@ -362,7 +363,8 @@ fn determinant(name: &str, t: &Tensor) -> Result<(Tensor, Tensor, Tensor)> {
             let lu = &mut x[i * n * n..(i + 1) * n * n];
             factor::lu(lu, n, n, &mut pivots);
             let odd = pivots.iter().enumerate().filter(|(k, p)| **p as usize != k + 1).count() % 2 == 1;
-            let (mut d, mut s, mut sum) = (T::real(if odd { -1.0 } else { 1.0 }), T::real(if odd { -1.0 } else { 1.0 }), 0.0);
+            let mut d = T::real(if odd { -1.0 } else { 1.0 });
+            let (mut s, mut sum) = (d, 0.0);
             for k in 0..n {
                 let x = lu[k * n + k];
                 let size = x.modulus();
@@ -543,8 +545,9 @@ ops! { TABLE, LinalgOps;
     /// The solution of `A X = B` for the upper or lower triangle of `A`.
     fn solve_triangular "linalg.solve_triangular"(A: Tensor, B: Tensor; upper: bool = "false", left: bool = "true",
         unitriangular: bool = "false") [] eval { triangular(&A, &B, upper, left, unitriangular) }
-        d A = |g, A, out, upper, left, unitriangular|
-            triangular_grad(&adjoint(&A)?.solve_triangular(g, !upper, left, unitriangular)?, &out, upper, left, unitriangular),
+        d A = |g, A, out, upper, left, unitriangular| {
+            let ga = adjoint(&A)?.solve_triangular(g, !upper, left, unitriangular)?;
+            triangular_grad(&ga, &out, upper, left, unitriangular) },
         d B = |g, A, upper, left, unitriangular| adjoint(&A)?.solve_triangular(g, !upper, left, unitriangular);
     /// The determinant of square matrices.
     fn det "linalg.det"(A: Tensor) ["det"] eval { Ok::<_, Error>(determinant("linalg.det", &A)?.0) }
@@ -578,10 +581,11 @@ ops! { TABLE, LinalgOps;
             let out = lu_checked("linalg.lu_factor_ex", &A, pivot)?;
             if check_errors { check_lu("linalg.lu_factor_ex", &out[2])?; }
             Ok::<_, Error>(out) }
-        d A = |g, outs| { let (l, u) = unpack(&outs[0])?; let (m, n) = matrix_sizes(&outs[0]);
+        d A = |g, outs| {
+            let ((l, u), (m, n)) = (unpack(&outs[0])?, matrix_sizes(&outs[0]));
             let k = m.min(n) as i64;
-            let p = permutation(&outs[1], m, g.dtype())?;
-            lu_grad(Some(g.narrow(-1i64, 0i64, k)?.tril(-1i64)?), Some(g.narrow(-2i64, 0i64, k)?.triu(0i64)?), &p, &l, &u) };
+            let (gl, gu) = (g.narrow(-1i64, 0i64, k)?.tril(-1i64)?, g.narrow(-2i64, 0i64, k)?.triu(0i64)?);
+            lu_grad(Some(gl), Some(gu), &permutation(&outs[1], m, g.dtype())?, &l, &u) };
     /// Packed LU factors and pivots.
     fn lu_factor "linalg.lu_factor"(A: Tensor; pivot: bool = "true") -> (LU, pivots) [] compose {
         let mut out = results(&lu_factor_ex::OP, &[Value::Tensor(A), flag(pivot), flag(false)])
@@ -594,7 +598,8 @@ ops! { TABLE, LinalgOps;
             let out = lu_checked("linalg.lu", &A, pivot)?;
             let (l, u) = unpack(&out[0])?;
             Ok::<_, Error>(vec![permutation(&out[1], matrix_sizes(&A).0, A.dtype())?, l, u]) }
-        d A = |g, outs, grads| { let _ = g; lu_grad(grads[1].clone(), grads[2].clone(), &outs[0].detached(), &outs[1], &outs[2]) };
+        d A = |g, outs, grads| { let _ = g;
+            lu_grad(grads[1].clone(), grads[2].clone(), &outs[0].detached(), &outs[1], &outs[2]) };
     /// The factors of `A = P L U`; the permutation has no gradient.
     fn linalg_lu "linalg.lu"(A: Tensor; pivot: bool = "true") -> (P, L, U) [] compose {
         let mut out = results(&_linalg_lu::OP, &[Value::Tensor(A), flag(pivot)])?;

@@ -32,7 +32,8 @@ fn by_cholesky(b: &Tensor, factor: &Tensor, upper: bool) -> Result {
     }
     if n != rows {
         return Err(Error::runtime(format!(
-            "Incompatible matrix sizes for cholesky_solve: each A matrix is {n} by {n} but each b matrix is {rows} by {columns}"
+            "Incompatible matrix sizes for cholesky_solve: each A matrix is {n} by {n} but each b matrix is {rows} by \
+             {columns}"
         )));
     }
     let l = if upper { adjoint(factor)? } else { factor.clone() };
@@ -135,7 +136,8 @@ fn condition(t: &Tensor, p: Option<f64>) -> Result {
 
 ops! { TABLE, SolveOps;
     /// The solution of `A X = B` from the Cholesky factor of `A`.
-    fn cholesky_solve(B: Tensor, L: Tensor, upper: bool = "false") [] eval { by_cholesky(&B.detached(), &L.detached(), upper) }
+    fn cholesky_solve(B: Tensor, L: Tensor, upper: bool = "false") [] eval {
+            by_cholesky(&B.detached(), &L.detached(), upper) }
         d B = |g, L, upper| g.cholesky_solve(L, upper),
         d L = |g, L, out, upper| {
             let half = g.cholesky_solve(&L, upper)?.matmul(adjoint(&out)?)?.neg()?;
