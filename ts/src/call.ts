@@ -337,7 +337,8 @@ function run(op: Compiled, inPlace: boolean): unknown {
   const status = door.call(op.index, slots.length, inPlace);
   if (inPlace) {
     check(status);
-    return target;
+    // A view in place (`t_`) makes the target another tensor.
+    return status === NOTHING ? target : (target as Tensor)._become(new Tensor(status));
   }
   if (status >= 0 || status < NOTHING) return new Tensor(status);
   const out = result(status);

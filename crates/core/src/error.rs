@@ -110,6 +110,21 @@ impl Error {
         Error { kind, message, located: false }
     }
 
+    /// A dimension named of a tensor that has none.
+    pub fn no_dimensions(dim: i64) -> Error {
+        Error::index(format!("Dimension specified as {dim} but tensor has no dimensions"))
+    }
+
+    /// More elements than an integer can count.
+    pub fn numel_overflow() -> Error {
+        Error::runtime("numel: integer multiplication overflow")
+    }
+
+    /// Sizes whose bytes an integer cannot count.
+    pub fn storage_overflow(sizes: &[i64]) -> Error {
+        Error::runtime(format!("Storage size calculation overflowed with sizes={sizes:?}"))
+    }
+
     /// A kernel that has no body for this dtype.
     pub fn dtype(kernel: &str, dtype: DType) -> Error {
         Error::not_implemented(format!("\"{kernel}\" not implemented for '{}'", dtype.scalar_type()))

@@ -21,7 +21,7 @@ pub struct Layout {
 pub fn contiguous_strides(sizes: &[i64]) -> Dims {
     let mut strides = Dims::from_elem(1, sizes.len());
     for d in (0..sizes.len().saturating_sub(1)).rev() {
-        strides[d] = strides[d + 1] * sizes[d + 1].max(1);
+        strides[d] = strides[d + 1].saturating_mul(sizes[d + 1].max(1));
     }
     strides
 }
@@ -35,11 +35,10 @@ pub fn checked_numel(sizes: &[i64]) -> Result<usize> {
                 "Trying to create tensor with negative dimension {s}: {sizes:?}"
             )));
         }
-        n = n.checked_mul(s).ok_or_else(|| {
-            Error::runtime("numel: integer multiplication overflow".to_string())
-        })?;
+        n = n.checked_mul(s).ok_or_else(Error::numel_overflow)?;
     }
-    Ok(n as usize)
+    // An address has fewer bits in WebAssembly.
+    usize::try_from(n).map_err(|_| Error::numel_overflow())
 }
 
 /// A dimension from the front; `ndim` of 0 counts as 1.
@@ -86,6 +85,18 @@ impl Layout {
         }
         let reach: i64 = self.sizes.iter().zip(&self.strides).map(|(n, s)| (n - 1) * s).sum();
         (self.offset + reach + 1) as usize
+    }
+
+    /// `extent`, for sizes and strides that nobody has checked.
+    pub fn checked_extent(&self) -> Option<usize> {
+        let mut last = self.offset;
+        if self.sizes.contains(&0) {
+            return Some(0);
+        }
+        for (n, s) in self.sizes.iter().zip(&self.strides) {
+            last = last.checked_add(n.checked_sub(1)?.checked_mul(*s)?)?;
+        }
+        last.checked_add(1)?.try_into().ok()
     }
 
     /// Strides under which dimensions of size one stand for every index: expansion to `sizes`.

@@ -300,6 +300,7 @@ macro_rules! ops {
         /// The entries of this file.
         pub static $table: &[&$crate::table::Op] = &[$(&$name::OP),*];
         /// The entries of this file as methods.
+        #[allow(non_snake_case)]
         pub trait $tr: $crate::value::Receiver { $($crate::ops!{@method $name ($($sig)*) [$($doc)*]})* }
         impl $tr for $crate::tensor::Tensor {}
         impl $tr for $crate::error::Result {}

@@ -110,9 +110,12 @@ impl Tensor {
 
     /// Undefined elements, row-major.
     pub fn empty(sizes: &[i64], dtype: DType) -> Result {
-        let bytes = checked_numel(sizes)?
-            .checked_mul(dtype.itemsize())
-            .ok_or_else(|| Error::out_of_memory(usize::MAX, 0))?;
+        let bytes = match checked_numel(sizes) {
+            Err(e) if sizes.iter().any(|n| *n < 0) => return Err(e),
+            Err(_) => None,
+            Ok(n) => n.checked_mul(dtype.itemsize()),
+        };
+        let bytes = bytes.ok_or_else(|| Error::storage_overflow(sizes))?;
         let storage = Rc::new(Storage::new(bytes)?);
         Ok(Self::make(storage, Rc::default(), Layout::contiguous(sizes), dtype))
     }

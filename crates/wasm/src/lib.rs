@@ -16,7 +16,7 @@ use cresset_core::dtype::DType;
 use cresset_core::error::{Error, Result};
 use cresset_core::ops;
 use cresset_core::parallel;
-use cresset_core::table::Op;
+use cresset_core::table::{How, Op};
 use cresset_core::tensor::{Scalar, Tensor};
 use cresset_core::value::Value;
 use cresset_core::{print, state, storage};
@@ -53,7 +53,8 @@ pub fn buffer(bytes: usize) -> usize {
     args::reserve(bytes) as usize
 }
 
-/// Runs op number `op` on `count` arguments in the buffer; in place, the first takes the result.
+/// Runs op number `op` on `count` arguments in the buffer; in place, the first takes the result, and
+/// there is an answer only where that makes it another tensor (`t_`).
 #[wasm_bindgen]
 pub fn call(op: usize, count: u32, in_place: bool) -> i32 {
     guard(|| {
@@ -61,7 +62,8 @@ pub fn call(op: usize, count: u32, in_place: bool) -> i32 {
         let mut values = Reader::new().values(count)?;
         values.resize(entry.params.len(), Value::None);
         if in_place {
-            return autograd_core::call_in_place(entry, &values).map(|_| handles::NOTHING);
+            let out = autograd_core::call_in_place(entry, &values)?;
+            return if entry.how == How::View { handles::put(out) } else { Ok(handles::NOTHING) };
         }
         args::reply(autograd_core::call(entry, &values)?)
     })

@@ -11,7 +11,8 @@ use crate::value::Value;
 use smallvec::SmallVec;
 use std::rc::Rc;
 
-/// Runs `op` and leaves its result in the first argument.
+/// Runs `op` and leaves its result in the first argument, which it returns; for a view (`t_`), returns
+/// the tensor that takes the place of the first argument.
 pub fn call_in_place(op: &'static Op, args: &[Value]) -> Result<Tensor> {
     run(op, args).map_err(|e| e.located(|| describe(op, args).replacen('(', "_(", 1)))
 }
@@ -22,7 +23,8 @@ fn run(op: &'static Op, args: &[Value]) -> Result<Tensor> {
     };
     let recording = state::grad_enabled() && args.iter().flat_map(Value::tensors).any(Tensor::requires_grad);
     check_leaf(target)?;
-    if op.is("writes") {
+    if op.is("writes") || op.how == How::View {
+        // A view writes nothing: who holds the target must hold the view instead.
         return super::first_of(super::call(op, args)?);
     }
     if op.how != How::Eval {

@@ -147,7 +147,7 @@ fn matrix_power_of(t: &Tensor, n: i64) -> Result {
     if n == 0 {
         let one = Tensor::zeros(&[rows, rows], t.dtype())?;
         one.diagonal(0i64, 0i64, 1i64)?.write_all(Scalar::Int(1))?;
-        return t.copy(one);
+        return t.copy(one, false);
     }
     let base = if n < 0 { t.inv()? } else { t.clone() };
     match n.unsigned_abs() {

@@ -191,7 +191,7 @@ fn differences(input: &Tensor, n: i64, dim: i64, before: Option<Tensor>, after: 
         check_edge(input, edge, d)?;
     }
     if n == 0 {
-        return Tensor::zeros(input.sizes(), input.dtype())?.copy(input);
+        return Tensor::zeros(input.sizes(), input.dtype())?.copy(input, false);
     }
     let mut x = input.clone();
     if before.is_some() || after.is_some() {

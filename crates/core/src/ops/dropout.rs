@@ -47,7 +47,7 @@ fn dropped_unbatched(input: &Tensor, p: f64, training: bool, batched: bool) -> R
     if batched {
         return dropped(input, p, training, true, false);
     }
-    dropped(&input.unsqueeze(0i64)?, p, training, true, false)?.squeeze_dims([0])
+    dropped(&input.unsqueeze(0i64)?, p, training, true, false)?.squeeze_dim(0i64)
 }
 
 ops! { TABLE, DropoutOps;

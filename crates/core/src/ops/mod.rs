@@ -10,9 +10,11 @@ pub mod bitwise;
 pub mod compare;
 pub mod complex;
 pub mod contract;
+pub mod copies;
 pub mod create;
 pub mod cumulative;
 pub mod distance;
+pub mod diagonals;
 pub mod dropout;
 pub mod einsum;
 pub mod embedding;
@@ -32,6 +34,7 @@ pub mod power;
 pub mod quantile;
 pub mod random;
 pub mod reduce;
+pub mod reorder;
 pub mod replace;
 pub mod rounding;
 pub mod scatter;
@@ -41,8 +44,10 @@ pub mod softmax;
 pub mod solve;
 pub mod sort;
 pub mod special;
+pub mod split;
 pub mod stats;
 pub mod svd;
+pub mod strided;
 pub mod trig;
 pub mod views;
 
@@ -60,8 +65,10 @@ pub mod prelude {
     pub use super::compare::CompareOps;
     pub use super::complex::ComplexOps;
     pub use super::contract::ContractOps;
+    pub use super::copies::CopyOps;
     pub use super::create::CreateOps;
     pub use super::cumulative::CumulativeOps;
+    pub use super::diagonals::DiagonalOps;
     pub use super::distance::DistanceOps;
     pub use super::dropout::DropoutOps;
     pub use super::einsum::EinsumOps;
@@ -81,6 +88,7 @@ pub mod prelude {
     pub use super::quantile::QuantileOps;
     pub use super::random::RandomOps;
     pub use super::reduce::ReduceOps;
+    pub use super::reorder::ReorderOps;
     pub use super::replace::ReplaceOps;
     pub use super::rounding::RoundingOps;
     pub use super::scatter::ScatterOps;
@@ -90,6 +98,8 @@ pub mod prelude {
     pub use super::sort::SortOps;
     pub use super::solve::SolveOps;
     pub use super::svd::SvdOps;
+    pub use super::split::SplitOps;
+    pub use super::strided::StridedOps;
     pub use super::special::SpecialOps;
     pub use super::stats::StatsOps;
     pub use super::trig::TrigOps;
@@ -121,6 +131,11 @@ pub static FAMILIES: &[(&str, &[&Op])] = &[
     ("softmax", softmax::TABLE),
     ("cumulative", cumulative::TABLE),
     ("views", views::TABLE),
+    ("strided", strided::TABLE),
+    ("split", split::TABLE),
+    ("reorder", reorder::TABLE),
+    ("copies", copies::TABLE),
+    ("diagonals", diagonals::TABLE),
     ("join", join::TABLE),
     ("index", index::TABLE),
     ("scatter", scatter::TABLE),
@@ -177,20 +192,20 @@ pub fn sum_to_size(t: &Tensor, sizes: &Dims) -> Result {
 
 /// `t` in another dtype, recorded if gradients are on.
 pub fn cast(t: &Tensor, dtype: DType) -> Result {
-    if t.dtype() == dtype { Ok(t.clone()) } else { views::ViewOps::_to_copy(t, dtype) }
+    if t.dtype() == dtype { Ok(t.clone()) } else { copies::CopyOps::_to_copy(t, dtype) }
 }
 
 /// `value` in the sizes and dtype of `like`.
 pub fn copy(like: &Tensor, value: &Tensor) -> Result {
-    views::ViewOps::copy(like, value)
+    copies::CopyOps::copy(like, value, false)
 }
 
 /// The entry that stands for a write to a view, seen from its base.
 pub fn copy_slices() -> &'static Op {
-    views::as_strided_scatter_entry()
+    strided::as_strided_scatter_entry()
 }
 
 /// The entry of `as_strided`.
 pub fn as_strided_op() -> &'static Op {
-    views::as_strided_entry()
+    strided::as_strided_entry()
 }

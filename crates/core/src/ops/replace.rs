@@ -2,7 +2,8 @@
 
 use super::prelude::*;
 use super::promote::scalar_tensor;
-use super::views::{diagonal_of, scatter_strided, selected, sliced};
+use super::strided::scatter_strided;
+use super::views::{diagonal_of, selected, sliced};
 
 /// `input`, row-major, with the region at `l` replaced by `src`, which has its sizes.
 fn replaced(input: &Tensor, src: &Tensor, l: &Layout) -> Result {

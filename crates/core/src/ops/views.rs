@@ -1,18 +1,7 @@
-//! Views: other sizes and strides over the same storage; and the copies that go with them.
+//! Views: other sizes and strides over the same storage.
 
 use super::prelude::*;
-use crate::kernels::copy::copy as copy_elements;
 use crate::layout::checked_numel;
-
-/// The entry of `as_strided`, by which a view of a rewritten base is made anew.
-pub(crate) fn as_strided_entry() -> &'static crate::table::Op {
-    &as_strided::OP
-}
-
-/// The entry that stands for a write to a view, seen from its base.
-pub(crate) fn as_strided_scatter_entry() -> &'static crate::table::Op {
-    &copy_slices::OP
-}
 
 /// `sizes` with -1 replaced by what is left.
 pub(crate) fn infer_size(sizes: &[i64], numel: usize) -> Result<Dims> {
@@ -25,9 +14,9 @@ pub(crate) fn infer_size(sizes: &[i64], numel: usize) -> Result<Dims> {
                 return Err(Error::runtime("only one dimension can be inferred"));
             }
         } else if n < 0 {
-            return Err(Error::runtime(format!("invalid shape dimension {n}")));
+            return Err(Error::runtime(format!("invalid shape dimension {n} at index {d} of shape {sizes:?}")));
         } else {
-            known = known.checked_mul(n).ok_or_else(|| Error::runtime("numel: integer multiplication overflow"))?;
+            known = known.saturating_mul(n);
         }
     }
     let numel = numel as i64;
@@ -59,7 +48,7 @@ fn viewed(t: &Tensor, size: &[i64]) -> Result {
     Ok(t.alias(layout))
 }
 
-fn expanded(t: &Tensor, size: &[i64]) -> Result {
+pub(crate) fn expanded(t: &Tensor, size: &[i64]) -> Result {
     let lead = size.len().checked_sub(t.ndim()).ok_or_else(|| Error::runtime(format!(
         "expand(torch.{}Tensor{{{:?}}}, size={:?}): the number of sizes provided ({}) must be greater or equal to the number of dimensions in the tensor ({})",
         t.dtype().class_prefix(), t.sizes(), size, size.len(), t.ndim()
@@ -73,16 +62,15 @@ fn expanded(t: &Tensor, size: &[i64]) -> Result {
                 )));
             }
             sizes[d] = t.sizes()[d - lead];
-        } else if size[d] < 0 {
-            return Err(Error::runtime(format!(
-                "The expanded size of the tensor ({}) isn't allowed in a leading, non-existing dimension {d}", size[d]
-            )));
         } else if d >= lead && t.sizes()[d - lead] != 1 && t.sizes()[d - lead] != size[d] {
             return Err(Error::runtime(format!(
                 "The expanded size of the tensor ({}) must match the existing size ({}) at non-singleton dimension {d}.  Target sizes: {size:?}.  Tensor sizes: {:?}",
                 size[d], t.sizes()[d - lead], t.sizes()
             )));
         }
+    }
+    if sizes.iter().any(|n| *n < 0) {
+        return Err(Error::numel_overflow());
     }
     checked_numel(&sizes)?;
     let layout = t.layout().expand(&sizes).ok_or_else(|| Error::runtime("cannot expand"))?;
@@ -129,7 +117,7 @@ pub(crate) fn selected(l: &Layout, dim: i64, index: i64) -> Result<Layout> {
     let n = l.sizes[d];
     if index < -n || index >= n {
         return Err(Error::index(format!(
-            "select(): index {index} out of range for tensor of size {:?} at dimension {dim}", l.sizes.as_slice()
+            "select(): index {index} out of range for tensor of size {:?} at dimension {d}", l.sizes.as_slice()
         )));
     }
     let mut l = l.clone();
@@ -208,203 +196,6 @@ fn undo(g: &Tensor, sizes: &Dims, view: impl FnOnce(&Layout) -> Result<Layout>) 
     g._strided_add(sizes, &l.strides, l.offset)
 }
 
-/// Zeros of `base`, with `g` added at a strided place.
-fn strided_add(g: &Tensor, base: &Dims, strides: &Dims, offset: i64) -> Result {
-    let out = Tensor::zeros(base, g.dtype())?;
-    let l = Layout { sizes: g.dims(), strides: strides.clone(), offset };
-    inside(&l, out.numel())?;
-    let overlaps = l.sizes.iter().zip(&l.strides).any(|(n, s)| *n > 1 && *s == 0) || is_overlapping(&l);
-    if !overlaps {
-        copy_elements(g, &out.alias(l));
-        return Ok(out);
-    }
-    dispatch_compute!(g.dtype(), T => {
-        use super::loops::Arith;
-        let values = g.to_vec::<T>();
-        let mut sums: Vec<T> = vec![T::nil(); out.numel()];
-        let mut i = 0;
-        crate::layout::Loop::<1>::new(&l.sizes, [&l.strides]).runs(|len, at, step| {
-            for k in 0..len as i64 {
-                let p = (offset + at[0] + k * step[0]) as usize;
-                sums[p] = sums[p].plus(values[i]);
-                i += 1;
-            }
-        });
-        copy_elements(&Tensor::from_slice(&sums, base)?, &out);
-    });
-    Ok(out)
-}
-
-/// Whether two indices may share an element: strides in order do not leave room for the sizes.
-fn is_overlapping(l: &Layout) -> bool {
-    let mut dims: Vec<(i64, i64)> = l.strides.iter().copied().zip(l.sizes.iter().copied()).filter(|d| d.1 > 1).collect();
-    dims.sort_unstable();
-    let mut reach = 0;
-    for (s, n) in dims {
-        if s <= reach {
-            return true;
-        }
-        reach += s * (n - 1);
-    }
-    false
-}
-
-fn strided_take(t: &Tensor, size: &Dims, strides: &Dims, offset: i64) -> Result {
-    let base = t.contiguous_data()?;
-    let mut l = Layout { sizes: size.clone(), strides: strides.clone(), offset };
-    inside(&l, base.numel())?;
-    l.offset += base.layout().offset;
-    base.alias(l).copied(t.dtype())
-}
-
-/// Whether a layout stays within `numel` elements.
-fn inside(l: &Layout, numel: usize) -> Result<()> {
-    if l.sizes.len() != l.strides.len() || l.offset < 0 || l.strides.iter().any(|s| *s < 0) || l.extent() > numel {
-        return Err(Error::runtime(format!("{l:?} is out of bounds for a storage of {numel} elements")));
-    }
-    Ok(())
-}
-
-fn restrided(t: &Tensor, size: &Dims, stride: &Dims, offset: Option<i64>) -> Result {
-    if size.len() != stride.len() {
-        return Err(Error::runtime(format!(
-            "mismatch in length of strides and shape: got strides of length {} and shape of length {}", stride.len(), size.len()
-        )));
-    }
-    let l = Layout { sizes: size.clone(), strides: stride.clone(), offset: offset.unwrap_or(t.layout().offset) };
-    checked_numel(size)?;
-    if let Some(s) = stride.iter().find(|s| **s < 0) {
-        let _ = s;
-        return Err(Error::runtime(format!("as_strided: Negative strides are not supported at the moment, got strides: {:?}", stride.as_slice())));
-    }
-    if l.offset < 0 {
-        return Err(Error::runtime(format!("Tensor: invalid storage offset {}", l.offset)));
-    }
-    let need = l.extent() * t.dtype().itemsize();
-    if need > t.storage_bytes() {
-        return Err(Error::runtime(format!(
-            "setStorage: sizes {:?}, strides {:?}, storage offset {}, and itemsize {} requiring a storage size of {need} are out of bounds for storage of size {}",
-            size.as_slice(), stride.as_slice(), l.offset, t.dtype().itemsize(), t.storage_bytes()
-        )));
-    }
-    Ok(t.alias(l))
-}
-
-/// `input` in a layout of its own storage, with a region of that replaced.
-pub(crate) fn scatter_strided(input: &Tensor, src: &Tensor, size: &Dims, stride: &Dims, offset: Option<i64>) -> Result {
-    let l = input.layout();
-    let v = Layout { sizes: size.clone(), strides: stride.clone(), offset: offset.unwrap_or(l.offset) };
-    let room = Tensor::zeros(&[l.extent().max(v.extent()) as i64], input.dtype())?;
-    let out = room.alias(l.clone());
-    copy_elements(input, &out);
-    let src = src.detached_weak();
-    let src = src.layout().expand(size).map(|l| src.alias(l)).ok_or_else(|| Error::runtime(format!(
-        "expected src to have a size equal to the slice of self. src size = {:?}, slice size = {:?}", src.sizes(), size.as_slice())))?;
-    copy_elements(&src, &room.alias(v));
-    Ok(out)
-}
-
-fn flipped(t: &Tensor, dims: &Dims) -> Result {
-    let mut turn = vec![false; t.ndim()];
-    for &d in dims {
-        let d = wrap_dim(d, t.ndim())?;
-        if t.ndim() > 0 {
-            if turn[d] {
-                return Err(Error::runtime(format!("dim {d} appears multiple times in the list of dims")));
-            }
-            turn[d] = true;
-        }
-    }
-    if t.numel() == 0 {
-        return t.copied(t.dtype());
-    }
-    let mut l = t.layout().clone();
-    for (d, on) in turn.iter().enumerate() {
-        if *on {
-            l.offset += l.strides[d] * (l.sizes[d] - 1);
-            l.strides[d] = -l.strides[d];
-        }
-    }
-    t.alias(l).copied(t.dtype())
-}
-
-fn rolled(t: &Tensor, shifts: &Dims, dims: &Dims) -> Result {
-    if shifts.is_empty() {
-        return Err(Error::runtime("`shifts` required"));
-    }
-    if dims.is_empty() && shifts.len() == 1 {
-        let n = t.numel() as i64;
-        let flat = t.contiguous_data()?.alias(Layout { offset: t.contiguous_data()?.layout().offset, ..Layout::contiguous(&[n]) });
-        let out = rolled(&flat, shifts, &smallvec![0])?;
-        return Ok(out.alias(Layout::contiguous(t.sizes())));
-    }
-    if shifts.len() != dims.len() {
-        return Err(Error::runtime(format!("shifts and dimensions must align. shifts: {}, dims:{}", shifts.len(), dims.len())));
-    }
-    let mut out = t.contiguous_data()?;
-    for (&s, &d) in shifts.iter().zip(dims) {
-        let d = wrap_dim(d, t.ndim())?;
-        let n = t.sizes()[d];
-        if n == 0 {
-            continue;
-        }
-        let s = s.rem_euclid(n);
-        let next = Tensor::empty(t.sizes(), t.dtype())?;
-        let part = |x: &Tensor, from: i64, to: i64| sliced(x.layout(), d as i64, Some(from), Some(to), 1).map(|l| x.alias(l));
-        copy_elements(&part(&out, 0, n - s)?, &part(&next, s, n)?);
-        copy_elements(&part(&out, n - s, n)?, &part(&next, 0, s)?);
-        out = next;
-    }
-    if out.shares_storage(t) { out.copied(t.dtype()) } else { Ok(out) }
-}
-
-fn split_sizes(t: &Tensor, sizes: &[i64], dim: i64) -> Result<Vec<Tensor>> {
-    let d = wrap_dim(dim, t.ndim())?;
-    let mut at = 0;
-    let mut out = Vec::new();
-    for &n in sizes {
-        if n < 0 {
-            return Err(Error::runtime(format!("split_with_sizes expects split_sizes have only non-negative entries, but got split_sizes={sizes:?}")));
-        }
-        out.push((at, n));
-        at += n;
-    }
-    if at != t.sizes()[d] {
-        return Err(Error::runtime(format!(
-            "split_with_sizes expects split_sizes to sum exactly to {} (input tensor's size at dimension {dim}), but got split_sizes={sizes:?}",
-            t.sizes()[d]
-        )));
-    }
-    out.into_iter().map(|(at, n)| sliced(t.layout(), d as i64, Some(at), Some(at + n), 1).map(|l| t.alias(l))).collect()
-}
-
-/// The sizes of pieces of `n`.
-fn pieces(t: &Tensor, n: i64, dim: i64) -> Result<Dims> {
-    if t.ndim() == 0 {
-        return Err(Error::runtime("split expects at least a 1-dimensional tensor"));
-    }
-    if n < 0 {
-        return Err(Error::runtime(format!("split expects split_size be non-negative, but got split_size={n}")));
-    }
-    let all = t.sizes()[wrap_dim(dim, t.ndim())?];
-    if n == 0 {
-        return if all == 0 { Ok(smallvec![0]) } else {
-            Err(Error::runtime(format!("split_size can only be 0 if dimension size is 0, but got dimension size of {all}")))
-        };
-    }
-    let count = ((all + n - 1) / n).max(1);
-    Ok((0..count).map(|i| n.min(all - i * n)).collect())
-}
-
-/// The gradient of pieces: joined again, with zeros for those that got none.
-fn join_pieces(grads: &[Option<Tensor>], pieces: &[Dims], dtype: DType, dim: i64) -> Result {
-    let parts: Result<Vec<Tensor>> = grads.iter().zip(pieces).map(|(g, s)| match g {
-        Some(g) => Ok(g.clone()),
-        None => Tensor::zeros(s, dtype),
-    }).collect();
-    crate::ops::join::cat_of(parts?, dim)
-}
-
 fn squeezed(l: &Layout, keep: impl Fn(usize) -> bool) -> Layout {
     let mut out = Layout { sizes: Dims::new(), strides: Dims::new(), offset: l.offset };
     for d in 0..l.sizes.len() {
@@ -443,210 +234,235 @@ fn flat_range(t: &Tensor, start: i64, end: i64) -> Result<Dims> {
     Ok(out)
 }
 
-/// The order that moves dimensions from their places to others.
-fn moved(ndim: usize, from: &Dims, to: &Dims) -> Result<Dims> {
-    if from.len() != to.len() {
-        return Err(Error::runtime(format!(
-            "movedim: Invalid source or destination dims: source ({:?} dims) should contain the same number of dims as destination ({:?} dims)",
-            from.as_slice(), to.as_slice()
-        )));
+/// The same bytes as elements of another dtype.
+fn retyped(t: &Tensor, dtype: DType) -> Result {
+    let (from, to) = (t.dtype().itemsize() as i64, dtype.itemsize() as i64);
+    let mut l = t.layout().clone();
+    if from == to {
+        return Ok(t.reinterpret(l, dtype));
     }
-    let wrap = |l: &Dims| l.iter().map(|d| wrap_dim(*d, ndim)).collect::<Result<Vec<_>>>();
-    let (src, dst) = (wrap(from)?, wrap(to)?);
-    for (list, what) in [(&src, ("source", from)), (&dst, ("destination", to))] {
-        if (1..list.len()).any(|i| list[..i].contains(&list[i])) {
-            return Err(Error::runtime(format!("movedim: repeated dim in `{}` ({:?})", what.0, what.1.as_slice())));
-        }
+    let fail = |what: &str, got: Option<i64>| Error::runtime(format!(
+        "{what} to view {} as {} (different element sizes){}",
+        t.dtype().scalar_type(), dtype.scalar_type(), got.map_or(String::new(), |n| format!(", but got {n}"))
+    ));
+    let Some(last) = l.sizes.len().checked_sub(1) else { return Err(fail("self.dim() cannot be 0", None)) };
+    if l.strides[last] != 1 {
+        return Err(fail("self.stride(-1) must be 1", Some(l.strides[last])));
     }
-    let mut order = vec![None; ndim];
-    for (s, d) in src.iter().zip(&dst) {
-        order[*d] = Some(*s);
+    if from > to {
+        let k = from / to;
+        l.sizes[last] *= k;
+        l.offset *= k;
+        l.strides[..last].iter_mut().for_each(|s| *s *= k);
+        return Ok(t.reinterpret(l, dtype));
     }
-    let mut rest = (0..ndim).filter(|d| !src.contains(d));
-    Ok(order.into_iter().map(|o| o.or_else(|| rest.next()).unwrap_or(0) as i64).collect())
+    let k = to / from;
+    let divisible = |what: &str, n: i64| {
+        if n % k == 0 { Ok(()) } else { Err(fail(&format!("{what} must be divisible by {k}"), Some(n))) }
+    };
+    divisible("self.size(-1)", l.sizes[last])?;
+    divisible("self.storage_offset()", l.offset)?;
+    for (d, s) in l.strides[..last].iter().enumerate() {
+        divisible(&format!("self.stride({d})"), *s)?;
+    }
+    l.sizes[last] /= k;
+    l.offset /= k;
+    l.strides[..last].iter_mut().for_each(|s| *s /= k);
+    Ok(t.reinterpret(l, dtype))
+}
+
+fn unsqueezed(t: &Tensor, dim: i64) -> Result {
+    let d = wrap_dim(dim, t.ndim() + 1)?;
+    let mut l = t.layout().clone();
+    let stride = if d < l.sizes.len() { l.sizes[d].saturating_mul(l.strides[d]) } else { 1 };
+    l.sizes.insert(d, 1);
+    l.strides.insert(d, stride);
+    Ok(t.alias(l))
+}
+
+/// The sizes with dimension `dim` replaced by `sizes`.
+fn unflattened(input: &Tensor, dim: i64, sizes: &Dims) -> Result<Dims> {
+    let d = wrap_dim(dim, input.ndim())?;
+    if sizes.is_empty() {
+        return Err(Error::runtime("unflatten: sizes must be non-empty"));
+    }
+    let unexpected = |e: Error| Error::runtime(format!("unflatten got an unexpected error:\n{}", e.message));
+    let n = *input.sizes().get(d).ok_or_else(|| unexpected(Error::no_dimensions(dim)))?;
+    let inner = infer_size(sizes, n as usize).map_err(|e| if e.message.starts_with("shape") {
+        Error::runtime(format!(
+            "unflatten: Provided sizes {:?} don't multiply up to the size of dim {d} ({n}) in the input tensor", sizes.as_slice()
+        ))
+    } else {
+        unexpected(e)
+    })?;
+    let mut all: Dims = input.sizes()[..d].into();
+    all.extend_from_slice(&inner);
+    all.extend_from_slice(&input.sizes()[d + 1..]);
+    Ok(all)
+}
+
+/// Checks a range of `narrow`; `copy` is its copying form, whose checks are in another order.
+fn narrowed(sizes: &[i64], dim: i64, start: i64, length: i64, copy: bool) -> Result<(i64, i64)> {
+    if sizes.is_empty() {
+        return Err(Error::runtime("narrow() cannot be applied to a 0-dim tensor."));
+    }
+    if copy && dim >= sizes.len() as i64 {
+        return Err(Error::runtime(
+            "Expected dim < static_cast<int64_t>(self_sizes.size()) to be true, but got false.  (Could this error message be \
+             improved?  If so, please report an enhancement request to PyTorch.)",
+        ));
+    }
+    if !copy && length < 0 {
+        return Err(Error::runtime("narrow(): length must be non-negative."));
+    }
+    let d = wrap_dim(dim, sizes.len())?;
+    let n = sizes[d];
+    if start < -n || start > n {
+        return Err(Error::index(format!("start out of range (expected to be in range of [{}, {n}], but got {start})", -n)));
+    }
+    let start = if start < 0 { start + n } else { start };
+    if length < 0 || start > n - length {
+        return Err(Error::runtime(format!("start ({start}) + length ({length}) exceeds dimension size ({n}).")));
+    }
+    Ok((d as i64, start))
+}
+
+/// `t` with at least `n` dimensions, new ones in the places where NumPy puts them.
+fn at_least(n: usize, t: &Tensor) -> Result {
+    match (n, t.ndim()) {
+        (1, 0) => t.reshape([1]),
+        (2, 0) => t.reshape([1, 1]),
+        (3, 0) => t.reshape([1, 1, 1]),
+        (2, 1) => t.unsqueeze(0i64),
+        (3, 1) => t.unsqueeze(0i64)?.unsqueeze(-1i64),
+        (3, 2) => t.unsqueeze(-1i64),
+        _ => Ok(t.clone()),
+    }
+}
+
+pub(crate) fn all_at_least(n: usize, tensors: &[Tensor]) -> Result<Vec<Tensor>> {
+    tensors.iter().map(|t| at_least(n, t)).collect()
 }
 
 ops! { TABLE, ViewOps;
     /// The same elements in other sizes, sharing memory; one size may be -1.
-    fn view(input: Tensor, size: Dims) [method] view { viewed(&input, &size) } d input = |g, sizes| g.reshape(&sizes);
+    fn view(input: Tensor, size: Dims) [method, copy] view { viewed(&input, &size) } d input = |g, sizes| g.reshape(&sizes);
+    /// The same bytes as elements of another dtype.
+    fn view_dtype "view"(input: Tensor, dtype: DType) [method] view { retyped(&input, dtype) };
+    /// The same elements in the sizes of `other`, sharing memory.
+    fn view_as(input: Tensor, other: Tensor) [method] compose { input.view(other.sizes()) };
     /// The same elements in other sizes: a view where possible, else a copy.
     fn reshape(input: Tensor, shape: Dims) [] compose {
         let sizes = infer_size(&shape, input.numel())?;
-        if input.layout().view(&sizes).is_some() { input._reshape_alias(&sizes) } else { input.clone_op(())?._unsafe_view(&sizes) } };
-    /// The view that `reshape` makes.
-    fn _reshape_alias(input: Tensor, size: Dims) [hidden, ViewBackward0] view { viewed(&input, &size) } d input = |g, sizes| g.reshape(&sizes);
+        if input.is_contiguous() { input.view(&sizes) }
+        else if input.layout().view(&sizes).is_some() { input._reshape_alias(&sizes) }
+        else { input.clone_op(())?._unsafe_view(&sizes) } };
+    /// The same elements in the sizes of `other`.
+    fn reshape_as(input: Tensor, other: Tensor) [method] compose { input.reshape(other.sizes()) };
+    /// The view that `reshape` makes of strided tensors.
+    fn _reshape_alias(input: Tensor, size: Dims) [hidden] view { viewed(&input, &size) } d input = |g, sizes| g.reshape(&sizes);
     /// The sizes of a fresh copy.
-    fn _unsafe_view(input: Tensor, size: Dims) [hidden, UnsafeViewBackward0] view { viewed(&input, &size) } d input = |g, sizes| g.reshape(&sizes);
+    fn _unsafe_view(input: Tensor, size: Dims) [hidden] view { viewed(&input, &size) } d input = |g, sizes| g.reshape(&sizes);
     /// Dimensions of size one repeated without copying; -1 keeps a size.
-    fn expand(input: Tensor, size: Dims) [method] view { expanded(&input, &size) } d input = |g| Ok(g.clone());
+    fn expand(input: Tensor, size: Dims) [method, copy] view { expanded(&input, &size) } d input = |g| Ok(g.clone());
+    /// Dimensions of size one repeated to the sizes of `other`.
+    fn expand_as(input: Tensor, other: Tensor) [method] compose { input.expand(other.sizes()) };
+    /// Dimensions of size one repeated without copying.
+    fn broadcast_to(input: Tensor, size: Dims) [] compose { input.expand(&size) };
+    /// Broadcast dimensions summed away.
+    fn sum_to_size(input: Tensor, size: Dims) [method] compose {
+        let fits = expands_to(&size, input.sizes());
+        if !fits { return Err(Error::runtime(format!("size {{{:?}}} is not expandable to size {{{:?}}}.", size.as_slice(), input.sizes()))); }
+        if size.is_empty() { input.sum(()) }
+        else if size[..] == *input.sizes() { Ok(input) }
+        else { crate::ops::sum_to_size(&input, &size) } };
     /// The dimensions in another order.
-    fn permute(input: Tensor, dims: Dims) [] view { permuted(input.layout(), &dims).map(|l| input.alias(l)) }
+    fn permute(input: Tensor, dims: Dims) [copy] view { permuted(input.layout(), &dims).map(|l| input.alias(l)) }
         d input = |g, dims| { let n = dims.len(); let mut back = Dims::from_elem(0, n);
             for (i, d) in dims.iter().enumerate() { back[wrap_dim(*d, n)?] = i as i64; } g.permute(&back) };
     /// Two dimensions exchanged.
-    fn transpose(input: Tensor, dim0: i64, dim1: i64) [] view { swapped(input.layout(), dim0, dim1).map(|l| input.alias(l)) }
+    fn transpose(input: Tensor, dim0: i64, dim1: i64) [inplace, copy, "swapaxes", "swapdims"] view {
+        swapped(input.layout(), dim0, dim1).map(|l| input.alias(l)) }
         d input = |g, dim0, dim1| g.transpose(dim0, dim1);
     /// The transpose of a matrix.
-    fn t(input: Tensor) [] view {
+    fn t(input: Tensor) [inplace, copy] view {
         if input.ndim() > 2 { return Err(Error::runtime(format!("t() expects a tensor with <= 2 dimensions, but self is {}D", input.ndim()))); }
         if input.ndim() < 2 { Ok(input.detached()) } else { swapped(input.layout(), 0, 1).map(|l| input.alias(l)) } }
         d input = |g| g.t();
+    /// The conjugate transpose of the last two dimensions.
+    fn adjoint(input: Tensor) [] compose {
+        if input.ndim() < 2 { return Err(Error::runtime(format!(
+            "tensor.adjoint() is only supported on matrices or batches of matrices. Got {}-D tensor.", input.ndim()))); }
+        let t = input.transpose(-2i64, -1i64)?; if t.dtype().is_complex() { t.conj() } else { Ok(t) } };
     /// A dimension of size one inserted.
-    fn unsqueeze(input: Tensor, dim: i64) [] view {
-        let d = wrap_dim(dim, input.ndim() + 1)?; let mut l = input.layout().clone();
-        let s = if d < l.sizes.len() { l.sizes[d] * l.strides[d] } else { 1 };
-        l.sizes.insert(d, 1); l.strides.insert(d, s); Ok::<_, Error>(input.alias(l)) }
-        d input = |g, dim| g.squeeze_dims([dim]);
+    fn unsqueeze(input: Tensor, dim: i64) [inplace, copy] view { unsqueezed(&input, dim) } d input = |g, dim| g.squeeze_dim(dim);
     /// All dimensions of size one removed.
-    fn squeeze(input: Tensor) [] view { Ok::<_, Error>(input.alias(squeezed(input.layout(), |_| false))) } d input = |g, sizes| g.reshape(&sizes);
+    fn squeeze(input: Tensor) [inplace, copy] view { Ok::<_, Error>(input.alias(squeezed(input.layout(), |_| false))) }
+        d input = |g, sizes| g.reshape(&sizes);
+    /// A dimension removed if it is of size one.
+    fn squeeze_dim "squeeze"(input: Tensor, dim: i64) [inplace, copy, SqueezeBackward1] view {
+        squeeze_named(&input, &smallvec![dim]).map(|l| input.alias(l)) }
+        d input = |g, sizes| g.reshape(&sizes);
     /// Dimensions removed where they are of size one.
-    fn squeeze_dims "squeeze"(input: Tensor, dim: Dims) [SqueezeBackward1] view { squeeze_named(&input, &dim).map(|l| input.alias(l)) } d input = |g, sizes| g.reshape(&sizes);
+    fn squeeze_dims "squeeze"(input: Tensor, dim: Dims) [inplace, copy, SqueezeBackward2] view {
+        squeeze_named(&input, &dim).map(|l| input.alias(l)) }
+        d input = |g, sizes| g.reshape(&sizes);
     /// A range of dimensions made one.
-    fn flatten(input: Tensor, start_dim: i64 = "0", end_dim: i64 = "-1") [] compose { let s = flat_range(&input, start_dim, end_dim)?; if s[..] == *input.sizes() { Ok(input) } else { input.reshape(&s) } };
+    fn flatten(input: Tensor, start_dim: i64 = "0", end_dim: i64 = "-1") [] compose {
+        let s = flat_range(&input, start_dim, end_dim)?; if s[..] == *input.sizes() { Ok(input) } else { input.reshape(&s) } };
+    /// All dimensions made one.
+    fn ravel(input: Tensor) [] compose { input.contiguous(())?.view([-1]) };
     /// One dimension as several.
-    fn unflatten(input: Tensor, dim: i64, sizes: Dims) [] compose {
-        let d = wrap_dim(dim, input.ndim())?;
-        if sizes.is_empty() { return Err(Error::runtime("unflatten: sizes must be non-empty")); }
-        let n = input.sizes()[d];
-        let inner = infer_size(&sizes, n as usize).map_err(|e| if e.message.starts_with("shape") {
-            if sizes.contains(&-1) { Error::runtime(format!("unflatten: Provided sizes {:?} don't multiply up to the size of dim {d} ({n}) in the input tensor", sizes.as_slice())) } else {
-            Error::runtime(format!("unflatten: Provided sizes {:?} don't multiply up to the size of dim {d} ({n}) in the input tensor", sizes.as_slice())) } } else { e })?;
-        let mut all: Dims = input.sizes()[..d].into(); all.extend_from_slice(&inner); all.extend_from_slice(&input.sizes()[d + 1..]);
-        input.view(&all) };
+    fn unflatten(input: Tensor, dim: i64, sizes: Dims) [] compose { input.view(&unflattened(&input, dim, &sizes)?) };
     /// One index of a dimension.
-    fn select(input: Tensor, dim: i64, index: i64) [] view { selected(input.layout(), dim, index).map(|l| input.alias(l)) }
+    fn select(input: Tensor, dim: i64, index: i64) [copy] view { selected(input.layout(), dim, index).map(|l| input.alias(l)) }
         d input = |g, sizes, dim, index| undo(g, &sizes, |l| selected(l, dim, index));
     /// A range of a dimension: `start:end:step`.
-    fn slice(input: Tensor, dim: i64 = "0", start: Option<i64> = "null", end: Option<i64> = "null", step: i64 = "1") [hidden] view { sliced(input.layout(), dim, start, end, step).map(|l| input.alias(l)) }
+    fn slice(input: Tensor, dim: i64 = "0", start: Option<i64> = "null", end: Option<i64> = "null", step: i64 = "1")
+        [hidden, copy] view { sliced(input.layout(), dim, start, end, step).map(|l| input.alias(l)) }
         d input = |g, sizes, dim, start, end, step| undo(g, &sizes, |l| sliced(l, dim, start, end, step));
     /// `length` indices of a dimension from `start`.
-    fn narrow(input: Tensor, dim: i64, start: i64, length: i64) [SliceBackward0] compose {
-        if input.ndim() == 0 { return Err(Error::runtime("narrow() cannot be applied to a 0-dim tensor.")); }
-        let d = wrap_dim(dim, input.ndim())?; let n = input.sizes()[d];
-        if length < 0 { return Err(Error::runtime("narrow(): length must be non-negative.")); }
-        if start < -n || start > n { return Err(Error::index(format!("start out of range (expected to be in range of [{}, {n}], but got {start})", -n))); }
-        let s = if start < 0 { start + n } else { start };
-        if s > n - length { return Err(Error::runtime(format!("start ({s}) + length ({length}) exceeds dimension size ({n})."))); }
-        input.slice(d as i64, s, s + length, 1i64) };
+    fn narrow(input: Tensor, dim: i64, start: i64, length: i64) [] compose {
+        let (d, start) = narrowed(input.sizes(), dim, start, length, false)?; input.slice(d, start, start + length, 1i64) };
+    /// `length` indices of a dimension from the one in a tensor.
+    fn narrow_from "narrow"(input: Tensor, dim: i64, start: Tensor, length: i64) [] compose {
+        if start.ndim() != 0 || !start.dtype().is_integral() || start.dtype() == DType::Bool {
+            return Err(Error::runtime("start must be an 0-dim integral Tensor.")); }
+        input.narrow(dim, start.scalar()?.to::<i64>(), length) };
+    /// `length` indices of a dimension from `start`, as a copy.
+    fn narrow_copy(input: Tensor, dim: i64, start: i64, length: i64) [] eval {
+        let (d, start) = narrowed(input.sizes(), dim, start, length, true)?;
+        sliced(input.layout(), d, Some(start), Some(start + length), 1).and_then(|l| input.alias(l).copied(input.dtype())) }
+        d input = |g, sizes, dim, start, length| { let (d, start) = narrowed(&sizes, dim, start, length, true)?;
+            undo(g, &sizes, |l| sliced(l, d, Some(start), Some(start + length), 1)) };
     /// The diagonal of two dimensions, as the last one.
-    fn diagonal(input: Tensor, offset: i64 = "0", dim1: i64 = "0", dim2: i64 = "1") [] view { diagonal_of(input.layout(), offset, dim1, dim2).map(|l| input.alias(l)) }
+    fn diagonal(input: Tensor, offset: i64 = "0", dim1: i64 = "0", dim2: i64 = "1") [copy] view {
+        diagonal_of(input.layout(), offset, dim1, dim2).map(|l| input.alias(l)) }
         d input = |g, sizes, offset, dim1, dim2| undo(g, &sizes, |l| diagonal_of(l, offset, dim1, dim2));
     /// Windows of `size` along a dimension, `step` apart, as the last one.
-    fn unfold(input: Tensor, dimension: i64, size: i64, step: i64) [method] view { unfolded(input.layout(), dimension, size, step).map(|l| input.alias(l)) }
+    fn unfold(input: Tensor, dimension: i64, size: i64, step: i64) [method, copy] view {
+        unfolded(input.layout(), dimension, size, step).map(|l| input.alias(l)) }
         d input = |g, sizes, dimension, size, step| undo(g, &sizes, |l| unfolded(l, dimension, size, step));
-    /// Any sizes and strides over the storage.
-    fn as_strided(input: Tensor, size: Dims, stride: Dims, storage_offset: Option<i64> = "null") [] view { restrided(&input, &size, &stride, storage_offset) }
-        d input = |g, layout, size, stride, storage_offset| {
-            let offset = storage_offset.unwrap_or(layout.offset);
-            let v = Layout { sizes: size, strides: stride.clone(), offset };
-            let room: Dims = smallvec![layout.extent().max(v.extent()) as i64];
-            g._strided_add(&room, &stride, offset)?._strided_take(&layout.sizes, &layout.strides, layout.offset) };
-    /// `input` with a strided region replaced by `src`.
-    fn as_strided_scatter(input: Tensor, src: Tensor, size: Dims, stride: Dims, storage_offset: Option<i64> = "null") [] eval { scatter_strided(&input, &src, &size, &stride, storage_offset) }
-        d input = |g, layout, size, stride, storage_offset| scatter_grad(g, &layout, &size, &stride, storage_offset),
-        d src = |g, layout, size, stride, storage_offset| src_grad(g, &layout, &size, &stride, storage_offset);
-    /// A write to a view, seen from its base.
-    fn copy_slices(input: Tensor, src: Tensor, size: Dims, stride: Dims, storage_offset: Option<i64> = "null") [hidden, CopySlices] eval { scatter_strided(&input, &src, &size, &stride, storage_offset) }
-        d input = |g, layout, size, stride, storage_offset| scatter_grad(g, &layout, &size, &stride, storage_offset),
-        d src = |g, layout, size, stride, storage_offset| src_grad(g, &layout, &size, &stride, storage_offset);
-    /// Zeros of `base` sizes, with `input` added at a strided place.
-    fn _strided_add(input: Tensor, base: Dims, stride: Dims, offset: i64) [hidden] eval { strided_add(&input, &base, &stride, offset) }
-        d input = |g, sizes, stride, offset| g._strided_take(&sizes, &stride, offset);
-    /// A copy of a strided place of a row-major tensor.
-    fn _strided_take(input: Tensor, size: Dims, stride: Dims, offset: i64) [hidden] eval { strided_take(&input, &size, &stride, offset) }
-        d input = |g, sizes, stride, offset| g._strided_add(&sizes, &stride, offset);
-    /// Pieces of a dimension, `split_size` long, the last one shorter.
-    fn split(tensor: Tensor, split_size: i64, dim: i64 = "0") -> (list) [] view { let s = pieces(&tensor, split_size, dim)?; split_sizes(&tensor, &s, dim) }
-        d tensor = |g, sizes, split_size, dim, grads| { let l = tensor_like(&sizes, g.dtype()); let p = pieces(&l, split_size, dim)?; join_pieces(&grads, &piece_dims(&sizes, &p, dim)?, g.dtype(), dim) };
-    /// Pieces of a dimension of the sizes given.
-    fn split_with_sizes(input: Tensor, split_sizes: Dims, dim: i64 = "0") -> (list) [] view { crate::ops::views::split_sizes(&input, &split_sizes, dim) }
-        d input = |g, sizes, split_sizes, dim, grads| join_pieces(&grads, &piece_dims(&sizes, &split_sizes, dim)?, g.dtype(), dim);
-    /// At most `chunks` pieces of a dimension, as equal as possible.
-    fn chunk(input: Tensor, chunks: i64, dim: i64 = "0") -> (list) [SplitBackward0] compose {
-        if input.ndim() == 0 { return Err(Error::runtime("chunk expects at least a 1-dimensional tensor")); }
-        if chunks <= 0 { return Err(Error::runtime(format!("chunk expects `chunks` to be greater than 0, got: {chunks}"))); }
-        let n = input.sizes()[wrap_dim(dim, input.ndim())?]; let each = (n + chunks - 1) / chunks;
-        if each == 0 { let zeros = Dims::from_elem(0, chunks as usize); crate::autograd::call(&split_with_sizes::OP, &[Value::Tensor(input), Value::Ints(zeros), Value::Scalar(Scalar::Int(dim))]).map(Raw) }
-        else { crate::autograd::call(&split::OP, &[Value::Tensor(input), Value::Scalar(Scalar::Int(each)), Value::Scalar(Scalar::Int(dim))]).map(Raw) } };
-    /// Every index of a dimension.
-    fn unbind(input: Tensor, dim: i64 = "0") -> (list) [] view {
-        if input.ndim() == 0 { return Err(Error::runtime("Dimension specified as 0 but tensor has no dimensions")); }
-        let d = wrap_dim(dim, input.ndim())?;
-        (0..input.sizes()[d]).map(|i| selected(input.layout(), d as i64, i).map(|l| input.alias(l))).collect::<Result<Vec<_>>>() }
-        d input = |g, sizes, dim, grads| { let mut one = sizes.clone(); let d = wrap_dim(dim, sizes.len())?; one.remove(d);
-            let parts: Result<Vec<Tensor>> = grads.iter().map(|p| match p { Some(p) => p.unsqueeze(d as i64), None => Tensor::zeros(&one, g.dtype())?.unsqueeze(d as i64) }).collect();
-            crate::ops::join::cat_of(parts?, d as i64) };
-    /// Dimensions moved to other places.
-    fn movedim(input: Tensor, source: Dims, destination: Dims) [PermuteBackward0] compose { if input.ndim() == 0 { moved(1, &source, &destination)?; input.detach_view() } else { input.permute(&moved(input.ndim(), &source, &destination)?) } };
-    /// The elements in reverse order along dimensions, as a copy.
-    fn flip(input: Tensor, dims: Dims) [] eval { flipped(&input, &dims) } d input = |g, dims| g.flip(&dims);
-    /// The elements moved on along dimensions, those that fall out coming in again.
-    fn roll(input: Tensor, shifts: Dims, dims: Dims = "[]") [] eval { rolled(&input, &shifts, &dims) }
-        d input = |g, shifts, dims| { let back: Dims = shifts.iter().map(|s| -s).collect(); g.roll(&back, &dims) };
-    /// A copy with memory of its own.
-    fn clone_op "clone"(input: Tensor; memory_format: Option<String> = "null") [] eval { let _ = memory_format; input.copied(input.dtype()) } d input = |g| Ok(g.clone());
-    /// The tensor itself if it is row-major, else a row-major copy.
-    fn contiguous(input: Tensor; memory_format: Option<String> = "null") [method, CloneBackward0] eval { let _ = memory_format; input.contiguous_data() } d input = |g| Ok(g.clone());
-    /// The tensor without its history; it shares memory.
-    fn detach(input: Tensor) [] compose { Ok::<_, Error>(input.detached()) };
-    /// A view of all of it.
-    fn detach_view "alias"(input: Tensor) [hidden, AliasBackward0] view { Ok::<_, Error>(input.detached()) } d input = |g| Ok(g.clone());
-    /// A copy in another dtype.
-    fn _to_copy(input: Tensor, dtype: DType) [hidden, ToCopyBackward0] eval { input.copied(dtype) } d input = |g| Ok(g.clone());
-    /// `src` in the sizes and dtype of `input`.
-    fn copy(input: Tensor, src: Tensor) [inplace, CopyBackwards, hidden] eval { expanded(&src.detached_weak(), input.sizes()).and_then(|s| s.copied(input.dtype())) }
-        d input = |g| g.mul(0i64), d src = |g| Ok(g.clone());
-    /// `value` everywhere.
-    fn fill(input: Tensor, value: Tensor) [inplace] eval {
-        if value.ndim() != 0 { return Err(Error::runtime(format!("fill_ only supports 0-dimension value tensor but got tensor with {} dimensions.", value.ndim()))); }
-        Tensor::full(input.sizes(), value.scalar()?, input.dtype()) }
-        d input = |g| g.mul(0i64), d value = |g| g.sum(());
-    /// Zeros everywhere.
-    fn zero(input: Tensor) [inplace, hidden] eval { Tensor::zeros(input.sizes(), input.dtype()) } d input = |g| g.mul(0i64);
+    /// At least one dimension.
+    fn atleast_1d(input: Tensor) [function] compose { at_least(1, &input) };
+    /// At least one dimension each.
+    fn atleast_1d_all "atleast_1d"(tensors: Vec<Tensor>) -> (list) [function] compose { all_at_least(1, &tensors) };
+    /// At least two dimensions.
+    fn atleast_2d(input: Tensor) [function] compose { at_least(2, &input) };
+    /// At least two dimensions each.
+    fn atleast_2d_all "atleast_2d"(tensors: Vec<Tensor>) -> (list) [function] compose { all_at_least(2, &tensors) };
+    /// At least three dimensions.
+    fn atleast_3d(input: Tensor) [function] compose { at_least(3, &input) };
+    /// At least three dimensions each.
+    fn atleast_3d_all "atleast_3d"(tensors: Vec<Tensor>) -> (list) [function] compose { all_at_least(3, &tensors) };
 }
 
-/// A list result passed on as it is.
-pub(crate) struct Raw(pub Value);
-impl crate::table::IntoValue for Raw {
-    fn into_value(self) -> Value {
-        self.0
-    }
+/// Whether sizes can be expanded to others.
+fn expands_to(small: &[i64], large: &[i64]) -> bool {
+    small.len() <= large.len() && small.iter().rev().zip(large.iter().rev()).all(|(a, b)| *a == 1 || a == b)
 }
 
-fn tensor_like(sizes: &Dims, dtype: DType) -> Tensor {
-    // Only its sizes are looked at: one element stands for all.
-    let one = Tensor::zeros(&[1], dtype).unwrap_or_else(|_| unreachable!("one element"));
-    one.alias(Layout { sizes: sizes.clone(), strides: Dims::from_elem(0, sizes.len()), offset: 0 })
-}
-
-fn piece_dims(sizes: &Dims, pieces: &Dims, dim: i64) -> Result<Vec<Dims>> {
-    let d = wrap_dim(dim, sizes.len())?;
-    Ok(pieces.iter().map(|n| { let mut s = sizes.clone(); s[d] = *n; s }).collect())
-}
-
-fn scatter_grad(g: &Tensor, l: &Layout, size: &Dims, stride: &Dims, offset: Option<i64>) -> Result {
-    let v = Layout { sizes: size.clone(), strides: stride.clone(), offset: offset.unwrap_or(l.offset) };
-    let room: Dims = smallvec![l.extent().max(v.extent()) as i64];
-    g._strided_add(&room, &l.strides, l.offset)?
-        .as_strided_scatter(Tensor::zeros(size, g.dtype()), size, stride, v.offset)?
-        ._strided_take(&l.sizes, &l.strides, l.offset)
-}
-
-fn src_grad(g: &Tensor, l: &Layout, size: &Dims, stride: &Dims, offset: Option<i64>) -> Result {
-    let v = Layout { sizes: size.clone(), strides: stride.clone(), offset: offset.unwrap_or(l.offset) };
-    let room: Dims = smallvec![l.extent().max(v.extent()) as i64];
-    g._strided_add(&room, &l.strides, l.offset)?._strided_take(size, stride, v.offset)
-}
-
-impl Tensor {
-    /// Writes one number everywhere.
-    pub(crate) fn write_all(&self, value: Scalar) -> Result<()> {
-        copy_elements(&Tensor::full(self.sizes(), value, self.dtype())?, self);
-        Ok(())
-    }
-
-    /// Row-major from the start of a storage of its own.
-    pub(crate) fn fresh(&self) -> Result {
-        if self.layout().offset == 0 { Ok(self.clone()) } else { self.copied(self.dtype()) }
-    }
+/// The entry of `diagonal`.
+pub(crate) fn diagonal_entry() -> &'static crate::table::Op {
+    &diagonal::OP
 }

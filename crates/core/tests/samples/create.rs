@@ -6,4 +6,11 @@ use super::Rows;
 pub const ROWS: Rows = &[
     ("tril", "x(3,3), 1"),
     ("triu", "x(2,3), -1"),
+    ("diag_embed", "x(2,3), 1"),
+    ("diag_embed", "x(2), -1, 1, 0"),
+    ("diag", "x(3), 1"),
+    ("diag", "x(3,4), -1"),
+    ("diagflat", "x(2,2), 1"),
+    ("linalg_diagonal", "x(2,3,3)"),
+    ("linalg_vander", "x(2,3), 4"),
 ];

@@ -23,7 +23,7 @@ mod views;
 
 use cresset_core::dtype::DType;
 use cresset_core::layout::Dims;
-use cresset_core::table::Op;
+use cresset_core::table::{How, Op};
 use cresset_core::tensor::{Scalar, Tensor};
 use cresset_core::value::Value;
 use num_complex::Complex;
@@ -51,7 +51,9 @@ pub struct Sample {
 
 /// The samples of an entry in a dtype: those written for it, or what its types suggest.
 pub fn of(op: &Op, dtype: DType) -> Vec<Sample> {
-    let rows: Vec<&str> = FAMILIES.iter().flat_map(|f| f.iter()).filter(|r| r.0 == op.id).map(|r| r.1).collect();
+    // The form of a view that copies takes what the view takes.
+    let id = if op.how == How::Copy { op.id.trim_end_matches("_copy") } else { op.id };
+    let rows: Vec<&str> = FAMILIES.iter().flat_map(|f| f.iter()).filter(|r| r.0 == id).map(|r| r.1).collect();
     let meant = !rows.is_empty();
     let texts: Vec<String> = if meant { rows.iter().map(ToString::to_string).collect() } else { defaults(op) };
     texts
