@@ -1,4 +1,4 @@
-//! Elements in another order or more than once: flipped, rolled, turned, repeated, shuffled.
+//! Elements in another order or more than once: flipped, rolled, turned, repeated.
 
 use super::prelude::*;
 use super::views::sliced;
@@ -147,94 +147,6 @@ fn repeat_grad(g: &Tensor, sizes: &Dims, repeats: &[i64]) -> Result {
     g.reshape(&pairs)?.sum_dim(&copies, false, ())?.reshape(sizes)
 }
 
-/// Channels dealt out to groups, one by one.
-fn shuffled(input: &Tensor, groups: i64) -> Result {
-    if input.ndim() <= 2 {
-        return Err(Error::runtime(format!(
-            "channel_shuffle expects input with > 2 dims, but got input with sizes {:?}", input.sizes()
-        )));
-    }
-    if groups <= 0 {
-        return Err(Error::runtime(format!(
-            "Number of groups to divide channels in must be positive. Value of groups:{groups}"
-        )));
-    }
-    let (b, c) = (input.sizes()[0], input.sizes()[1]);
-    if c % groups != 0 {
-        return Err(Error::runtime(format!(
-            "Number of channels must be divisible by groups. Got {c} channels and {groups} groups."
-        )));
-    }
-    let rest: i64 = input.sizes()[2..].iter().product();
-    let dealt = input.contiguous_data()?.reshape([b, groups, c / groups, rest])?.transpose(1i64, 2i64)?;
-    dealt.contiguous_data()?.reshape(input.sizes())
-}
-
-/// Each index as often as `repeats` says.
-fn indices_of(repeats: &Tensor, output_size: Option<i64>) -> Result {
-    if repeats.ndim() != 1 {
-        return Err(Error::runtime("repeat_interleave only accept 1D vector as repeat"));
-    }
-    if !matches!(repeats.dtype(), DType::Int64 | DType::Int32) {
-        return Err(Error::dtype("repeat_interleave_cpu", repeats.dtype()));
-    }
-    let counts = repeats.to_vec::<i64>();
-    if counts.iter().any(|n| *n < 0) {
-        return Err(Error::runtime("repeats can not be negative"));
-    }
-    let total = counts.iter().fold(0i64, |a, n| a.saturating_add(*n));
-    if output_size.is_some_and(|n| n != total) {
-        return Err(Error::runtime("allocated size does not match required size"));
-    }
-    let out = Tensor::empty(&[total], DType::Int64)?;
-    let each = counts.iter().enumerate().flat_map(|(i, n)| std::iter::repeat_n(i as i64, *n as usize));
-    out.data_mut::<i64>().iter_mut().zip(each).for_each(|(x, i)| *x = i);
-    out.as_contiguous(repeats.dtype())
-}
-
-/// Each slice of a dimension as often as its number says.
-fn interleaved(input: &Tensor, repeats: &Tensor, dim: Option<i64>, output_size: Option<i64>) -> Result {
-    let (input, dim) = match dim {
-        Some(dim) => (input.clone(), dim),
-        None => (input.flatten(0i64, -1i64)?, 0),
-    };
-    let d = wrap_dim(dim, input.ndim())?;
-    let n = input.sizes().get(d).copied().unwrap_or(1);
-    let counts = match repeats.ndim() {
-        0 => repeats.detached().reshape([1])?.expand([n])?,
-        1 if repeats.sizes()[0] == 1 => repeats.detached().expand([n])?,
-        1 if repeats.sizes()[0] != n => {
-            return Err(Error::runtime(format!(
-                "repeats must have the same size as input along dim, but got repeats.size(0) = {} and input.size({d}) = {n}",
-                repeats.sizes()[0]
-            )));
-        }
-        1 => repeats.detached(),
-        _ => return Err(Error::runtime("repeats must be 0-dim or 1-dim tensor")),
-    };
-    input.index_select(d as i64, indices_of(&counts, output_size)?)
-}
-
-/// Each slice of a dimension equally often: expanded along a new dimension, which is then merged.
-fn interleaved_evenly(input: &Tensor, repeats: i64, dim: Option<i64>, output_size: Option<i64>) -> Result {
-    let (input, dim) = match dim {
-        Some(dim) => (input.clone(), dim),
-        None => (input.flatten(0i64, -1i64)?, 0),
-    };
-    let d = wrap_dim(dim, input.ndim())?;
-    if repeats < 0 {
-        return Err(Error::runtime("Repeats must be non-negative"));
-    }
-    let input = if input.ndim() == 0 { input.reshape([1])? } else { input };
-    let mut sizes = input.dims();
-    let total = sizes[d].saturating_mul(repeats);
-    if let Some(given) = output_size.filter(|n| *n != total) {
-        return Err(Error::runtime(format!("repeat_interleave: Invalid output_size, expected {total} but got {given}")));
-    }
-    sizes.insert(d + 1, repeats);
-    input.unsqueeze(d as i64 + 1)?.expand(&sizes)?.clone_op(())?.flatten(d as i64, d as i64 + 1)
-}
-
 ops! { TABLE, ReorderOps;
     /// Dimensions moved to other places.
     fn movedim(input: Tensor, source: Dims, destination: Dims) ["moveaxis"] compose {
@@ -260,16 +172,4 @@ ops! { TABLE, ReorderOps;
     /// Copies along each dimension; those not named in front stay single.
     fn tile(input: Tensor, dims: Dims) [] compose {
         let mut all = Dims::from_elem(1, input.ndim().saturating_sub(dims.len())); all.extend_from_slice(&dims); input.repeat(&all) };
-    /// Channels dealt out to groups, one by one.
-    fn channel_shuffle(input: Tensor, groups: i64) [function, "nn.functional.channel_shuffle"] eval { shuffled(&input, groups) }
-        d input = |g, sizes, groups| g.channel_shuffle(sizes[1] / groups);
-    /// Each slice of a dimension, or each element, so many times in a row.
-    fn repeat_interleave(input: Tensor, repeats: i64, dim: Option<i64> = "null"; output_size: Option<i64> = "null") [] compose {
-        interleaved_evenly(&input, repeats, dim, output_size) };
-    /// Each slice of a dimension, or each element, as often as its number in `repeats` says.
-    fn repeat_interleave_each "repeat_interleave"(input: Tensor, repeats: Tensor, dim: Option<i64> = "null";
-        output_size: Option<i64> = "null") [] compose { interleaved(&input, &repeats, dim, output_size) };
-    /// Each index as often as `repeats` says.
-    fn repeat_interleave_indices "repeat_interleave"(repeats: Tensor; output_size: Option<i64> = "null") [function] eval {
-        indices_of(&repeats, output_size) };
 }

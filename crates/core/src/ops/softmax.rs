@@ -115,7 +115,7 @@ fn log_sum_exp(t: &Tensor, dims: &Dims, keepdim: bool) -> Result {
 
 /// A choice near one of the categories, by Gumbel noise; its gradient is that of the soft one.
 fn gumbel(logits: &Tensor, tau: f64, hard: bool, dim: i64) -> Result {
-    let noise = logits.detached().exponential(1.0)?.log()?.neg()?;
+    let noise = Tensor::empty(logits.sizes(), logits.dtype())?.exponential(1.0)?.log()?.neg()?;
     let soft = logits.add(noise, 1i64)?.true_divide(tau)?.softmax(dim, ())?;
     if !hard {
         return Ok(soft);

@@ -141,6 +141,15 @@ fn strided_grad(g: &Tensor, input: &Layout, size: Dims, stride: &Dims, offset: O
     sums._strided_take(&input.sizes, &input.strides, input.offset)
 }
 
+/// What flows to a region, and zeros elsewhere: PyTorch's gradient of `input` in `as_strided_scatter`,
+/// though `input` is not read there.
+fn region_grad(g: &Tensor, l: &Layout, size: &Dims, stride: &Dims, offset: Option<i64>) -> Result {
+    let view = Layout { sizes: size.clone(), strides: stride.clone(), offset: offset.unwrap_or(l.offset) };
+    src_grad(g, l, size, stride, offset)?
+        ._strided_add(&room(l, &view), stride, view.offset)?
+        ._strided_take(&l.sizes, &l.strides, l.offset)
+}
+
 ops! { TABLE, StridedOps;
     /// Any sizes and strides over the storage.
     fn as_strided(input: Tensor, size: Dims, stride: Dims, storage_offset: Option<i64> = "null") [inplace, copy] view {
@@ -149,7 +158,7 @@ ops! { TABLE, StridedOps;
     /// `input` with a strided region replaced by `src`.
     fn as_strided_scatter(input: Tensor, src: Tensor, size: Dims, stride: Dims, storage_offset: Option<i64> = "null") [] eval {
         restrided(&input, &size, &stride, storage_offset)?; scatter_strided(&input, &src, &size, &stride, storage_offset) }
-        d input = |g, layout, size, stride, storage_offset| scatter_grad(g, &layout, &size, &stride, storage_offset),
+        d input = |g, layout, size, stride, storage_offset| region_grad(g, &layout, &size, &stride, storage_offset),
         d src = |g, layout, size, stride, storage_offset| src_grad(g, &layout, &size, &stride, storage_offset);
     /// A write to a view, seen from its base.
     fn copy_slices(input: Tensor, src: Tensor, size: Dims, stride: Dims, storage_offset: Option<i64> = "null")

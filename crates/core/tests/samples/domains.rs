@@ -12,6 +12,11 @@ pub const DOMAINS: &[(&str, &str)] = &[
 pub const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("as_strided", "strides", "it reads memory, not elements"),
     ("as_strided_scatter", "strides", "it writes memory, not elements"),
+    ("as_strided_scatter", "first order", "PyTorch gives `input` what flows to the region"),
+    ("normal", "first order", "to PyTorch random numbers are constants"),
+    ("normal_mean", "first order", "to PyTorch random numbers are constants"),
+    ("normal_std", "first order", "to PyTorch random numbers are constants"),
+    ("view_as", "strides", "not every view exists over every memory"),
     ("conv_tbc", "complex", "its backward is a convolution of real numbers"),
     ("digamma", "second order", "trigamma has no rule"),
     ("copy_slices", "strides", "it writes memory, not elements"),
