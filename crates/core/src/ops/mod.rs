@@ -101,7 +101,6 @@ pub mod prelude {
     pub use super::split::SplitOps;
     pub use super::strided::StridedOps;
     pub use super::special::SpecialOps;
-    pub use super::stats::StatsOps;
     pub use super::trig::TrigOps;
     pub use super::views::ViewOps;
     pub use crate::dtype::{Convert, DType, Element};
