@@ -56,27 +56,6 @@ fn triangle(name: &str, t: &Tensor, diagonal: i64, lower: bool) -> Result {
     Ok(out)
 }
 
-/// The places in a triangle, row by row: two rows of indices.
-fn places(name: &str, row: i64, col: i64, offset: i64, lower: bool, dtype: Option<DType>) -> Result {
-    let dtype = dtype.unwrap_or(DType::Int64);
-    for (what, n) in [("row", row), ("col", col)] {
-        if n < 0 {
-            return Err(Error::runtime(format!("{what} must be non-negative, got{n}")));
-        }
-    }
-    if !matches!(dtype, DType::Int16 | DType::Int32 | DType::Int64) {
-        return Err(Error::dtype(name, dtype));
-    }
-    let span = |r: i64| {
-        let edge = r.saturating_add(offset);
-        if lower { 0..edge.saturating_add(1).clamp(0, col) } else { edge.clamp(0, col)..col }
-    };
-    let each = || (0..row).flat_map(|r| span(r).map(move |c| (r, c)));
-    let count = (0..row).map(|r| span(r).count()).sum::<usize>() as i64;
-    let values: Vec<i64> = each().map(|p| p.0).chain(each().map(|p| p.1)).collect();
-    Tensor::from_slice(&values, &[2, count])?.as_contiguous(dtype)
-}
-
 fn diagonal_copy(input: &Tensor, offset: i64) -> Result {
     let op = super::views::diagonal_entry();
     let args = [Value::Tensor(input.clone()), int(offset), int(0), int(1)];
@@ -94,12 +73,6 @@ ops! { TABLE, DiagonalOps;
     /// The upper triangle, zeros below.
     fn triu(input: Tensor, diagonal: i64 = "0") [inplace] eval { triangle("triu", &input, diagonal, false) }
         d input = |g, diagonal| g.triu(diagonal);
-    /// The places of the lower triangle: a row of row indices and one of column indices.
-    fn tril_indices(row: i64, col: i64, offset: i64 = "0"; dtype: Option<DType> = "null") [create] eval {
-        places("tril_indices", row, col, offset, true, dtype) };
-    /// The places of the upper triangle: a row of row indices and one of column indices.
-    fn triu_indices(row: i64, col: i64, offset: i64 = "0"; dtype: Option<DType> = "null") [create] eval {
-        places("triu_indices", row, col, offset, false, dtype) };
     /// The last dimension as a diagonal of two new ones, with zeros around it.
     fn diag_embed(input: Tensor, offset: i64 = "0", dim1: i64 = "-2", dim2: i64 = "-1") [] eval {
         embedded(&input, offset, dim1, dim2) }

@@ -1,4 +1,4 @@
-//! Tensors joined, and tensors expanded or combined with each other.
+//! Tensors joined, and tensors expanded to each other's sizes.
 
 use super::prelude::*;
 use super::views::all_at_least;
@@ -98,47 +98,6 @@ fn not_empty(name: &str, tensors: &[Tensor]) -> Result<()> {
     if tensors.is_empty() { Err(Error::runtime(format!("{name} expects a non-empty TensorList"))) } else { Ok(()) }
 }
 
-/// Rows and columns of a block.
-fn block_sizes(sizes: &[i64]) -> (i64, i64) {
-    match sizes {
-        [] => (1, 1),
-        [n] => (1, *n),
-        [m, n, ..] => (*m, *n),
-    }
-}
-
-/// A matrix with the tensors along its diagonal.
-fn blocks(tensors: &[Tensor]) -> Result {
-    if let Some((i, t)) = tensors.iter().enumerate().find(|(_, t)| t.ndim() > 2) {
-        return Err(Error::runtime(format!(
-            "torch.block_diag: Input tensors must have 2 or fewer dimensions. Input {i} has {} dimensions", t.ndim()
-        )));
-    }
-    if tensors.is_empty() {
-        return Tensor::zeros(&[1, 0], crate::state::default_dtype());
-    }
-    let sizes: Vec<(i64, i64)> = tensors.iter().map(|t| block_sizes(t.sizes())).collect();
-    let (m, n) = sizes.iter().fold((0, 0), |(m, n), s| (m + s.0, n + s.1));
-    let out = Tensor::zeros(&[m, n], result_type(&tensors.iter().collect::<Vec<_>>()))?;
-    let (mut row, mut col) = (0, 0);
-    for (t, (m, n)) in tensors.iter().zip(sizes) {
-        let block = out.narrow(0i64, row, m)?.narrow(1i64, col, n)?;
-        copy_elements(&t.detached().reshape([m, n])?, &block);
-        (row, col) = (row + m, col + n);
-    }
-    Ok(out)
-}
-
-fn blocks_grad(g: &Tensor, lists: &[Dims]) -> Result<Vec<Tensor>> {
-    let (mut row, mut col) = (0, 0);
-    lists.iter().map(|sizes| {
-        let (m, n) = block_sizes(sizes);
-        let block = g.narrow(0i64, row, m)?.narrow(1i64, col, n)?.reshape(sizes);
-        (row, col) = (row + m, col + n);
-        block
-    }).collect()
-}
-
 /// Each tensor along a dimension of its own, expanded over those of the others.
 fn grid(tensors: &[Tensor], indexing: &str) -> Result<Vec<Tensor>> {
     not_empty("meshgrid", tensors)?;
@@ -169,36 +128,6 @@ fn grid(tensors: &[Tensor], indexing: &str) -> Result<Vec<Tensor>> {
     }).collect()
 }
 
-fn vectors(tensors: &[Tensor]) -> Result<()> {
-    match tensors.iter().find(|t| t.ndim() != 1) {
-        Some(t) => Err(Error::runtime(format!("Expect a 1D vector, but got shape {:?}", t.sizes()))),
-        None => Ok(()),
-    }
-}
-
-/// The indices of all choices of `r` of `n`, in lexicographic order.
-fn choices(n: i64, r: i64, again: bool) -> Result {
-    if r == 0 {
-        return Tensor::empty(&[0], DType::Int64);
-    }
-    let (n, r) = (n as usize, r as usize);
-    let mut out: Vec<i64> = Vec::new();
-    let mut choice: Vec<usize> = (0..r).map(|i| if again { 0 } else { i }).collect();
-    let most = |i: usize| if again { n } else { n + i + 1 - r };
-    let any = if again { n > 0 } else { r <= n };
-    while any {
-        out.extend(choice.iter().map(|i| *i as i64));
-        // The last place that can move on does, and those after it follow as close as they may.
-        let Some(at) = (0..r).rev().find(|&i| choice[i] + 1 < most(i)) else { break };
-        let start = choice[at] + 1;
-        for (k, c) in choice[at..].iter_mut().enumerate() {
-            *c = if again { start } else { start + k };
-        }
-    }
-    let count = (out.len() / r) as i64;
-    Tensor::from_slice(&out, &[count, r as i64])
-}
-
 ops! { TABLE, JoinOps;
     /// Tensors joined along a dimension.
     fn cat(tensors: Vec<Tensor>, dim: i64 = "0") ["concat", "concatenate"] eval { joined(&tensors, dim) }
@@ -220,8 +149,6 @@ ops! { TABLE, JoinOps;
         not_empty("column_stack", &tensors)?;
         let columns: Result<Vec<Tensor>> = tensors.iter().map(|t| if t.ndim() > 1 { Ok(t.clone()) } else { t.reshape([t.numel() as i64, 1]) }).collect();
         cat_of(columns?, 1) };
-    /// A matrix with the tensors along its diagonal.
-    fn block_diag(tensors: Vec<Tensor>) [] eval { blocks(&tensors) } d tensors = |g, lists| blocks_grad(g, &lists);
     /// Tensors expanded to the sizes they have together.
     fn broadcast_tensors(tensors: Vec<Tensor>) -> (list) [] compose {
         let mut sizes = Dims::new();
@@ -229,18 +156,4 @@ ops! { TABLE, JoinOps;
         tensors.iter().map(|t| t.expand(&sizes)).collect::<Result<Vec<Tensor>>>() };
     /// The coordinates of a grid: each tensor along a dimension of its own, expanded over the others.
     fn meshgrid(tensors: Vec<Tensor>; indexing: String = "'ij'") -> (list) [] compose { grid(&tensors, &indexing) };
-    /// All rows that have one element of each vector.
-    fn cartesian_prod(tensors: Vec<Tensor>) [] compose {
-        not_empty("cartesian_prod", &tensors)?; vectors(&tensors)?;
-        if tensors.len() == 1 { return Ok(Value::Tensor(tensors[0].clone())); }
-        let flat: Result<Vec<Tensor>> = grid(&tensors, "ij")?.iter().map(|t| t.flatten(0i64, -1i64)).collect();
-        crate::autograd::call(&stack::OP, &[Value::Tensors(flat?.into_iter().map(Some).collect()), Value::Scalar(Scalar::Int(1))]) };
-    /// All choices of `r` elements in their order, one in a row.
-    fn combinations(input: Tensor, r: i64 = "2", with_replacement: bool = "false") [IndexBackward0] eval {
-        vectors(std::slice::from_ref(&input))?;
-        if r < 0 { return Err(Error::runtime(format!("Expect a non-negative number, but got {r}"))); }
-        let places = choices(input.numel() as i64, r, with_replacement)?;
-        input.detached().index_select(0i64, places.reshape([-1]))?.reshape(places.sizes()) }
-        d input = |g, sizes, r, with_replacement| { let places = choices(sizes[0], r, with_replacement)?.reshape([-1])?;
-            Tensor::zeros(&sizes, g.dtype())?.index_add(0i64, places, g.reshape([-1]), 1i64) };
 }

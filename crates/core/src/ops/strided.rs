@@ -112,7 +112,7 @@ fn scatter_grad(g: &Tensor, l: &Layout, size: &Dims, stride: &Dims, offset: Opti
     let v = Layout { sizes: size.clone(), strides: stride.clone(), offset: offset.unwrap_or(l.offset) };
     let room: Dims = smallvec![l.extent().max(v.extent()) as i64];
     g._strided_add(&room, &l.strides, l.offset)?
-        .as_strided_scatter(Tensor::zeros(size, g.dtype()), size, stride, v.offset)?
+        .copy_slices(Tensor::zeros(size, g.dtype()), size, stride, v.offset)?
         ._strided_take(&l.sizes, &l.strides, l.offset)
 }
 

@@ -11,6 +11,7 @@ pub const DOMAINS: &[(&str, &str)] = &[
 /// Id, what does not hold (`complex`, `second order`, `strides`, `in place`, `first order`), and why.
 pub const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("as_strided", "strides", "it reads memory, not elements"),
+    ("as_strided_copy", "strides", "it reads memory, not elements"),
     ("as_strided_scatter", "strides", "it writes memory, not elements"),
     ("as_strided_scatter", "first order", "PyTorch gives `input` what flows to the region"),
     ("normal", "first order", "to PyTorch random numbers are constants"),

@@ -11,9 +11,6 @@ pub const ROWS: Rows = &[
     ("vstack", "[x(3), x(2,3)]"),
     ("dstack", "[x(3), x(3)]"),
     ("column_stack", "[x(2), x(2,3)]"),
-    ("block_diag", "[x(2,1), x(3), x()]"),
     ("broadcast_tensors", "[x(2,1), x(3)]"),
     ("meshgrid", "[x(2), x(3)], indexing='xy'"),
-    ("cartesian_prod", "[x(2), x(3)]"),
-    ("combinations", "x(3), 2, true"),
 ];
