@@ -105,9 +105,6 @@ fn signatures(op: &Op, method: bool) -> Vec<String> {
             out.push(signature(&place[..lead], &every[lead..], false));
         }
     }
-    if place.len() == 1 && first == 1 && rust_type(place[0]) == "Vec<Tensor>" {
-        out.push(format!("(...{}: Tensor[]): {result}", place[0].name));
-    }
     if place.len() == first + 1 && rust_type(place[first]) == "Dims" {
         let lead = list(&place[..first], &arg, ", ");
         let sep = if lead.is_empty() { "" } else { ", " };
