@@ -1,8 +1,9 @@
 /** The packed call: arguments bound to a signature, written to the buffer, one call, the result read. */
 import { door, wasm } from '#wasm';
-import { DType, DTYPES, can_cast } from './dtype.js';
-import { closest, raised, RuntimeError, ValueError } from './errors.js';
+import { DType, DTYPES } from './dtype.js';
+import { closest, raised, RuntimeError } from './errors.js';
 import { TABLE, TABLE_HASH } from './generated.js';
+import { writeOut } from './out.js';
 import { Generator } from './random.js';
 import { Tensor } from './tensor.js';
 
@@ -400,46 +401,12 @@ function call(name: string, list: readonly Compiled[], args: readonly unknown[],
     const generator = keywords?.['generator'];
     let out = generator instanceof Generator ? generator.during(() => run(op, inPlace)) : run(op, inPlace);
     if (keywords) {
-      if (keywords['out'] !== undefined && keywords['out'] !== null) out = writeOut(op, out, keywords['out']);
+      if (keywords['out'] !== undefined && keywords['out'] !== null) out = writeOut(op.entry, short(op.name), bound, out, keywords['out']);
       if (keywords['requires_grad'] && out instanceof Tensor) out.requires_grad_();
     }
     return out;
   }
   throw mismatch(inPlace ? `${name}_` : name, list, args, count, why);
-}
-
-/** Some ops write to no other dtype than that of the result, and say so in one of two ways. */
-function checkOut({ entry }: Compiled, from: DType, to: DType): void {
-  if (from === to) return;
-  if (entry.marks.includes('exact_out')) {
-    throw new RuntimeError(`Expected out tensor to have dtype ${from.cpp_name}, but got ${to.cpp_name} instead`);
-  }
-  if (entry.marks.includes('input_out')) {
-    throw new RuntimeError(`Expected the dtype for input and out to match, but got ${from.scalar_type} for input's dtype and ${to.scalar_type} for out's dtype.`);
-  }
-}
-
-/** Puts results into the tensors of `out`, in the sizes of the results. */
-function writeOut(op: Compiled, value: unknown, out: unknown): unknown {
-  const targets = (Array.isArray(out) ? out : [out]) as Tensor[];
-  const values = (Array.isArray(value) ? value : [value]) as Tensor[];
-  if (door.grad_mode() && [...targets, ...bound].some((t) => t instanceof Tensor && t.requires_grad)) {
-    throw new RuntimeError(`${short(op.name)}(): functions with out=... arguments don't support automatic differentiation, but one of the arguments requires grad.`);
-  }
-  if (op.entry.marks.includes('exact_out') && new Set(targets).size < targets.length) {
-    const names = op.fields.map((f) => `\`${f}\``).join(' and ');
-    throw new ValueError(`${short(op.name)}(): the ${names} out= tensors must not overlap.`);
-  }
-  targets.forEach((t, i) => {
-    const v = values[i]!;
-    checkOut(op, v.dtype, t.dtype);
-    if (!can_cast(v.dtype, t.dtype)) {
-      throw new RuntimeError(`result type ${v.dtype.scalar_type} can't be cast to the desired output type ${t.dtype.scalar_type}`);
-    }
-    if (String(v.shape) !== String(t.shape)) t._become(invoke('empty', [v.shape, { dtype: t.dtype }]) as Tensor);
-    invoke('copy', [t, v], true);
-  });
-  return out;
 }
 
 /** Whether the table has an op of this name. */

@@ -14,6 +14,8 @@ export { tidy, Tensor } from './tensor.js';
 export type { Complex, Int, List, Num, TensorLike } from './tensor.js';
 export { as_tensor, from_numpy, frombuffer, tensor } from './creation.js';
 export type { Nested, TensorOptions } from './creation.js';
+export { histogramdd } from './histogram.js';
+export type { Histogram } from './histogram.js';
 export { slice, Slice } from './indexing.js';
 export type { Index } from './indexing.js';
 export { keep, memory } from './memory.js';

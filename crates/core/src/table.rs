@@ -133,9 +133,9 @@ pub struct Op {
     /// `create` (takes `requires_grad`), `copy` (a view that has a form of its own that copies),
     /// `first` (of several results only the first has a gradient), `writes` (in place it writes its
     /// first argument itself), `exact_out` and `input_out` (`out` must have the dtype of the result,
-    /// or of the input), `hidden` (for other entries only), the class name of the node where it does
-    /// not follow from the name (`NotImplemented`: it cannot be differentiated), and
-    /// aliases as string literals.
+    /// or of the input), `apart` (`out` may share no memory with the inputs), `hidden` (for other
+    /// entries only), the class name of the node where it does not follow from the name
+    /// (`NotImplemented`: it cannot be differentiated), and aliases as string literals.
     pub marks: &'static [&'static str],
     /// How the door treats it.
     pub how: How,

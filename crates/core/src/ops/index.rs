@@ -240,7 +240,7 @@ ops! { TABLE, IndexOps;
         d input = |g, indices, accumulate| if accumulate { Ok(g.clone()) } else { g.index_put(indices, Tensor::zeros(&[], g.dtype())?, false) },
         d values = |g, indices| g.index(indices);
     /// The elements at flat places, in the shape of `index`.
-    fn take(input: Tensor, index: Tensor) [] eval { taken(&input, &index) }
+    fn take(input: Tensor, index: Tensor) [apart] eval { taken(&input, &index) }
         d input = |g, sizes, index| Tensor::zeros(&sizes, g.dtype())?.put(index, g, true);
     /// `source` written to, or added at, flat places.
     fn put(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = "false") [inplace] eval {

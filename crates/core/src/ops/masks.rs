@@ -131,7 +131,7 @@ ops! { TABLE, MaskOps;
     fn masked_fill_scalar "masked_fill"(input: Tensor, mask: Tensor, value: Scalar) [inplace] eval { filled(&input, &mask, value) }
         d input = |g, mask| g.masked_fill_scalar(mask, 0i64);
     /// The elements where `mask` is true, in a row.
-    fn masked_select(input: Tensor, mask: Tensor) [] eval { selected(&input, &mask) }
+    fn masked_select(input: Tensor, mask: Tensor) [apart] eval { selected(&input, &mask) }
         d input = |g, sizes, mask| Tensor::zeros(&broadcast(&sizes, mask.sizes())?, g.dtype())?.masked_scatter(mask, g);
     /// The elements of `source`, in their order, where `mask` is true.
     fn masked_scatter(input: Tensor, mask: Tensor, source: Tensor) [inplace] eval { scattered(&input, &mask, &source) }

@@ -225,7 +225,7 @@ fn row_or_dim(input: &Tensor, dim: Option<i64>) -> Result<(Tensor, i64)> {
 
 ops! { TABLE, PickOps;
     /// Whole slices of a dimension, in the order of `index`.
-    fn index_select(input: Tensor, dim: i64, index: Tensor) [] eval { picked(&input, dim, &index) }
+    fn index_select(input: Tensor, dim: i64, index: Tensor) [apart] eval { picked(&input, dim, &index) }
         d input = |g, sizes, dim, index| Tensor::zeros(&sizes, g.dtype())?.index_add(dim, index, g, 1i64);
     /// Slices of `source` added to those that `index` names.
     fn index_add(input: Tensor, dim: i64, index: Tensor, source: Tensor; alpha: Scalar = "1") [inplace] eval { added_at(&input, dim, &index, &source, alpha) }

@@ -183,7 +183,7 @@ fn aligned(input: &Tensor, indices: &Tensor, dim: i64) -> Result<(Tensor, Tensor
 
 ops! { TABLE, ScatterOps;
     /// The elements that `index` names along a dimension.
-    fn gather(input: Tensor, dim: i64, index: Tensor; sparse_grad: bool = "false") [exact_out] eval { gathered(&input, dim, &index) }
+    fn gather(input: Tensor, dim: i64, index: Tensor; sparse_grad: bool = "false") [apart, exact_out] eval { gathered(&input, dim, &index) }
         d input = |g, sizes, dim, index| Tensor::zeros(&sizes, g.dtype())?.scatter_add(dim, index, g);
     /// The elements that `indices` name along a dimension, both broadcast; among all elements where no dimension is named.
     fn take_along_dim(input: Tensor, indices: Tensor, dim: Option<i64> = "null") [] compose {

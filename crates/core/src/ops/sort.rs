@@ -193,7 +193,7 @@ ops! { TABLE, SortOps;
         let _ = sorted; top(&input, k, dim, largest) }
         d input = |g, sizes, dim, outs| selection_grad(g, &sizes, dim, &outs[1], true);
     /// The `k`-th smallest element along a dimension, and where it is.
-    fn kthvalue(input: Tensor, k: i64, dim: i64 = "-1", keepdim: bool = "false") -> (values, indices) [] eval { kth(&input, k, dim, keepdim) }
+    fn kthvalue(input: Tensor, k: i64, dim: i64 = "-1", keepdim: bool = "false") -> (values, indices) [apart] eval { kth(&input, k, dim, keepdim) }
         d input = |g, sizes, dim, keepdim, outs| selection_grad(g, &sizes, dim, &outs[1], keepdim);
     /// The most frequent element along a dimension, and where it last is.
     fn mode(input: Tensor, dim: i64 = "-1", keepdim: bool = "false") -> (values, indices) [] eval { most_frequent(&input, dim, keepdim) }
