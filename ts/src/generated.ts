@@ -4,7 +4,7 @@ import { functionOf, type Entry } from './call.js';
 import type { DType } from './dtype.js';
 import type { Complex, Int, Num, Tensor, TensorLike } from './tensor.js';
 
-export const TABLE_HASH = 3082955220;
+export const TABLE_HASH = 3195388796;
 
 export const TABLE: readonly Entry[] = [
   { names: ['add'], params: [['input', 'AsTensor', undefined, false], ['other', 'AsTensor', undefined, false], ['alpha', 'Scalar', 1n, true]], returns: [], marks: ['inplace'] },
@@ -227,46 +227,116 @@ export const TABLE: readonly Entry[] = [
   { names: ['gradient'], params: [['input', 'Tensor', undefined, false], ['spacing', 'Vec<Tensor>', undefined, false], ['dim', 'Option<Dims>', null, true], ['edge_order', 'i64', 1, true]], returns: ['list'], marks: ['function'] },
   { names: ['_mul_number'], params: [['input', 'Tensor', undefined, false], ['other', 'Scalar', undefined, false]], returns: [], marks: ['hidden'] },
   { names: ['_div_number'], params: [['input', 'Tensor', undefined, false], ['other', 'Scalar', undefined, false]], returns: [], marks: ['hidden'] },
-  { names: ['view'], params: [['input', 'Tensor', undefined, false], ['size', 'Dims', undefined, false]], returns: [], marks: ['method'] },
+  { names: ['view'], params: [['input', 'Tensor', undefined, false], ['size', 'Dims', undefined, false]], returns: [], marks: ['method', 'copy'] },
+  { names: ['view_copy'], params: [['input', 'Tensor', undefined, false], ['size', 'Dims', undefined, false]], returns: [], marks: ['function', '', ''] },
+  { names: ['view'], params: [['input', 'Tensor', undefined, false], ['dtype', 'DType', undefined, false]], returns: [], marks: ['method'] },
+  { names: ['view_as'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: ['method'] },
   { names: ['reshape'], params: [['input', 'Tensor', undefined, false], ['shape', 'Dims', undefined, false]], returns: [], marks: [] },
+  { names: ['reshape_as'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: ['method'] },
   { names: ['_reshape_alias'], params: [['input', 'Tensor', undefined, false], ['size', 'Dims', undefined, false]], returns: [], marks: ['hidden'] },
   { names: ['_unsafe_view'], params: [['input', 'Tensor', undefined, false], ['size', 'Dims', undefined, false]], returns: [], marks: ['hidden'] },
-  { names: ['expand'], params: [['input', 'Tensor', undefined, false], ['size', 'Dims', undefined, false]], returns: [], marks: ['method'] },
-  { names: ['permute'], params: [['input', 'Tensor', undefined, false], ['dims', 'Dims', undefined, false]], returns: [], marks: [] },
-  { names: ['transpose'], params: [['input', 'Tensor', undefined, false], ['dim0', 'i64', undefined, false], ['dim1', 'i64', undefined, false]], returns: [], marks: [] },
-  { names: ['t'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
-  { names: ['unsqueeze'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false]], returns: [], marks: [] },
-  { names: ['squeeze'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
-  { names: ['squeeze'], params: [['input', 'Tensor', undefined, false], ['dim', 'Dims', undefined, false]], returns: [], marks: [] },
+  { names: ['expand'], params: [['input', 'Tensor', undefined, false], ['size', 'Dims', undefined, false]], returns: [], marks: ['method', 'copy'] },
+  { names: ['expand_copy'], params: [['input', 'Tensor', undefined, false], ['size', 'Dims', undefined, false]], returns: [], marks: ['function', '', ''] },
+  { names: ['expand_as'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: ['method'] },
+  { names: ['broadcast_to'], params: [['input', 'Tensor', undefined, false], ['size', 'Dims', undefined, false]], returns: [], marks: [] },
+  { names: ['sum_to_size'], params: [['input', 'Tensor', undefined, false], ['size', 'Dims', undefined, false]], returns: [], marks: ['method'] },
+  { names: ['permute'], params: [['input', 'Tensor', undefined, false], ['dims', 'Dims', undefined, false]], returns: [], marks: ['copy'] },
+  { names: ['permute_copy'], params: [['input', 'Tensor', undefined, false], ['dims', 'Dims', undefined, false]], returns: [], marks: ['function', ''] },
+  { names: ['transpose', 'swapaxes', 'swapdims'], params: [['input', 'Tensor', undefined, false], ['dim0', 'i64', undefined, false], ['dim1', 'i64', undefined, false]], returns: [], marks: ['inplace', 'copy'] },
+  { names: ['transpose_copy'], params: [['input', 'Tensor', undefined, false], ['dim0', 'i64', undefined, false], ['dim1', 'i64', undefined, false]], returns: [], marks: ['function', '', '', '', ''] },
+  { names: ['t'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace', 'copy'] },
+  { names: ['t_copy'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['function', '', ''] },
+  { names: ['adjoint'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
+  { names: ['unsqueeze'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false]], returns: [], marks: ['inplace', 'copy'] },
+  { names: ['unsqueeze_copy'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false]], returns: [], marks: ['function', '', ''] },
+  { names: ['squeeze'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace', 'copy'] },
+  { names: ['squeeze_copy'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['function', '', ''] },
+  { names: ['squeeze'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false]], returns: [], marks: ['inplace', 'copy'] },
+  { names: ['squeeze_copy'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false]], returns: [], marks: ['function', '', ''] },
+  { names: ['squeeze'], params: [['input', 'Tensor', undefined, false], ['dim', 'Dims', undefined, false]], returns: [], marks: ['inplace', 'copy'] },
+  { names: ['squeeze_copy'], params: [['input', 'Tensor', undefined, false], ['dim', 'Dims', undefined, false]], returns: [], marks: ['function', '', ''] },
   { names: ['flatten'], params: [['input', 'Tensor', undefined, false], ['start_dim', 'i64', 0, false], ['end_dim', 'i64', -1, false]], returns: [], marks: [] },
+  { names: ['ravel'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
   { names: ['unflatten'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false], ['sizes', 'Dims', undefined, false]], returns: [], marks: [] },
-  { names: ['select'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false], ['index', 'i64', undefined, false]], returns: [], marks: [] },
-  { names: ['slice'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', 0, false], ['start', 'Option<i64>', null, false], ['end', 'Option<i64>', null, false], ['step', 'i64', 1, false]], returns: [], marks: ['hidden'] },
+  { names: ['select'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false], ['index', 'i64', undefined, false]], returns: [], marks: ['copy'] },
+  { names: ['select_copy'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false], ['index', 'i64', undefined, false]], returns: [], marks: ['function', ''] },
+  { names: ['slice'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', 0, false], ['start', 'Option<i64>', null, false], ['end', 'Option<i64>', null, false], ['step', 'i64', 1, false]], returns: [], marks: ['hidden', 'copy'] },
+  { names: ['slice_copy'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', 0, false], ['start', 'Option<i64>', null, false], ['end', 'Option<i64>', null, false], ['step', 'i64', 1, false]], returns: [], marks: ['function', '', ''] },
   { names: ['narrow'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false], ['start', 'i64', undefined, false], ['length', 'i64', undefined, false]], returns: [], marks: [] },
-  { names: ['diagonal'], params: [['input', 'Tensor', undefined, false], ['offset', 'i64', 0, false], ['dim1', 'i64', 0, false], ['dim2', 'i64', 1, false]], returns: [], marks: [] },
-  { names: ['unfold'], params: [['input', 'Tensor', undefined, false], ['dimension', 'i64', undefined, false], ['size', 'i64', undefined, false], ['step', 'i64', undefined, false]], returns: [], marks: ['method'] },
-  { names: ['as_strided'], params: [['input', 'Tensor', undefined, false], ['size', 'Dims', undefined, false], ['stride', 'Dims', undefined, false], ['storage_offset', 'Option<i64>', null, false]], returns: [], marks: [] },
+  { names: ['narrow'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false], ['start', 'Tensor', undefined, false], ['length', 'i64', undefined, false]], returns: [], marks: [] },
+  { names: ['narrow_copy'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false], ['start', 'i64', undefined, false], ['length', 'i64', undefined, false]], returns: [], marks: [] },
+  { names: ['diagonal'], params: [['input', 'Tensor', undefined, false], ['offset', 'i64', 0, false], ['dim1', 'i64', 0, false], ['dim2', 'i64', 1, false]], returns: [], marks: ['copy'] },
+  { names: ['diagonal_copy'], params: [['input', 'Tensor', undefined, false], ['offset', 'i64', 0, false], ['dim1', 'i64', 0, false], ['dim2', 'i64', 1, false]], returns: [], marks: ['function', ''] },
+  { names: ['unfold'], params: [['input', 'Tensor', undefined, false], ['dimension', 'i64', undefined, false], ['size', 'i64', undefined, false], ['step', 'i64', undefined, false]], returns: [], marks: ['method', 'copy'] },
+  { names: ['unfold_copy'], params: [['input', 'Tensor', undefined, false], ['dimension', 'i64', undefined, false], ['size', 'i64', undefined, false], ['step', 'i64', undefined, false]], returns: [], marks: ['function', '', ''] },
+  { names: ['atleast_1d'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['function'] },
+  { names: ['atleast_1d'], params: [['tensors', 'Vec<Tensor>', undefined, false]], returns: ['list'], marks: ['function'] },
+  { names: ['atleast_2d'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['function'] },
+  { names: ['atleast_2d'], params: [['tensors', 'Vec<Tensor>', undefined, false]], returns: ['list'], marks: ['function'] },
+  { names: ['atleast_3d'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['function'] },
+  { names: ['atleast_3d'], params: [['tensors', 'Vec<Tensor>', undefined, false]], returns: ['list'], marks: ['function'] },
+  { names: ['as_strided'], params: [['input', 'Tensor', undefined, false], ['size', 'Dims', undefined, false], ['stride', 'Dims', undefined, false], ['storage_offset', 'Option<i64>', null, false]], returns: [], marks: ['inplace', 'copy'] },
+  { names: ['as_strided_copy'], params: [['input', 'Tensor', undefined, false], ['size', 'Dims', undefined, false], ['stride', 'Dims', undefined, false], ['storage_offset', 'Option<i64>', null, false]], returns: [], marks: ['function', '', ''] },
   { names: ['as_strided_scatter'], params: [['input', 'Tensor', undefined, false], ['src', 'Tensor', undefined, false], ['size', 'Dims', undefined, false], ['stride', 'Dims', undefined, false], ['storage_offset', 'Option<i64>', null, false]], returns: [], marks: [] },
   { names: ['copy_slices'], params: [['input', 'Tensor', undefined, false], ['src', 'Tensor', undefined, false], ['size', 'Dims', undefined, false], ['stride', 'Dims', undefined, false], ['storage_offset', 'Option<i64>', null, false]], returns: [], marks: ['hidden', 'CopySlices'] },
   { names: ['_strided_add'], params: [['input', 'Tensor', undefined, false], ['base', 'Dims', undefined, false], ['stride', 'Dims', undefined, false], ['offset', 'i64', undefined, false]], returns: [], marks: ['hidden'] },
   { names: ['_strided_take'], params: [['input', 'Tensor', undefined, false], ['size', 'Dims', undefined, false], ['stride', 'Dims', undefined, false], ['offset', 'i64', undefined, false]], returns: [], marks: ['hidden'] },
-  { names: ['split'], params: [['tensor', 'Tensor', undefined, false], ['split_size', 'i64', undefined, false], ['dim', 'i64', 0, false]], returns: ['list'], marks: [] },
-  { names: ['split_with_sizes'], params: [['input', 'Tensor', undefined, false], ['split_sizes', 'Dims', undefined, false], ['dim', 'i64', 0, false]], returns: ['list'], marks: [] },
+  { names: ['split'], params: [['tensor', 'Tensor', undefined, false], ['split_size_or_sections', 'i64', undefined, false], ['dim', 'i64', 0, false]], returns: ['list'], marks: ['copy'] },
+  { names: ['split_copy'], params: [['tensor', 'Tensor', undefined, false], ['split_size_or_sections', 'i64', undefined, false], ['dim', 'i64', 0, false]], returns: ['list'], marks: ['function', ''] },
+  { names: ['split'], params: [['tensor', 'Tensor', undefined, false], ['split_size_or_sections', 'Dims', undefined, false], ['dim', 'i64', 0, false]], returns: ['list'], marks: [] },
+  { names: ['split_with_sizes'], params: [['input', 'Tensor', undefined, false], ['split_sizes', 'Dims', undefined, false], ['dim', 'i64', 0, false]], returns: ['list'], marks: ['copy'] },
+  { names: ['split_with_sizes_copy'], params: [['input', 'Tensor', undefined, false], ['split_sizes', 'Dims', undefined, false], ['dim', 'i64', 0, false]], returns: ['list'], marks: ['function', ''] },
   { names: ['chunk'], params: [['input', 'Tensor', undefined, false], ['chunks', 'i64', undefined, false], ['dim', 'i64', 0, false]], returns: ['list'], marks: [] },
-  { names: ['unbind'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', 0, false]], returns: ['list'], marks: [] },
-  { names: ['movedim'], params: [['input', 'Tensor', undefined, false], ['source', 'Dims', undefined, false], ['destination', 'Dims', undefined, false]], returns: [], marks: [] },
+  { names: ['unsafe_split'], params: [['tensor', 'Tensor', undefined, false], ['split_size', 'i64', undefined, false], ['dim', 'i64', 0, false]], returns: ['list'], marks: [] },
+  { names: ['unsafe_split_with_sizes'], params: [['input', 'Tensor', undefined, false], ['split_sizes', 'Dims', undefined, false], ['dim', 'i64', 0, false]], returns: ['list'], marks: [] },
+  { names: ['unsafe_chunk'], params: [['input', 'Tensor', undefined, false], ['chunks', 'i64', undefined, false], ['dim', 'i64', 0, false]], returns: ['list'], marks: [] },
+  { names: ['unbind'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', 0, false]], returns: ['list'], marks: ['copy'] },
+  { names: ['unbind_copy'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', 0, false]], returns: ['list'], marks: ['function', ''] },
+  { names: ['tensor_split'], params: [['input', 'Tensor', undefined, false], ['sections', 'i64', undefined, false], ['dim', 'i64', 0, false]], returns: ['list'], marks: [] },
+  { names: ['tensor_split'], params: [['input', 'Tensor', undefined, false], ['indices', 'Dims', undefined, false], ['dim', 'i64', 0, false]], returns: ['list'], marks: [] },
+  { names: ['tensor_split'], params: [['input', 'Tensor', undefined, false], ['tensor_indices_or_sections', 'Tensor', undefined, false], ['dim', 'i64', 0, false]], returns: ['list'], marks: [] },
+  { names: ['hsplit'], params: [['input', 'Tensor', undefined, false], ['sections', 'i64', undefined, false]], returns: ['list'], marks: [] },
+  { names: ['hsplit'], params: [['input', 'Tensor', undefined, false], ['indices', 'Dims', undefined, false]], returns: ['list'], marks: [] },
+  { names: ['vsplit'], params: [['input', 'Tensor', undefined, false], ['sections', 'i64', undefined, false]], returns: ['list'], marks: [] },
+  { names: ['vsplit'], params: [['input', 'Tensor', undefined, false], ['indices', 'Dims', undefined, false]], returns: ['list'], marks: [] },
+  { names: ['dsplit'], params: [['input', 'Tensor', undefined, false], ['sections', 'i64', undefined, false]], returns: ['list'], marks: [] },
+  { names: ['dsplit'], params: [['input', 'Tensor', undefined, false], ['indices', 'Dims', undefined, false]], returns: ['list'], marks: [] },
+  { names: ['movedim', 'moveaxis'], params: [['input', 'Tensor', undefined, false], ['source', 'Dims', undefined, false], ['destination', 'Dims', undefined, false]], returns: [], marks: [] },
   { names: ['flip'], params: [['input', 'Tensor', undefined, false], ['dims', 'Dims', undefined, false]], returns: [], marks: [] },
+  { names: ['fliplr'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
+  { names: ['flipud'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
   { names: ['roll'], params: [['input', 'Tensor', undefined, false], ['shifts', 'Dims', undefined, false], ['dims', 'Dims', [], false]], returns: [], marks: [] },
+  { names: ['rot90'], params: [['input', 'Tensor', undefined, false], ['k', 'i64', 1, false], ['dims', 'Dims', [0, 1], false]], returns: [], marks: [] },
+  { names: ['repeat'], params: [['input', 'Tensor', undefined, false], ['repeats', 'Dims', undefined, false]], returns: [], marks: ['method'] },
+  { names: ['tile'], params: [['input', 'Tensor', undefined, false], ['dims', 'Dims', undefined, false]], returns: [], marks: [] },
   { names: ['clone'], params: [['input', 'Tensor', undefined, false], ['memory_format', 'Option<String>', null, true]], returns: [], marks: [] },
   { names: ['contiguous'], params: [['input', 'Tensor', undefined, false], ['memory_format', 'Option<String>', null, true]], returns: [], marks: ['method'] },
   { names: ['detach'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
-  { names: ['alias'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['hidden'] },
+  { names: ['alias'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['hidden', 'copy'] },
+  { names: ['alias_copy'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['function', '', ''] },
   { names: ['_to_copy'], params: [['input', 'Tensor', undefined, false], ['dtype', 'DType', undefined, false]], returns: [], marks: ['hidden'] },
-  { names: ['copy'], params: [['input', 'Tensor', undefined, false], ['src', 'Tensor', undefined, false]], returns: [], marks: ['inplace', 'hidden'] },
+  { names: ['copy'], params: [['input', 'Tensor', undefined, false], ['src', 'Operand', undefined, false], ['non_blocking', 'bool', false, false]], returns: [], marks: ['inplace', 'hidden'] },
   { names: ['fill'], params: [['input', 'Tensor', undefined, false], ['value', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['fill'], params: [['input', 'Tensor', undefined, false], ['value', 'Scalar', undefined, false]], returns: [], marks: ['inplace'] },
   { names: ['zero'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace', 'hidden'] },
-  { names: ['cat'], params: [['tensors', 'Vec<Tensor>', undefined, false], ['dim', 'i64', 0, false]], returns: [], marks: [] },
+  { names: ['resize'], params: [['input', 'Tensor', undefined, false], ['size', 'Dims', undefined, false]], returns: [], marks: ['inplace', 'hidden'] },
+  { names: ['resize_as'], params: [['input', 'Tensor', undefined, false], ['the_template', 'Tensor', undefined, false]], returns: [], marks: ['inplace', 'hidden'] },
+  { names: ['tril'], params: [['input', 'Tensor', undefined, false], ['diagonal', 'i64', 0, false]], returns: [], marks: ['inplace'] },
+  { names: ['triu'], params: [['input', 'Tensor', undefined, false], ['diagonal', 'i64', 0, false]], returns: [], marks: ['inplace'] },
+  { names: ['diag_embed'], params: [['input', 'Tensor', undefined, false], ['offset', 'i64', 0, false], ['dim1', 'i64', -2, false], ['dim2', 'i64', -1, false]], returns: [], marks: [] },
+  { names: ['diag'], params: [['input', 'Tensor', undefined, false], ['diagonal', 'i64', 0, false]], returns: [], marks: [] },
+  { names: ['diagflat'], params: [['input', 'Tensor', undefined, false], ['offset', 'i64', 0, false]], returns: [], marks: [] },
+  { names: ['linalg.diagonal'], params: [['A', 'Tensor', undefined, false], ['offset', 'i64', 0, true], ['dim1', 'i64', -2, true], ['dim2', 'i64', -1, true]], returns: [], marks: [] },
+  { names: ['linalg.vander'], params: [['x', 'Tensor', undefined, false], ['N', 'Option<i64>', null, true]], returns: [], marks: [] },
+  { names: ['vander'], params: [['x', 'Tensor', undefined, false], ['N', 'Option<i64>', null, false], ['increasing', 'bool', false, false]], returns: [], marks: ['function'] },
+  { names: ['cat', 'concat', 'concatenate'], params: [['tensors', 'Vec<Tensor>', undefined, false], ['dim', 'i64', 0, false]], returns: [], marks: [] },
   { names: ['stack'], params: [['tensors', 'Vec<Tensor>', undefined, false], ['dim', 'i64', 0, false]], returns: [], marks: [] },
+  { names: ['hstack'], params: [['tensors', 'Vec<Tensor>', undefined, false]], returns: [], marks: [] },
+  { names: ['vstack', 'row_stack'], params: [['tensors', 'Vec<Tensor>', undefined, false]], returns: [], marks: [] },
+  { names: ['dstack'], params: [['tensors', 'Vec<Tensor>', undefined, false]], returns: [], marks: [] },
+  { names: ['column_stack'], params: [['tensors', 'Vec<Tensor>', undefined, false]], returns: [], marks: [] },
+  { names: ['broadcast_tensors'], params: [['tensors', 'Vec<Tensor>', undefined, false]], returns: ['list'], marks: [] },
+  { names: ['meshgrid'], params: [['tensors', 'Vec<Tensor>', undefined, false], ['indexing', 'String', 'ij', true]], returns: ['list'], marks: [] },
   { names: ['index'], params: [['input', 'Tensor', undefined, false], ['indices', 'Vec<Option<Tensor>>', undefined, false]], returns: [], marks: ['hidden'] },
   { names: ['index_put'], params: [['input', 'Tensor', undefined, false], ['indices', 'Vec<Option<Tensor>>', undefined, false], ['values', 'Tensor', undefined, false], ['accumulate', 'bool', false, false]], returns: [], marks: ['inplace'] },
   { names: ['take'], params: [['input', 'Tensor', undefined, false], ['index', 'Tensor', undefined, false]], returns: [], marks: ['apart'] },
@@ -401,15 +471,25 @@ export const TABLE: readonly Entry[] = [
   { names: ['zeros'], params: [['size', 'Dims', undefined, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['create'] },
   { names: ['ones'], params: [['size', 'Dims', undefined, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['create'] },
   { names: ['empty'], params: [['size', 'Dims', undefined, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['create'] },
+  { names: ['empty_strided'], params: [['size', 'Dims', undefined, false], ['stride', 'Dims', undefined, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['create'] },
+  { names: ['empty_permuted'], params: [['size', 'Dims', undefined, false], ['physical_layout', 'Dims', undefined, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['create'] },
+  { names: ['scalar_tensor'], params: [['s', 'Scalar', undefined, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['create'] },
   { names: ['full_like'], params: [['input', 'Tensor', undefined, false], ['fill_value', 'Scalar', undefined, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['create'] },
   { names: ['zeros_like'], params: [['input', 'Tensor', undefined, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['create'] },
   { names: ['ones_like'], params: [['input', 'Tensor', undefined, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['create'] },
+  { names: ['empty_like'], params: [['input', 'Tensor', undefined, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['create'] },
+  { names: ['new_zeros'], params: [['input', 'Tensor', undefined, false], ['size', 'Dims', undefined, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['method'] },
+  { names: ['new_ones'], params: [['input', 'Tensor', undefined, false], ['size', 'Dims', undefined, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['method'] },
+  { names: ['new_full'], params: [['input', 'Tensor', undefined, false], ['size', 'Dims', undefined, false], ['fill_value', 'Scalar', undefined, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['method'] },
+  { names: ['new_empty'], params: [['input', 'Tensor', undefined, false], ['size', 'Dims', undefined, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['method'] },
+  { names: ['new_empty_strided'], params: [['input', 'Tensor', undefined, false], ['size', 'Dims', undefined, false], ['stride', 'Dims', undefined, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['method'] },
   { names: ['arange'], params: [['end', 'Scalar', undefined, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['create'] },
   { names: ['arange'], params: [['start', 'Scalar', undefined, false], ['end', 'Scalar', undefined, false], ['step', 'Scalar', 1n, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['create'] },
-  { names: ['linspace'], params: [['start', 'f64', undefined, false], ['end', 'f64', undefined, false], ['steps', 'i64', undefined, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['create'] },
-  { names: ['eye'], params: [['n', 'i64', undefined, false], ['m', 'Option<i64>', null, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['create'] },
-  { names: ['tril'], params: [['input', 'Tensor', undefined, false], ['diagonal', 'i64', 0, false]], returns: [], marks: ['inplace'] },
-  { names: ['triu'], params: [['input', 'Tensor', undefined, false], ['diagonal', 'i64', 0, false]], returns: [], marks: ['inplace'] },
+  { names: ['range'], params: [['start', 'Scalar', undefined, false], ['end', 'Scalar', undefined, false], ['step', 'Scalar', 1n, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['create'] },
+  { names: ['linspace'], params: [['start', 'Operand', undefined, false], ['end', 'Operand', undefined, false], ['steps', 'i64', undefined, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['create'] },
+  { names: ['logspace'], params: [['start', 'Operand', undefined, false], ['end', 'Operand', undefined, false], ['steps', 'i64', undefined, false], ['base', 'f64', 10, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['create'] },
+  { names: ['eye'], params: [['n', 'i64', undefined, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['create'] },
+  { names: ['eye'], params: [['n', 'i64', undefined, false], ['m', 'i64', undefined, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['create'] },
   { names: ['rand'], params: [['size', 'Dims', undefined, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['create'] },
   { names: ['rand_like'], params: [['input', 'Tensor', undefined, false], ['dtype', 'Option<DType>', null, true], ['memory_format', 'Option<String>', null, true]], returns: [], marks: ['create'] },
   { names: ['randn'], params: [['size', 'Dims', undefined, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['create'] },
@@ -1657,18 +1737,46 @@ export interface Methods {
   view(kwargs: { size?: Int | readonly Int[] }): Tensor;
   /** The same elements in other sizes, sharing memory; one size may be -1. */
   view(...size: Int[]): Tensor;
+  /** The same bytes as elements of another dtype. */
+  view(dtype: DType, kwargs?: object): Tensor;
+  /** The same bytes as elements of another dtype. */
+  view(kwargs: { dtype?: DType }): Tensor;
+  /** The same elements in the sizes of `other`, sharing memory. */
+  view_as(other: Tensor, kwargs?: object): Tensor;
+  /** The same elements in the sizes of `other`, sharing memory. */
+  view_as(kwargs: { other?: Tensor }): Tensor;
   /** The same elements in other sizes: a view where possible, else a copy. */
   reshape(shape: Int | readonly Int[], kwargs?: object): Tensor;
   /** The same elements in other sizes: a view where possible, else a copy. */
   reshape(kwargs: { shape?: Int | readonly Int[] }): Tensor;
   /** The same elements in other sizes: a view where possible, else a copy. */
   reshape(...shape: Int[]): Tensor;
+  /** The same elements in the sizes of `other`. */
+  reshape_as(other: Tensor, kwargs?: object): Tensor;
+  /** The same elements in the sizes of `other`. */
+  reshape_as(kwargs: { other?: Tensor }): Tensor;
   /** Dimensions of size one repeated without copying; -1 keeps a size. */
   expand(size: Int | readonly Int[], kwargs?: object): Tensor;
   /** Dimensions of size one repeated without copying; -1 keeps a size. */
   expand(kwargs: { size?: Int | readonly Int[] }): Tensor;
   /** Dimensions of size one repeated without copying; -1 keeps a size. */
   expand(...size: Int[]): Tensor;
+  /** Dimensions of size one repeated to the sizes of `other`. */
+  expand_as(other: Tensor, kwargs?: object): Tensor;
+  /** Dimensions of size one repeated to the sizes of `other`. */
+  expand_as(kwargs: { other?: Tensor }): Tensor;
+  /** Dimensions of size one repeated without copying. */
+  broadcast_to(size: Int | readonly Int[], kwargs?: object): Tensor;
+  /** Dimensions of size one repeated without copying. */
+  broadcast_to(kwargs: { size?: Int | readonly Int[] }): Tensor;
+  /** Dimensions of size one repeated without copying. */
+  broadcast_to(...size: Int[]): Tensor;
+  /** Broadcast dimensions summed away. */
+  sum_to_size(size: Int | readonly Int[], kwargs?: object): Tensor;
+  /** Broadcast dimensions summed away. */
+  sum_to_size(kwargs: { size?: Int | readonly Int[] }): Tensor;
+  /** Broadcast dimensions summed away. */
+  sum_to_size(...size: Int[]): Tensor;
   /** The dimensions in another order. */
   permute(dims: Int | readonly Int[], kwargs?: object): Tensor;
   /** The dimensions in another order. */
@@ -1677,26 +1785,72 @@ export interface Methods {
   permute(...dims: Int[]): Tensor;
   /** Two dimensions exchanged. */
   transpose(dim0: Int, dim1: Int, kwargs?: object): Tensor;
+  /** `transpose` in place. */
+  transpose_(dim0: Int, dim1: Int, kwargs?: object): Tensor;
   /** Two dimensions exchanged. */
   transpose(kwargs: { dim0?: Int; dim1?: Int }): Tensor;
+  /** `transpose` in place. */
+  transpose_(kwargs: { dim0?: Int; dim1?: Int }): Tensor;
+  /** Two dimensions exchanged. */
+  swapaxes(dim0: Int, dim1: Int, kwargs?: object): Tensor;
+  /** `swapaxes` in place. */
+  swapaxes_(dim0: Int, dim1: Int, kwargs?: object): Tensor;
+  /** Two dimensions exchanged. */
+  swapaxes(kwargs: { dim0?: Int; dim1?: Int }): Tensor;
+  /** `swapaxes` in place. */
+  swapaxes_(kwargs: { dim0?: Int; dim1?: Int }): Tensor;
+  /** Two dimensions exchanged. */
+  swapdims(dim0: Int, dim1: Int, kwargs?: object): Tensor;
+  /** `swapdims` in place. */
+  swapdims_(dim0: Int, dim1: Int, kwargs?: object): Tensor;
+  /** Two dimensions exchanged. */
+  swapdims(kwargs: { dim0?: Int; dim1?: Int }): Tensor;
+  /** `swapdims` in place. */
+  swapdims_(kwargs: { dim0?: Int; dim1?: Int }): Tensor;
   /** The transpose of a matrix. */
   t(kwargs?: object): Tensor;
+  /** `t` in place. */
+  t_(kwargs?: object): Tensor;
+  /** The conjugate transpose of the last two dimensions. */
+  adjoint(kwargs?: object): Tensor;
   /** A dimension of size one inserted. */
   unsqueeze(dim: Int, kwargs?: object): Tensor;
+  /** `unsqueeze` in place. */
+  unsqueeze_(dim: Int, kwargs?: object): Tensor;
   /** A dimension of size one inserted. */
   unsqueeze(kwargs: { dim?: Int }): Tensor;
+  /** `unsqueeze` in place. */
+  unsqueeze_(kwargs: { dim?: Int }): Tensor;
   /** All dimensions of size one removed. */
   squeeze(kwargs?: object): Tensor;
+  /** `squeeze` in place. */
+  squeeze_(kwargs?: object): Tensor;
+  /** A dimension removed if it is of size one. */
+  squeeze(dim: Int, kwargs?: object): Tensor;
+  /** `squeeze` in place. */
+  squeeze_(dim: Int, kwargs?: object): Tensor;
+  /** A dimension removed if it is of size one. */
+  squeeze(kwargs: { dim?: Int }): Tensor;
+  /** `squeeze` in place. */
+  squeeze_(kwargs: { dim?: Int }): Tensor;
   /** Dimensions removed where they are of size one. */
   squeeze(dim: Int | readonly Int[], kwargs?: object): Tensor;
+  /** `squeeze` in place. */
+  squeeze_(dim: Int | readonly Int[], kwargs?: object): Tensor;
   /** Dimensions removed where they are of size one. */
   squeeze(kwargs: { dim?: Int | readonly Int[] }): Tensor;
+  /** `squeeze` in place. */
+  squeeze_(kwargs: { dim?: Int | readonly Int[] }): Tensor;
   /** Dimensions removed where they are of size one. */
   squeeze(...dim: Int[]): Tensor;
+  /** `squeeze` in place. */
+  squeeze_(...dim: Int[]): Tensor;
   /** A range of dimensions made one. */
   flatten(start_dim?: Int, end_dim?: Int, kwargs?: object): Tensor;
   /** A range of dimensions made one. */
   flatten(kwargs: { start_dim?: Int; end_dim?: Int }): Tensor;
+  /** All dimensions made one. */
+  ravel(kwargs?: object): Tensor;
   /** One dimension as several. */
   unflatten(dim: Int, sizes: Int | readonly Int[], kwargs?: object): Tensor;
   /** One dimension as several. */
@@ -1709,6 +1863,14 @@ export interface Methods {
   narrow(dim: Int, start: Int, length: Int, kwargs?: object): Tensor;
   /** `length` indices of a dimension from `start`. */
   narrow(kwargs: { dim?: Int; start?: Int; length?: Int }): Tensor;
+  /** `length` indices of a dimension from the one in a tensor. */
+  narrow(dim: Int, start: Tensor, length: Int, kwargs?: object): Tensor;
+  /** `length` indices of a dimension from the one in a tensor. */
+  narrow(kwargs: { dim?: Int; start?: Tensor; length?: Int }): Tensor;
+  /** `length` indices of a dimension from `start`, as a copy. */
+  narrow_copy(dim: Int, start: Int, length: Int, kwargs?: object): Tensor;
+  /** `length` indices of a dimension from `start`, as a copy. */
+  narrow_copy(kwargs: { dim?: Int; start?: Int; length?: Int }): Tensor;
   /** The diagonal of two dimensions, as the last one. */
   diagonal(offset?: Int, dim1?: Int, dim2?: Int, kwargs?: object): Tensor;
   /** The diagonal of two dimensions, as the last one. */
@@ -1719,22 +1881,34 @@ export interface Methods {
   unfold(kwargs: { dimension?: Int; size?: Int; step?: Int }): Tensor;
   /** Any sizes and strides over the storage. */
   as_strided(size: Int | readonly Int[], stride: Int | readonly Int[], storage_offset?: Int | null, kwargs?: object): Tensor;
+  /** `as_strided` in place. */
+  as_strided_(size: Int | readonly Int[], stride: Int | readonly Int[], storage_offset?: Int | null, kwargs?: object): Tensor;
   /** Any sizes and strides over the storage. */
   as_strided(size: Int | readonly Int[], stride: Int | readonly Int[], kwargs: { storage_offset?: Int | null }): Tensor;
+  /** `as_strided` in place. */
+  as_strided_(size: Int | readonly Int[], stride: Int | readonly Int[], kwargs: { storage_offset?: Int | null }): Tensor;
   /** Any sizes and strides over the storage. */
   as_strided(kwargs: { size?: Int | readonly Int[]; stride?: Int | readonly Int[]; storage_offset?: Int | null }): Tensor;
+  /** `as_strided` in place. */
+  as_strided_(kwargs: { size?: Int | readonly Int[]; stride?: Int | readonly Int[]; storage_offset?: Int | null }): Tensor;
   /** `input` with a strided region replaced by `src`. */
   as_strided_scatter(src: Tensor, size: Int | readonly Int[], stride: Int | readonly Int[], storage_offset?: Int | null, kwargs?: object): Tensor;
   /** `input` with a strided region replaced by `src`. */
   as_strided_scatter(src: Tensor, size: Int | readonly Int[], stride: Int | readonly Int[], kwargs: { storage_offset?: Int | null }): Tensor;
   /** `input` with a strided region replaced by `src`. */
   as_strided_scatter(kwargs: { src?: Tensor; size?: Int | readonly Int[]; stride?: Int | readonly Int[]; storage_offset?: Int | null }): Tensor;
-  /** Pieces of a dimension, `split_size` long, the last one shorter. */
-  split(split_size: Int, dim?: Int, kwargs?: object): Tensor[];
-  /** Pieces of a dimension, `split_size` long, the last one shorter. */
-  split(split_size: Int, kwargs: { dim?: Int }): Tensor[];
-  /** Pieces of a dimension, `split_size` long, the last one shorter. */
-  split(kwargs: { split_size?: Int; dim?: Int }): Tensor[];
+  /** Pieces of a dimension, all of this size but the last, which may be shorter. */
+  split(split_size_or_sections: Int, dim?: Int, kwargs?: object): Tensor[];
+  /** Pieces of a dimension, all of this size but the last, which may be shorter. */
+  split(split_size_or_sections: Int, kwargs: { dim?: Int }): Tensor[];
+  /** Pieces of a dimension, all of this size but the last, which may be shorter. */
+  split(kwargs: { split_size_or_sections?: Int; dim?: Int }): Tensor[];
+  /** Pieces of a dimension of the sizes given. */
+  split(split_size_or_sections: Int | readonly Int[], dim?: Int, kwargs?: object): Tensor[];
+  /** Pieces of a dimension of the sizes given. */
+  split(split_size_or_sections: Int | readonly Int[], kwargs: { dim?: Int }): Tensor[];
+  /** Pieces of a dimension of the sizes given. */
+  split(kwargs: { split_size_or_sections?: Int | readonly Int[]; dim?: Int }): Tensor[];
   /** Pieces of a dimension of the sizes given. */
   split_with_sizes(split_sizes: Int | readonly Int[], dim?: Int, kwargs?: object): Tensor[];
   /** Pieces of a dimension of the sizes given. */
@@ -1747,26 +1921,116 @@ export interface Methods {
   chunk(chunks: Int, kwargs: { dim?: Int }): Tensor[];
   /** At most `chunks` pieces of a dimension, as equal as possible. */
   chunk(kwargs: { chunks?: Int; dim?: Int }): Tensor[];
+  /** Pieces as `split` makes them, which may be written without regard to each other. */
+  unsafe_split(split_size: Int, dim?: Int, kwargs?: object): Tensor[];
+  /** Pieces as `split` makes them, which may be written without regard to each other. */
+  unsafe_split(split_size: Int, kwargs: { dim?: Int }): Tensor[];
+  /** Pieces as `split` makes them, which may be written without regard to each other. */
+  unsafe_split(kwargs: { split_size?: Int; dim?: Int }): Tensor[];
+  /** Pieces as `split_with_sizes` makes them, which may be written without regard to each other. */
+  unsafe_split_with_sizes(split_sizes: Int | readonly Int[], dim?: Int, kwargs?: object): Tensor[];
+  /** Pieces as `split_with_sizes` makes them, which may be written without regard to each other. */
+  unsafe_split_with_sizes(split_sizes: Int | readonly Int[], kwargs: { dim?: Int }): Tensor[];
+  /** Pieces as `split_with_sizes` makes them, which may be written without regard to each other. */
+  unsafe_split_with_sizes(kwargs: { split_sizes?: Int | readonly Int[]; dim?: Int }): Tensor[];
+  /** Pieces as `chunk` makes them, which may be written without regard to each other. */
+  unsafe_chunk(chunks: Int, dim?: Int, kwargs?: object): Tensor[];
+  /** Pieces as `chunk` makes them, which may be written without regard to each other. */
+  unsafe_chunk(chunks: Int, kwargs: { dim?: Int }): Tensor[];
+  /** Pieces as `chunk` makes them, which may be written without regard to each other. */
+  unsafe_chunk(kwargs: { chunks?: Int; dim?: Int }): Tensor[];
   /** Every index of a dimension. */
   unbind(dim?: Int, kwargs?: object): Tensor[];
   /** Every index of a dimension. */
   unbind(kwargs: { dim?: Int }): Tensor[];
+  /** So many pieces of a dimension, the first ones longer by one where it does not divide. */
+  tensor_split(sections: Int, dim?: Int, kwargs?: object): Tensor[];
+  /** So many pieces of a dimension, the first ones longer by one where it does not divide. */
+  tensor_split(sections: Int, kwargs: { dim?: Int }): Tensor[];
+  /** So many pieces of a dimension, the first ones longer by one where it does not divide. */
+  tensor_split(kwargs: { sections?: Int; dim?: Int }): Tensor[];
+  /** Pieces of a dimension that end before each index. */
+  tensor_split(indices: Int | readonly Int[], dim?: Int, kwargs?: object): Tensor[];
+  /** Pieces of a dimension that end before each index. */
+  tensor_split(indices: Int | readonly Int[], kwargs: { dim?: Int }): Tensor[];
+  /** Pieces of a dimension that end before each index. */
+  tensor_split(kwargs: { indices?: Int | readonly Int[]; dim?: Int }): Tensor[];
+  /** Pieces of a dimension by a number of sections or by indices, given as a tensor. */
+  tensor_split(tensor_indices_or_sections: Tensor, dim?: Int, kwargs?: object): Tensor[];
+  /** Pieces of a dimension by a number of sections or by indices, given as a tensor. */
+  tensor_split(tensor_indices_or_sections: Tensor, kwargs: { dim?: Int }): Tensor[];
+  /** Pieces of a dimension by a number of sections or by indices, given as a tensor. */
+  tensor_split(kwargs: { tensor_indices_or_sections?: Tensor; dim?: Int }): Tensor[];
+  /** Equal pieces side by side. */
+  hsplit(sections: Int, kwargs?: object): Tensor[];
+  /** Equal pieces side by side. */
+  hsplit(kwargs: { sections?: Int }): Tensor[];
+  /** Pieces side by side that end before each index. */
+  hsplit(indices: Int | readonly Int[], kwargs?: object): Tensor[];
+  /** Pieces side by side that end before each index. */
+  hsplit(kwargs: { indices?: Int | readonly Int[] }): Tensor[];
+  /** Pieces side by side that end before each index. */
+  hsplit(...indices: Int[]): Tensor[];
+  /** Equal pieces, one below the other. */
+  vsplit(sections: Int, kwargs?: object): Tensor[];
+  /** Equal pieces, one below the other. */
+  vsplit(kwargs: { sections?: Int }): Tensor[];
+  /** Pieces, one below the other, that end before each index. */
+  vsplit(indices: Int | readonly Int[], kwargs?: object): Tensor[];
+  /** Pieces, one below the other, that end before each index. */
+  vsplit(kwargs: { indices?: Int | readonly Int[] }): Tensor[];
+  /** Pieces, one below the other, that end before each index. */
+  vsplit(...indices: Int[]): Tensor[];
+  /** Equal pieces, one behind the other. */
+  dsplit(sections: Int, kwargs?: object): Tensor[];
+  /** Equal pieces, one behind the other. */
+  dsplit(kwargs: { sections?: Int }): Tensor[];
+  /** Pieces, one behind the other, that end before each index. */
+  dsplit(indices: Int | readonly Int[], kwargs?: object): Tensor[];
+  /** Pieces, one behind the other, that end before each index. */
+  dsplit(kwargs: { indices?: Int | readonly Int[] }): Tensor[];
+  /** Pieces, one behind the other, that end before each index. */
+  dsplit(...indices: Int[]): Tensor[];
   /** Dimensions moved to other places. */
   movedim(source: Int | readonly Int[], destination: Int | readonly Int[], kwargs?: object): Tensor;
   /** Dimensions moved to other places. */
   movedim(kwargs: { source?: Int | readonly Int[]; destination?: Int | readonly Int[] }): Tensor;
+  /** Dimensions moved to other places. */
+  moveaxis(source: Int | readonly Int[], destination: Int | readonly Int[], kwargs?: object): Tensor;
+  /** Dimensions moved to other places. */
+  moveaxis(kwargs: { source?: Int | readonly Int[]; destination?: Int | readonly Int[] }): Tensor;
   /** The elements in reverse order along dimensions, as a copy. */
   flip(dims: Int | readonly Int[], kwargs?: object): Tensor;
   /** The elements in reverse order along dimensions, as a copy. */
   flip(kwargs: { dims?: Int | readonly Int[] }): Tensor;
   /** The elements in reverse order along dimensions, as a copy. */
   flip(...dims: Int[]): Tensor;
+  /** The elements in reverse order along the second dimension. */
+  fliplr(kwargs?: object): Tensor;
+  /** The elements in reverse order along the first dimension. */
+  flipud(kwargs?: object): Tensor;
   /** The elements moved on along dimensions, those that fall out coming in again. */
   roll(shifts: Int | readonly Int[], dims?: Int | readonly Int[], kwargs?: object): Tensor;
   /** The elements moved on along dimensions, those that fall out coming in again. */
   roll(shifts: Int | readonly Int[], kwargs: { dims?: Int | readonly Int[] }): Tensor;
   /** The elements moved on along dimensions, those that fall out coming in again. */
   roll(kwargs: { shifts?: Int | readonly Int[]; dims?: Int | readonly Int[] }): Tensor;
+  /** Quarter turns from the first of two dimensions towards the second. */
+  rot90(k?: Int, dims?: Int | readonly Int[], kwargs?: object): Tensor;
+  /** Quarter turns from the first of two dimensions towards the second. */
+  rot90(kwargs: { k?: Int; dims?: Int | readonly Int[] }): Tensor;
+  /** Copies along each dimension, of which there may be more in front. */
+  repeat(repeats: Int | readonly Int[], kwargs?: object): Tensor;
+  /** Copies along each dimension, of which there may be more in front. */
+  repeat(kwargs: { repeats?: Int | readonly Int[] }): Tensor;
+  /** Copies along each dimension, of which there may be more in front. */
+  repeat(...repeats: Int[]): Tensor;
+  /** Copies along each dimension; those not named in front stay single. */
+  tile(dims: Int | readonly Int[], kwargs?: object): Tensor;
+  /** Copies along each dimension; those not named in front stay single. */
+  tile(kwargs: { dims?: Int | readonly Int[] }): Tensor;
+  /** Copies along each dimension; those not named in front stay single. */
+  tile(...dims: Int[]): Tensor;
   /** A copy with memory of its own. */
   clone(kwargs?: { memory_format?: string | null }): Tensor;
   /** The tensor itself if it is row-major, else a row-major copy. */
@@ -1774,19 +2038,67 @@ export interface Methods {
   /** The tensor without its history; it shares memory. */
   detach(kwargs?: object): Tensor;
   /** `copy` in place. */
-  copy_(src: Tensor, kwargs?: object): Tensor;
+  copy_(src: TensorLike, non_blocking?: boolean, kwargs?: object): Tensor;
   /** `copy` in place. */
-  copy_(kwargs: { src?: Tensor }): Tensor;
-  /** `value` everywhere. */
+  copy_(src: TensorLike, kwargs: { non_blocking?: boolean }): Tensor;
+  /** `copy` in place. */
+  copy_(kwargs: { src?: TensorLike; non_blocking?: boolean }): Tensor;
+  /** A 0-dim tensor's value everywhere. */
   fill(value: Tensor, kwargs?: object): Tensor;
   /** `fill` in place. */
   fill_(value: Tensor, kwargs?: object): Tensor;
-  /** `value` everywhere. */
+  /** A 0-dim tensor's value everywhere. */
   fill(kwargs: { value?: Tensor }): Tensor;
   /** `fill` in place. */
   fill_(kwargs: { value?: Tensor }): Tensor;
+  /** A number everywhere. */
+  fill(value: Num | Complex, kwargs?: object): Tensor;
+  /** `fill` in place. */
+  fill_(value: Num | Complex, kwargs?: object): Tensor;
+  /** A number everywhere. */
+  fill(kwargs: { value?: Num | Complex }): Tensor;
+  /** `fill` in place. */
+  fill_(kwargs: { value?: Num | Complex }): Tensor;
   /** `zero` in place. */
   zero_(kwargs?: object): Tensor;
+  /** `resize` in place. */
+  resize_(size: Int | readonly Int[], kwargs?: object): Tensor;
+  /** `resize` in place. */
+  resize_(kwargs: { size?: Int | readonly Int[] }): Tensor;
+  /** `resize` in place. */
+  resize_(...size: Int[]): Tensor;
+  /** `resize_as` in place. */
+  resize_as_(the_template: Tensor, kwargs?: object): Tensor;
+  /** `resize_as` in place. */
+  resize_as_(kwargs: { the_template?: Tensor }): Tensor;
+  /** The lower triangle, zeros above. */
+  tril(diagonal?: Int, kwargs?: object): Tensor;
+  /** `tril` in place. */
+  tril_(diagonal?: Int, kwargs?: object): Tensor;
+  /** The lower triangle, zeros above. */
+  tril(kwargs: { diagonal?: Int }): Tensor;
+  /** `tril` in place. */
+  tril_(kwargs: { diagonal?: Int }): Tensor;
+  /** The upper triangle, zeros below. */
+  triu(diagonal?: Int, kwargs?: object): Tensor;
+  /** `triu` in place. */
+  triu_(diagonal?: Int, kwargs?: object): Tensor;
+  /** The upper triangle, zeros below. */
+  triu(kwargs: { diagonal?: Int }): Tensor;
+  /** `triu` in place. */
+  triu_(kwargs: { diagonal?: Int }): Tensor;
+  /** The last dimension as a diagonal of two new ones, with zeros around it. */
+  diag_embed(offset?: Int, dim1?: Int, dim2?: Int, kwargs?: object): Tensor;
+  /** The last dimension as a diagonal of two new ones, with zeros around it. */
+  diag_embed(kwargs: { offset?: Int; dim1?: Int; dim2?: Int }): Tensor;
+  /** The diagonal of a matrix, or a matrix with this diagonal. */
+  diag(diagonal?: Int, kwargs?: object): Tensor;
+  /** The diagonal of a matrix, or a matrix with this diagonal. */
+  diag(kwargs: { diagonal?: Int }): Tensor;
+  /** A matrix with the elements of `input` on a diagonal. */
+  diagflat(offset?: Int, kwargs?: object): Tensor;
+  /** A matrix with the elements of `input` on a diagonal. */
+  diagflat(kwargs: { offset?: Int }): Tensor;
   /** `values` written to, or added at, the places that index tensors name together. */
   index_put(indices: readonly (Tensor | null)[], values: Tensor, accumulate?: boolean, kwargs?: object): Tensor;
   /** `index_put` in place. */
@@ -2203,22 +2515,32 @@ export interface Methods {
   cholesky_inverse(upper?: boolean, kwargs?: object): Tensor;
   /** The inverse of a matrix from its Cholesky factor. */
   cholesky_inverse(kwargs: { upper?: boolean }): Tensor;
-  /** The lower triangle, zeros above. */
-  tril(diagonal?: Int, kwargs?: object): Tensor;
-  /** `tril` in place. */
-  tril_(diagonal?: Int, kwargs?: object): Tensor;
-  /** The lower triangle, zeros above. */
-  tril(kwargs: { diagonal?: Int }): Tensor;
-  /** `tril` in place. */
-  tril_(kwargs: { diagonal?: Int }): Tensor;
-  /** The upper triangle, zeros below. */
-  triu(diagonal?: Int, kwargs?: object): Tensor;
-  /** `triu` in place. */
-  triu_(diagonal?: Int, kwargs?: object): Tensor;
-  /** The upper triangle, zeros below. */
-  triu(kwargs: { diagonal?: Int }): Tensor;
-  /** `triu` in place. */
-  triu_(kwargs: { diagonal?: Int }): Tensor;
+  /** Zeros of the dtype of `input`. */
+  new_zeros(size: Int | readonly Int[], kwargs?: { dtype?: DType | null }): Tensor;
+  /** Zeros of the dtype of `input`. */
+  new_zeros(kwargs: { size?: Int | readonly Int[]; dtype?: DType | null }): Tensor;
+  /** Zeros of the dtype of `input`. */
+  new_zeros(...size: Int[]): Tensor;
+  /** Ones of the dtype of `input`. */
+  new_ones(size: Int | readonly Int[], kwargs?: { dtype?: DType | null }): Tensor;
+  /** Ones of the dtype of `input`. */
+  new_ones(kwargs: { size?: Int | readonly Int[]; dtype?: DType | null }): Tensor;
+  /** Ones of the dtype of `input`. */
+  new_ones(...size: Int[]): Tensor;
+  /** `fill_value` everywhere in the dtype of `input`. */
+  new_full(size: Int | readonly Int[], fill_value: Num | Complex, kwargs?: { dtype?: DType | null }): Tensor;
+  /** `fill_value` everywhere in the dtype of `input`. */
+  new_full(kwargs: { size?: Int | readonly Int[]; fill_value?: Num | Complex; dtype?: DType | null }): Tensor;
+  /** Undefined elements, here zeros, of the dtype of `input`. */
+  new_empty(size: Int | readonly Int[], kwargs?: { dtype?: DType | null }): Tensor;
+  /** Undefined elements, here zeros, of the dtype of `input`. */
+  new_empty(kwargs: { size?: Int | readonly Int[]; dtype?: DType | null }): Tensor;
+  /** Undefined elements, here zeros, of the dtype of `input`. */
+  new_empty(...size: Int[]): Tensor;
+  /** Undefined elements, here zeros, at any strides in the dtype of `input`. */
+  new_empty_strided(size: Int | readonly Int[], stride: Int | readonly Int[], kwargs?: { dtype?: DType | null }): Tensor;
+  /** Undefined elements, here zeros, at any strides in the dtype of `input`. */
+  new_empty_strided(kwargs: { size?: Int | readonly Int[]; stride?: Int | readonly Int[]; dtype?: DType | null }): Tensor;
   /** `uniform` in place. */
   uniform_(from?: Num, to?: Num, kwargs?: object): Tensor;
   /** `uniform` in place. */
@@ -2635,56 +2957,160 @@ export const trapz: { (y: Tensor, x: Tensor, kwargs?: { dim?: Int; out?: Tensor 
 export const cumulative_trapezoid: { (y: Tensor, x: Tensor, kwargs?: { dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor; (y: Tensor, kwargs: { x?: Tensor; dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor; (y: Tensor, kwargs?: { dx?: Num | Complex; dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('cumulative_trapezoid') as never;
 /** Finite gradients along dimensions whose samples are `spacing` apart. */
 export const gradient: { (input: Tensor, kwargs?: { spacing?: Num | Complex | null; dim?: Int | readonly Int[] | null; edge_order?: Int; out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, spacing: Num | readonly Num[], kwargs?: { dim?: Int | readonly Int[] | null; edge_order?: Int; out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, kwargs: { spacing?: Num | readonly Num[]; dim?: Int | readonly Int[] | null; edge_order?: Int; out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, spacing: readonly Tensor[], kwargs?: { dim?: Int | readonly Int[] | null; edge_order?: Int; out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, kwargs: { spacing?: readonly Tensor[]; dim?: Int | readonly Int[] | null; edge_order?: Int; out?: Tensor | readonly Tensor[] }): Tensor[] } = functionOf('gradient') as never;
+/** The same elements in other sizes, sharing memory; one size may be -1. */
+export const view_copy: { (input: Tensor, size: Int | readonly Int[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { size?: Int | readonly Int[]; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, ...size: Int[]): Tensor } = functionOf('view_copy') as never;
 /** The same elements in other sizes: a view where possible, else a copy. */
 export const reshape: { (input: Tensor, shape: Int | readonly Int[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { shape?: Int | readonly Int[]; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, ...shape: Int[]): Tensor } = functionOf('reshape') as never;
+/** Dimensions of size one repeated without copying; -1 keeps a size. */
+export const expand_copy: { (input: Tensor, size: Int | readonly Int[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { size?: Int | readonly Int[]; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, ...size: Int[]): Tensor } = functionOf('expand_copy') as never;
+/** Dimensions of size one repeated without copying. */
+export const broadcast_to: { (input: Tensor, size: Int | readonly Int[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { size?: Int | readonly Int[]; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, ...size: Int[]): Tensor } = functionOf('broadcast_to') as never;
 /** The dimensions in another order. */
 export const permute: { (input: Tensor, dims: Int | readonly Int[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dims?: Int | readonly Int[]; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, ...dims: Int[]): Tensor } = functionOf('permute') as never;
+/** The dimensions in another order. */
+export const permute_copy: { (input: Tensor, dims: Int | readonly Int[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dims?: Int | readonly Int[]; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, ...dims: Int[]): Tensor } = functionOf('permute_copy') as never;
 /** Two dimensions exchanged. */
 export const transpose: { (input: Tensor, dim0: Int, dim1: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim0?: Int; dim1?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('transpose') as never;
+/** Two dimensions exchanged. */
+export const swapaxes: { (input: Tensor, dim0: Int, dim1: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim0?: Int; dim1?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('swapaxes') as never;
+/** Two dimensions exchanged. */
+export const swapdims: { (input: Tensor, dim0: Int, dim1: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim0?: Int; dim1?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('swapdims') as never;
+/** Two dimensions exchanged. */
+export const transpose_copy: { (input: Tensor, dim0: Int, dim1: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim0?: Int; dim1?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('transpose_copy') as never;
 /** The transpose of a matrix. */
 export const t: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('t') as never;
+/** The transpose of a matrix. */
+export const t_copy: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('t_copy') as never;
+/** The conjugate transpose of the last two dimensions. */
+export const adjoint: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('adjoint') as never;
 /** A dimension of size one inserted. */
 export const unsqueeze: { (input: Tensor, dim: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('unsqueeze') as never;
+/** A dimension of size one inserted. */
+export const unsqueeze_copy: { (input: Tensor, dim: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('unsqueeze_copy') as never;
 /** All dimensions of size one removed. */
-export const squeeze: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, dim: Int | readonly Int[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int | readonly Int[]; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, ...dim: Int[]): Tensor } = functionOf('squeeze') as never;
+export const squeeze: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, dim: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, dim: Int | readonly Int[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int | readonly Int[]; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, ...dim: Int[]): Tensor } = functionOf('squeeze') as never;
+/** All dimensions of size one removed. */
+export const squeeze_copy: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, dim: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, dim: Int | readonly Int[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int | readonly Int[]; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, ...dim: Int[]): Tensor } = functionOf('squeeze_copy') as never;
 /** A range of dimensions made one. */
 export const flatten: { (input: Tensor, start_dim?: Int, end_dim?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { start_dim?: Int; end_dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('flatten') as never;
+/** All dimensions made one. */
+export const ravel: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('ravel') as never;
 /** One dimension as several. */
 export const unflatten: { (input: Tensor, dim: Int, sizes: Int | readonly Int[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int; sizes?: Int | readonly Int[]; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('unflatten') as never;
 /** One index of a dimension. */
 export const select: { (input: Tensor, dim: Int, index: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int; index?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('select') as never;
+/** One index of a dimension. */
+export const select_copy: { (input: Tensor, dim: Int, index: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int; index?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('select_copy') as never;
+/** A range of a dimension: `start:end:step`. */
+export const slice_copy: { (input: Tensor, dim?: Int, start?: Int | null, end?: Int | null, step?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int; start?: Int | null; end?: Int | null; step?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('slice_copy') as never;
 /** `length` indices of a dimension from `start`. */
-export const narrow: { (input: Tensor, dim: Int, start: Int, length: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int; start?: Int; length?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('narrow') as never;
+export const narrow: { (input: Tensor, dim: Int, start: Int, length: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int; start?: Int; length?: Int; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, dim: Int, start: Tensor, length: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int; start?: Tensor; length?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('narrow') as never;
+/** `length` indices of a dimension from `start`, as a copy. */
+export const narrow_copy: { (input: Tensor, dim: Int, start: Int, length: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int; start?: Int; length?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('narrow_copy') as never;
 /** The diagonal of two dimensions, as the last one. */
 export const diagonal: { (input: Tensor, offset?: Int, dim1?: Int, dim2?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { offset?: Int; dim1?: Int; dim2?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('diagonal') as never;
+/** The diagonal of two dimensions, as the last one. */
+export const diagonal_copy: { (input: Tensor, offset?: Int, dim1?: Int, dim2?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { offset?: Int; dim1?: Int; dim2?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('diagonal_copy') as never;
+/** Windows of `size` along a dimension, `step` apart, as the last one. */
+export const unfold_copy: { (input: Tensor, dimension: Int, size: Int, step: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dimension?: Int; size?: Int; step?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('unfold_copy') as never;
+/** At least one dimension. */
+export const atleast_1d: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (tensors: readonly Tensor[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor[]; (...tensors: Tensor[]): Tensor[] } = functionOf('atleast_1d') as never;
+/** At least two dimensions. */
+export const atleast_2d: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (tensors: readonly Tensor[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor[]; (...tensors: Tensor[]): Tensor[] } = functionOf('atleast_2d') as never;
+/** At least three dimensions. */
+export const atleast_3d: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (tensors: readonly Tensor[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor[]; (...tensors: Tensor[]): Tensor[] } = functionOf('atleast_3d') as never;
 /** Any sizes and strides over the storage. */
 export const as_strided: { (input: Tensor, size: Int | readonly Int[], stride: Int | readonly Int[], storage_offset?: Int | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, size: Int | readonly Int[], stride: Int | readonly Int[], kwargs: { storage_offset?: Int | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { size?: Int | readonly Int[]; stride?: Int | readonly Int[]; storage_offset?: Int | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('as_strided') as never;
+/** Any sizes and strides over the storage. */
+export const as_strided_copy: { (input: Tensor, size: Int | readonly Int[], stride: Int | readonly Int[], storage_offset?: Int | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, size: Int | readonly Int[], stride: Int | readonly Int[], kwargs: { storage_offset?: Int | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { size?: Int | readonly Int[]; stride?: Int | readonly Int[]; storage_offset?: Int | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('as_strided_copy') as never;
 /** `input` with a strided region replaced by `src`. */
 export const as_strided_scatter: { (input: Tensor, src: Tensor, size: Int | readonly Int[], stride: Int | readonly Int[], storage_offset?: Int | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, src: Tensor, size: Int | readonly Int[], stride: Int | readonly Int[], kwargs: { storage_offset?: Int | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { src?: Tensor; size?: Int | readonly Int[]; stride?: Int | readonly Int[]; storage_offset?: Int | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('as_strided_scatter') as never;
-/** Pieces of a dimension, `split_size` long, the last one shorter. */
-export const split: { (tensor: Tensor, split_size: Int, dim?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor[]; (tensor: Tensor, split_size: Int, kwargs: { dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor[]; (tensor: Tensor, kwargs: { split_size?: Int; dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor[] } = functionOf('split') as never;
+/** Pieces of a dimension, all of this size but the last, which may be shorter. */
+export const split: { (tensor: Tensor, split_size_or_sections: Int, dim?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor[]; (tensor: Tensor, split_size_or_sections: Int, kwargs: { dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor[]; (tensor: Tensor, kwargs: { split_size_or_sections?: Int; dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor[]; (tensor: Tensor, split_size_or_sections: Int | readonly Int[], dim?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor[]; (tensor: Tensor, split_size_or_sections: Int | readonly Int[], kwargs: { dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor[]; (tensor: Tensor, kwargs: { split_size_or_sections?: Int | readonly Int[]; dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor[] } = functionOf('split') as never;
+/** Pieces of a dimension, all of this size but the last, which may be shorter. */
+export const split_copy: { (tensor: Tensor, split_size_or_sections: Int, dim?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor[]; (tensor: Tensor, split_size_or_sections: Int, kwargs: { dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor[]; (tensor: Tensor, kwargs: { split_size_or_sections?: Int; dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor[] } = functionOf('split_copy') as never;
 /** Pieces of a dimension of the sizes given. */
 export const split_with_sizes: { (input: Tensor, split_sizes: Int | readonly Int[], dim?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, split_sizes: Int | readonly Int[], kwargs: { dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, kwargs: { split_sizes?: Int | readonly Int[]; dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor[] } = functionOf('split_with_sizes') as never;
+/** Pieces of a dimension of the sizes given. */
+export const split_with_sizes_copy: { (input: Tensor, split_sizes: Int | readonly Int[], dim?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, split_sizes: Int | readonly Int[], kwargs: { dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, kwargs: { split_sizes?: Int | readonly Int[]; dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor[] } = functionOf('split_with_sizes_copy') as never;
 /** At most `chunks` pieces of a dimension, as equal as possible. */
 export const chunk: { (input: Tensor, chunks: Int, dim?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, chunks: Int, kwargs: { dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, kwargs: { chunks?: Int; dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor[] } = functionOf('chunk') as never;
+/** Pieces as `split` makes them, which may be written without regard to each other. */
+export const unsafe_split: { (tensor: Tensor, split_size: Int, dim?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor[]; (tensor: Tensor, split_size: Int, kwargs: { dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor[]; (tensor: Tensor, kwargs: { split_size?: Int; dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor[] } = functionOf('unsafe_split') as never;
+/** Pieces as `split_with_sizes` makes them, which may be written without regard to each other. */
+export const unsafe_split_with_sizes: { (input: Tensor, split_sizes: Int | readonly Int[], dim?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, split_sizes: Int | readonly Int[], kwargs: { dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, kwargs: { split_sizes?: Int | readonly Int[]; dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor[] } = functionOf('unsafe_split_with_sizes') as never;
+/** Pieces as `chunk` makes them, which may be written without regard to each other. */
+export const unsafe_chunk: { (input: Tensor, chunks: Int, dim?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, chunks: Int, kwargs: { dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, kwargs: { chunks?: Int; dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor[] } = functionOf('unsafe_chunk') as never;
 /** Every index of a dimension. */
 export const unbind: { (input: Tensor, dim?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, kwargs: { dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor[] } = functionOf('unbind') as never;
+/** Every index of a dimension. */
+export const unbind_copy: { (input: Tensor, dim?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, kwargs: { dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor[] } = functionOf('unbind_copy') as never;
+/** So many pieces of a dimension, the first ones longer by one where it does not divide. */
+export const tensor_split: { (input: Tensor, sections: Int, dim?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, sections: Int, kwargs: { dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, kwargs: { sections?: Int; dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, indices: Int | readonly Int[], dim?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, indices: Int | readonly Int[], kwargs: { dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, kwargs: { indices?: Int | readonly Int[]; dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, tensor_indices_or_sections: Tensor, dim?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, tensor_indices_or_sections: Tensor, kwargs: { dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, kwargs: { tensor_indices_or_sections?: Tensor; dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor[] } = functionOf('tensor_split') as never;
+/** Equal pieces side by side. */
+export const hsplit: { (input: Tensor, sections: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, kwargs: { sections?: Int; out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, indices: Int | readonly Int[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, kwargs: { indices?: Int | readonly Int[]; out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, ...indices: Int[]): Tensor[] } = functionOf('hsplit') as never;
+/** Equal pieces, one below the other. */
+export const vsplit: { (input: Tensor, sections: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, kwargs: { sections?: Int; out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, indices: Int | readonly Int[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, kwargs: { indices?: Int | readonly Int[]; out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, ...indices: Int[]): Tensor[] } = functionOf('vsplit') as never;
+/** Equal pieces, one behind the other. */
+export const dsplit: { (input: Tensor, sections: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, kwargs: { sections?: Int; out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, indices: Int | readonly Int[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, kwargs: { indices?: Int | readonly Int[]; out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, ...indices: Int[]): Tensor[] } = functionOf('dsplit') as never;
 /** Dimensions moved to other places. */
 export const movedim: { (input: Tensor, source: Int | readonly Int[], destination: Int | readonly Int[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { source?: Int | readonly Int[]; destination?: Int | readonly Int[]; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('movedim') as never;
+/** Dimensions moved to other places. */
+export const moveaxis: { (input: Tensor, source: Int | readonly Int[], destination: Int | readonly Int[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { source?: Int | readonly Int[]; destination?: Int | readonly Int[]; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('moveaxis') as never;
 /** The elements in reverse order along dimensions, as a copy. */
 export const flip: { (input: Tensor, dims: Int | readonly Int[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dims?: Int | readonly Int[]; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, ...dims: Int[]): Tensor } = functionOf('flip') as never;
+/** The elements in reverse order along the second dimension. */
+export const fliplr: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('fliplr') as never;
+/** The elements in reverse order along the first dimension. */
+export const flipud: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('flipud') as never;
 /** The elements moved on along dimensions, those that fall out coming in again. */
 export const roll: { (input: Tensor, shifts: Int | readonly Int[], dims?: Int | readonly Int[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, shifts: Int | readonly Int[], kwargs: { dims?: Int | readonly Int[]; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { shifts?: Int | readonly Int[]; dims?: Int | readonly Int[]; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('roll') as never;
+/** Quarter turns from the first of two dimensions towards the second. */
+export const rot90: { (input: Tensor, k?: Int, dims?: Int | readonly Int[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { k?: Int; dims?: Int | readonly Int[]; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('rot90') as never;
+/** Copies along each dimension; those not named in front stay single. */
+export const tile: { (input: Tensor, dims: Int | readonly Int[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dims?: Int | readonly Int[]; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, ...dims: Int[]): Tensor } = functionOf('tile') as never;
 /** A copy with memory of its own. */
 export const clone: { (input: Tensor, kwargs?: { memory_format?: string | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('clone') as never;
 /** The tensor without its history; it shares memory. */
 export const detach: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('detach') as never;
-/** `value` everywhere. */
-export const fill: { (input: Tensor, value: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { value?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('fill') as never;
+/** A view of all of it. */
+export const alias_copy: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('alias_copy') as never;
+/** A 0-dim tensor's value everywhere. */
+export const fill: { (input: Tensor, value: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { value?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, value: Num | Complex, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { value?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('fill') as never;
+/** The lower triangle, zeros above. */
+export const tril: { (input: Tensor, diagonal?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { diagonal?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('tril') as never;
+/** The upper triangle, zeros below. */
+export const triu: { (input: Tensor, diagonal?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { diagonal?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('triu') as never;
+/** The last dimension as a diagonal of two new ones, with zeros around it. */
+export const diag_embed: { (input: Tensor, offset?: Int, dim1?: Int, dim2?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { offset?: Int; dim1?: Int; dim2?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('diag_embed') as never;
+/** The diagonal of a matrix, or a matrix with this diagonal. */
+export const diag: { (input: Tensor, diagonal?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { diagonal?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('diag') as never;
+/** A matrix with the elements of `input` on a diagonal. */
+export const diagflat: { (input: Tensor, offset?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { offset?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('diagflat') as never;
+/** The powers of each element as rows, from the highest down unless `increasing`. */
+export const vander: { (x: Tensor, N?: Int | null, increasing?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (x: Tensor, kwargs: { N?: Int | null; increasing?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (x: Tensor, N?: Int | null, increasing?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (x: Tensor, kwargs: { N?: Int | null; increasing?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('vander') as never;
 /** Tensors joined along a dimension. */
 export const cat: { (tensors: readonly Tensor[], dim?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (tensors: readonly Tensor[], kwargs: { dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('cat') as never;
+/** Tensors joined along a dimension. */
+export const concat: { (tensors: readonly Tensor[], dim?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (tensors: readonly Tensor[], kwargs: { dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('concat') as never;
+/** Tensors joined along a dimension. */
+export const concatenate: { (tensors: readonly Tensor[], dim?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (tensors: readonly Tensor[], kwargs: { dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('concatenate') as never;
 /** Tensors of one shape joined along a new dimension. */
 export const stack: { (tensors: readonly Tensor[], dim?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (tensors: readonly Tensor[], kwargs: { dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('stack') as never;
+/** Tensors side by side: along the second dimension, or the only one. */
+export const hstack: { (tensors: readonly Tensor[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (...tensors: Tensor[]): Tensor } = functionOf('hstack') as never;
+/** Tensors one below the other, vectors as rows. */
+export const vstack: { (tensors: readonly Tensor[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (...tensors: Tensor[]): Tensor } = functionOf('vstack') as never;
+/** Tensors one below the other, vectors as rows. */
+export const row_stack: { (tensors: readonly Tensor[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (...tensors: Tensor[]): Tensor } = functionOf('row_stack') as never;
+/** Tensors one behind the other, along the third dimension. */
+export const dstack: { (tensors: readonly Tensor[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (...tensors: Tensor[]): Tensor } = functionOf('dstack') as never;
+/** Tensors side by side, vectors as columns. */
+export const column_stack: { (tensors: readonly Tensor[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (...tensors: Tensor[]): Tensor } = functionOf('column_stack') as never;
+/** Tensors expanded to the sizes they have together. */
+export const broadcast_tensors: { (tensors: readonly Tensor[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor[]; (...tensors: Tensor[]): Tensor[] } = functionOf('broadcast_tensors') as never;
+/** The coordinates of a grid: each tensor along a dimension of its own, expanded over the others. */
+export const meshgrid: { (tensors: readonly Tensor[], kwargs?: { indexing?: string; out?: Tensor | readonly Tensor[] }): Tensor[]; (...tensors: Tensor[]): Tensor[] } = functionOf('meshgrid') as never;
 /** `values` written to, or added at, the places that index tensors name together. */
 export const index_put: { (input: Tensor, indices: readonly (Tensor | null)[], values: Tensor, accumulate?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, indices: readonly (Tensor | null)[], values: Tensor, kwargs: { accumulate?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { indices?: readonly (Tensor | null)[]; values?: Tensor; accumulate?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('index_put') as never;
 /** The elements at flat places, in the shape of `index`. */
@@ -2849,8 +3275,6 @@ export const nuclear_norm: { (input: Tensor, dim?: Int | readonly Int[], keepdim
 export const cholesky_solve: { (B: Tensor, L: Tensor, upper?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (B: Tensor, L: Tensor, kwargs: { upper?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (B: Tensor, kwargs: { L?: Tensor; upper?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('cholesky_solve') as never;
 /** The inverse of a matrix from its Cholesky factor. */
 export const cholesky_inverse: { (L: Tensor, upper?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (L: Tensor, kwargs: { upper?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('cholesky_inverse') as never;
-/** The matrix of powers of the elements of a vector, the highest first unless `increasing`. */
-export const vander: { (x: Tensor, N?: Int | null, increasing?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (x: Tensor, kwargs: { N?: Int | null; increasing?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('vander') as never;
 /** `fill_value` everywhere. */
 export const full: { (size: Int | readonly Int[], fill_value: Num | Complex, kwargs?: { dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { size?: Int | readonly Int[]; fill_value?: Num | Complex; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor } = functionOf('full') as never;
 /** Zeros. */
@@ -2859,22 +3283,30 @@ export const zeros: { (size: Int | readonly Int[], kwargs?: { dtype?: DType | nu
 export const ones: { (size: Int | readonly Int[], kwargs?: { dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { size?: Int | readonly Int[]; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (...size: Int[]): Tensor } = functionOf('ones') as never;
 /** Undefined elements; here zeros. */
 export const empty: { (size: Int | readonly Int[], kwargs?: { dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { size?: Int | readonly Int[]; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (...size: Int[]): Tensor } = functionOf('empty') as never;
+/** Undefined elements at any strides; here zeros. */
+export const empty_strided: { (size: Int | readonly Int[], stride: Int | readonly Int[], kwargs?: { dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { size?: Int | readonly Int[]; stride?: Int | readonly Int[]; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor } = functionOf('empty_strided') as never;
+/** Undefined elements, here zeros, with the dimensions in this order in memory. */
+export const empty_permuted: { (size: Int | readonly Int[], physical_layout: Int | readonly Int[], kwargs?: { dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { size?: Int | readonly Int[]; physical_layout?: Int | readonly Int[]; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor } = functionOf('empty_permuted') as never;
+/** A number as a tensor of the default dtype. */
+export const scalar_tensor: { (s: Num | Complex, kwargs?: { dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { s?: Num | Complex; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor } = functionOf('scalar_tensor') as never;
 /** `fill_value` in the sizes and dtype of `input`. */
 export const full_like: { (input: Tensor, fill_value: Num | Complex, kwargs?: { dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { input?: Tensor; fill_value?: Num | Complex; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor } = functionOf('full_like') as never;
 /** Zeros in the sizes and dtype of `input`. */
 export const zeros_like: { (input: Tensor, kwargs?: { dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { input?: Tensor; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor } = functionOf('zeros_like') as never;
 /** Ones in the sizes and dtype of `input`. */
 export const ones_like: { (input: Tensor, kwargs?: { dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { input?: Tensor; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor } = functionOf('ones_like') as never;
+/** Undefined elements, here zeros, in the sizes and dtype of `input`. */
+export const empty_like: { (input: Tensor, kwargs?: { dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { input?: Tensor; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor } = functionOf('empty_like') as never;
 /** `0, 1, ...` below `end`. */
 export const arange: { (end: Num | Complex, kwargs?: { dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { end?: Num | Complex; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (start: Num | Complex, end: Num | Complex, step?: Num | Complex, kwargs?: { dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (start: Num | Complex, end: Num | Complex, kwargs: { step?: Num | Complex; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { start?: Num | Complex; end?: Num | Complex; step?: Num | Complex; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor } = functionOf('arange') as never;
+/** `start, start + step, ...` up to and with `end`. */
+export const range: { (start: Num | Complex, end: Num | Complex, step?: Num | Complex, kwargs?: { dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (start: Num | Complex, end: Num | Complex, kwargs: { step?: Num | Complex; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { start?: Num | Complex; end?: Num | Complex; step?: Num | Complex; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor } = functionOf('range') as never;
 /** `steps` numbers from `start` to `end`, evenly spaced. */
-export const linspace: { (start: Num, end: Num, steps: Int, kwargs?: { dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { start?: Num; end?: Num; steps?: Int; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor } = functionOf('linspace') as never;
+export const linspace: { (start: TensorLike, end: TensorLike, steps: Int, kwargs?: { dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { start?: TensorLike; end?: TensorLike; steps?: Int; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor } = functionOf('linspace') as never;
+/** `steps` powers of `base` with evenly spaced exponents from `start` to `end`. */
+export const logspace: { (start: TensorLike, end: TensorLike, steps: Int, base?: Num, kwargs?: { dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (start: TensorLike, end: TensorLike, steps: Int, kwargs: { base?: Num; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { start?: TensorLike; end?: TensorLike; steps?: Int; base?: Num; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor } = functionOf('logspace') as never;
 /** Ones on the diagonal. */
-export const eye: { (n: Int, m?: Int | null, kwargs?: { dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (n: Int, kwargs: { m?: Int | null; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { n?: Int; m?: Int | null; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor } = functionOf('eye') as never;
-/** The lower triangle, zeros above. */
-export const tril: { (input: Tensor, diagonal?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { diagonal?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('tril') as never;
-/** The upper triangle, zeros below. */
-export const triu: { (input: Tensor, diagonal?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { diagonal?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('triu') as never;
+export const eye: { (n: Int, kwargs?: { dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { n?: Int; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (n: Int, m: Int, kwargs?: { dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { n?: Int; m?: Int; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor } = functionOf('eye') as never;
 /** Uniform numbers in `[0, 1)`. */
 export const rand: { (size: Int | readonly Int[], kwargs?: { dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { size?: Int | readonly Int[]; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (...size: Int[]): Tensor } = functionOf('rand') as never;
 /** Uniform numbers in `[0, 1)` in the sizes and dtype of `input`. */
@@ -3159,6 +3591,10 @@ export const linalg = {
   matrix_norm: functionOf('linalg.matrix_norm') as unknown as { (A: Tensor, ord: Num, dim?: Int | readonly Int[], keepdim?: boolean, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (A: Tensor, ord: Num, kwargs: { dim?: Int | readonly Int[]; keepdim?: boolean; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (A: Tensor, kwargs: { ord?: Num; dim?: Int | readonly Int[]; keepdim?: boolean; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (A: Tensor, ord?: string, dim?: Int | readonly Int[], keepdim?: boolean, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (A: Tensor, kwargs: { ord?: string; dim?: Int | readonly Int[]; keepdim?: boolean; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor },
   /** The norm of a vector or a matrix, whichever the dimensions tell. */
   norm: functionOf('linalg.norm') as unknown as { (A: Tensor, ord?: Num | null, dim?: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (A: Tensor, kwargs: { ord?: Num | null; dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (A: Tensor, ord: string, dim?: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (A: Tensor, ord: string, kwargs: { dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (A: Tensor, kwargs: { ord?: string; dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor },
+  /** The diagonal of two dimensions, as the last one. */
+  diagonal: functionOf('linalg.diagonal') as unknown as { (A: Tensor, kwargs?: { offset?: Int; dim1?: Int; dim2?: Int; out?: Tensor | readonly Tensor[] }): Tensor; (A: Tensor, kwargs?: { offset?: Int; dim1?: Int; dim2?: Int; out?: Tensor | readonly Tensor[] }): Tensor },
+  /** The powers of each element, from the zeroth to the last but one of `N`. */
+  vander: functionOf('linalg.vander') as unknown as { (x: Tensor, kwargs?: { N?: Int | null; out?: Tensor | readonly Tensor[] }): Tensor; (x: Tensor, kwargs?: { N?: Int | null; out?: Tensor | readonly Tensor[] }): Tensor },
   /** The product of vectors, matrices and batches of matrices, with broadcasting. */
   matmul: functionOf('linalg.matmul') as unknown as { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor },
   /** The product of matrices in the order that costs least; the first and the last may be vectors. */
@@ -3199,10 +3635,6 @@ export const linalg = {
   svd: functionOf('linalg.svd') as unknown as { (A: Tensor, full_matrices?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): { U: Tensor; S: Tensor; Vh: Tensor } & [Tensor, Tensor, Tensor]; (A: Tensor, kwargs: { full_matrices?: boolean; out?: Tensor | readonly Tensor[] }): { U: Tensor; S: Tensor; Vh: Tensor } & [Tensor, Tensor, Tensor] },
   /** Singular values, the greatest first. */
   svdvals: functionOf('linalg.svdvals') as unknown as { (A: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor },
-  /** The matrix of powers of each element, from none on: a Vandermonde matrix. */
-  vander: functionOf('linalg.vander') as unknown as { (x: Tensor, kwargs?: { N?: Int | null; out?: Tensor | readonly Tensor[] }): Tensor },
-  /** A diagonal of matrices, by default of the last two dimensions. */
-  diagonal: functionOf('linalg.diagonal') as unknown as { (A: Tensor, kwargs?: { offset?: Int; dim1?: Int; dim2?: Int; out?: Tensor | readonly Tensor[] }): Tensor },
   /** The inverse of a tensor as a map from its last dimensions to its first `ind`. */
   tensorinv: functionOf('linalg.tensorinv') as unknown as { (A: Tensor, ind?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (A: Tensor, kwargs: { ind?: Int; out?: Tensor | readonly Tensor[] }): Tensor },
   /** The tensor `X` with `tensordot(A, X) = B`. */
