@@ -141,7 +141,7 @@ fn log1p_minus(d: f64) -> f64 {
 /// The lower regularised incomplete gamma function and its complement: series below the peak,
 /// Lentz' continued fraction above (Press et al., "Numerical Recipes", 1992, section 6.2).
 fn incomplete(a: f64, x: f64) -> (f64, f64) {
-    if x < 0.0 || a < 0.0 || x.is_nan() || a.is_nan() {
+    if x < 0.0 || a < 0.0 {
         return (f64::NAN, f64::NAN);
     }
     if a == 0.0 {
@@ -155,6 +155,9 @@ fn incomplete(a: f64, x: f64) -> (f64, f64) {
     }
     if x.is_infinite() {
         return (1.0, 0.0);
+    }
+    if x.is_nan() || a.is_nan() {
+        return (f64::NAN, f64::NAN);
     }
     let front = prefactor(a, x);
     if x < a + 1.0 {

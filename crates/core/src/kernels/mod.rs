@@ -1,5 +1,6 @@
 //! The numeric loops: typed slices and strides in, numbers out.
 
+pub mod bessel;
 pub mod complex;
 pub mod conv;
 pub mod copy;
@@ -11,10 +12,11 @@ pub mod gemm;
 pub mod index;
 pub mod norm;
 pub mod order;
-pub mod pool;
 pub mod pack;
+pub mod polynomials;
+pub mod pool;
 pub mod reduce;
-pub mod simd;
-pub mod tile;
 pub mod remap;
 pub mod resample;
+pub mod simd;
+pub mod tile;

@@ -4,8 +4,8 @@ pub mod promote;
 #[macro_use]
 pub mod loops;
 
-pub mod activation;
 pub mod arith;
+pub mod bessel;
 pub mod bitwise;
 pub mod compare;
 pub mod complex;
@@ -59,8 +59,8 @@ use crate::tensor::Tensor;
 
 /// All that a formula is written with: every method of every family.
 pub mod prelude {
-    pub use super::activation::ActivationOps;
     pub use super::arith::ArithOps;
+    pub use super::bessel::BesselOps;
     pub use super::bitwise::BitwiseOps;
     pub use super::compare::CompareOps;
     pub use super::complex::ComplexOps;
@@ -120,6 +120,7 @@ pub static FAMILIES: &[(&str, &[&Op])] = &[
     ("trig", trig::TABLE),
     ("rounding", rounding::TABLE),
     ("special", special::TABLE),
+    ("bessel", bessel::TABLE),
     ("complex", complex::TABLE),
     ("bitwise", bitwise::TABLE),
     ("compare", compare::TABLE),
@@ -158,7 +159,6 @@ pub static FAMILIES: &[(&str, &[&Op])] = &[
     ("create", create::TABLE),
     ("random", random::TABLE),
     ("dropout", dropout::TABLE),
-    ("activation", activation::TABLE),
     ("optim", optim::TABLE),
 ];
 

@@ -120,18 +120,16 @@ fn log_add(a: &Tensor, b: &Tensor) -> Result {
         return complex_zip(a, b, dtype, complex::log_add_exp);
     }
     real!("logaddexp_cpu", dtype, zip(a, b, dtype, |x: F, y: F| {
-        if x.is_infinite() && x == y { x } else { x.max(y) + (-(x - y).abs()).exp().ln_1p() + (x - y) * 0.0 }
+        let (low, high) = if x < y { (x, y) } else { (y, x) };
+        if low == high && low.is_infinite() { x } else { high + (low - high).exp().ln_1p() }
     }))
 }
 
 fn log_add2(a: &Tensor, b: &Tensor) -> Result {
     let dtype = result_type(&[a, b]);
     real!("logaddexp2_cpu", dtype, zip(a, b, dtype, |x: F, y: F| {
-        if x.is_infinite() && x == y {
-            x
-        } else {
-            x.max(y) + (-(x - y).abs()).exp2().ln_1p() / LN_2 as F + (x - y) * 0.0
-        }
+        let (low, high) = if x < y { (x, y) } else { (y, x) };
+        if low == high && low.is_infinite() { x } else { high + (low - high).exp2().ln_1p() / LN_2 as F }
     }))
 }
 
@@ -242,7 +240,7 @@ ops! { TABLE, PowerOps;
     /// `input * 2^other`.
     fn ldexp(input: Tensor, other: Tensor) [inplace] eval { scale_by_power(&input, &other) }
         d input = |g, other| g.mul(other.exp2().conj()),
-        d other = |g, out| g.mul(out.mul(LN_2).conj());
+        d other = |g, out| g.mul(out.conj()).mul(LN_2);
 
     /// The mantissa in `[0.5, 1)` and the exponent of `input = mantissa * 2^exponent`.
     fn frexp(input: Tensor) -> (mantissa, exponent) [] eval {

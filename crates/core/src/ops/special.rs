@@ -139,8 +139,9 @@ ops! { TABLE, SpecialOps;
         if input.dtype() == DType::Bool { return Err(Error::runtime("The input tensor may not be a boolean tensor.")); }
         if p < 1 { return Err(Error::runtime("p has to be greater than or equal to 1")); }
         let shift = (p * (p - 1)) as f64 / 4.0 * PI.ln();
-        special_map("mvlgamma", Half::Too, &input, |x| {
-            shift + (0..p).map(|i| gamma::lgamma(x - i as f64 / 2.0)).sum::<f64>()
+        // The arguments are rounded to the tensor's own type: close to zero they reach the poles.
+        real_map!("mvlgamma", &input, |x| {
+            (shift + (0..p).map(|i| gamma::lgamma((x - i as F / 2.0).into())).sum::<f64>()) as F
         })
     }
         d input = |g, input, p| mvlgamma_grad(g, &input, p);

@@ -4,11 +4,13 @@
 #[rustfmt::skip]
 pub const DOMAINS: &[(&str, &str)] = &[
     ("sqrt", "pos"), ("rsqrt", "pos"), ("log", "pos"), ("log2", "pos"), ("log10", "pos"), ("log1p", "pos"),
-    ("lgamma", "pos"), ("digamma", "pos"), ("acosh", "big"), ("xlogy", "pos"), ("xlog1py", "pos"),
+    ("lgamma", "pos"), ("digamma", "pos"), ("acosh", "big"), ("logit", "prob"),
+    ("ndtri", "prob"), ("entr", "pos"), ("xlogy_of", "pos"), ("modified_bessel_k0", "pos"),
+    ("modified_bessel_k1", "pos"), ("bessel_y0", "pos"), ("bessel_y1", "pos"),
     ("asin", "unit"), ("acos", "unit"), ("atanh", "unit"), ("erfinv", "unit"), ("bernoulli", "prob"),
 ];
 
-/// Id, what does not hold (`complex`, `second order`, `strides`, `in place`, `first order`), and why.
+/// Id, what does not hold (`gradient`, `complex`, `second order`, `strides`, `in place`, `first order`), and why.
 pub const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("as_strided", "strides", "it reads memory, not elements"),
     ("as_strided_copy", "strides", "it reads memory, not elements"),
@@ -19,6 +21,9 @@ pub const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("normal_std", "first order", "to PyTorch random numbers are constants"),
     ("view_as", "strides", "not every view exists over every memory"),
     ("conv_tbc", "complex", "its backward is a convolution of real numbers"),
-    ("digamma", "second order", "trigamma has no rule"),
+    ("floor_divide", "gradient", "PyTorch has no formula"),
+    ("heaviside", "gradient", "PyTorch has no formula"),
+    ("remainder_of", "gradient", "PyTorch has no formula"),
+    ("zeta_scalar", "gradient", "PyTorch has no formula"),
     ("copy_slices", "strides", "it writes memory, not elements"),
 ];

@@ -1,5 +1,6 @@
 //! Ops of `torch.nn.functional`, one theme a file, and what they share.
 
+pub mod activation;
 pub mod adaptive;
 pub mod attention;
 pub mod cell;
@@ -20,6 +21,7 @@ use crate::table::Op;
 
 /// The methods of the families here.
 pub mod prelude {
+    pub use super::activation::ActivationOps;
     pub use super::adaptive::AdaptivePoolOps;
     pub use super::attention::AttentionOps;
     pub use super::cell::CellOps;
@@ -40,6 +42,7 @@ pub mod prelude {
 /// The families here.
 pub static FAMILIES: &[(&str, &[&Op])] = &[
     ("nn", TABLE),
+    ("activation", activation::TABLE),
     ("conv", conv::TABLE),
     ("pad", pad::TABLE),
     ("pool", pool::TABLE),
