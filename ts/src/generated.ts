@@ -4,7 +4,7 @@ import { functionOf, type Entry } from './call.js';
 import type { DType } from './dtype.js';
 import type { Complex, Int, Num, Tensor, TensorLike } from './tensor.js';
 
-export const TABLE_HASH = 3195388796;
+export const TABLE_HASH = 728109909;
 
 export const TABLE: readonly Entry[] = [
   { names: ['add'], params: [['input', 'AsTensor', undefined, false], ['other', 'AsTensor', undefined, false], ['alpha', 'Scalar', 1n, true]], returns: [], marks: ['inplace'] },
@@ -115,6 +115,34 @@ export const TABLE: readonly Entry[] = [
   { names: ['special.xlog1py'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: [] },
   { names: ['special.xlog1py'], params: [['input', 'Scalar', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: [] },
   { names: ['special.xlog1py'], params: [['input', 'Tensor', undefined, false], ['other', 'Scalar', undefined, false]], returns: [], marks: [] },
+  { names: ['i0', 'special.i0'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['special.i0e'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
+  { names: ['special.i1'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
+  { names: ['special.i1e'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
+  { names: ['special.modified_bessel_i0'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
+  { names: ['special.modified_bessel_i1'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
+  { names: ['special.modified_bessel_k0'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
+  { names: ['special.modified_bessel_k1'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
+  { names: ['special.scaled_modified_bessel_k0'], params: [['x', 'Tensor', undefined, false]], returns: [], marks: [] },
+  { names: ['special.scaled_modified_bessel_k1'], params: [['x', 'Tensor', undefined, false]], returns: [], marks: [] },
+  { names: ['special.bessel_j0'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
+  { names: ['special.bessel_j1'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
+  { names: ['special.bessel_y0'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
+  { names: ['special.bessel_y1'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
+  { names: ['special.spherical_bessel_j0'], params: [['x', 'Tensor', undefined, false]], returns: [], marks: [] },
+  { names: ['special.airy_ai'], params: [['x', 'Tensor', undefined, false]], returns: [], marks: [] },
+  { names: ['special.chebyshev_polynomial_t'], params: [['x', 'Operand', undefined, false], ['n', 'Operand', undefined, false]], returns: [], marks: [] },
+  { names: ['special.chebyshev_polynomial_u'], params: [['x', 'Operand', undefined, false], ['n', 'Operand', undefined, false]], returns: [], marks: [] },
+  { names: ['special.chebyshev_polynomial_v'], params: [['x', 'Operand', undefined, false], ['n', 'Operand', undefined, false]], returns: [], marks: [] },
+  { names: ['special.chebyshev_polynomial_w'], params: [['x', 'Operand', undefined, false], ['n', 'Operand', undefined, false]], returns: [], marks: [] },
+  { names: ['special.shifted_chebyshev_polynomial_t'], params: [['x', 'Operand', undefined, false], ['n', 'Operand', undefined, false]], returns: [], marks: [] },
+  { names: ['special.shifted_chebyshev_polynomial_u'], params: [['x', 'Operand', undefined, false], ['n', 'Operand', undefined, false]], returns: [], marks: [] },
+  { names: ['special.shifted_chebyshev_polynomial_v'], params: [['x', 'Operand', undefined, false], ['n', 'Operand', undefined, false]], returns: [], marks: [] },
+  { names: ['special.shifted_chebyshev_polynomial_w'], params: [['x', 'Operand', undefined, false], ['n', 'Operand', undefined, false]], returns: [], marks: [] },
+  { names: ['special.hermite_polynomial_h'], params: [['x', 'Operand', undefined, false], ['n', 'Operand', undefined, false]], returns: [], marks: [] },
+  { names: ['special.hermite_polynomial_he'], params: [['x', 'Operand', undefined, false], ['n', 'Operand', undefined, false]], returns: [], marks: [] },
+  { names: ['special.laguerre_polynomial_l'], params: [['x', 'Operand', undefined, false], ['n', 'Operand', undefined, false]], returns: [], marks: [] },
+  { names: ['special.legendre_polynomial_p'], params: [['x', 'Operand', undefined, false], ['n', 'Operand', undefined, false]], returns: [], marks: [] },
   { names: ['complex'], params: [['real', 'Tensor', undefined, false], ['imag', 'Tensor', undefined, false]], returns: [], marks: ['function'] },
   { names: ['polar'], params: [['abs', 'Tensor', undefined, false], ['angle', 'Tensor', undefined, false]], returns: [], marks: ['function'] },
   { names: ['conj'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
@@ -524,13 +552,46 @@ export const TABLE: readonly Entry[] = [
   { names: ['nn.functional.dropout3d'], params: [['input', 'Tensor', undefined, false], ['p', 'f64', 0.5, false], ['training', 'bool', true, false], ['inplace', 'bool', false, false]], returns: [], marks: [] },
   { names: ['nn.functional.alpha_dropout'], params: [['input', 'Tensor', undefined, false], ['p', 'f64', 0.5, false], ['training', 'bool', false, false], ['inplace', 'bool', false, false]], returns: [], marks: [] },
   { names: ['nn.functional.feature_alpha_dropout'], params: [['input', 'Tensor', undefined, false], ['p', 'f64', 0.5, false], ['training', 'bool', false, false], ['inplace', 'bool', false, false]], returns: [], marks: [] },
-  { names: ['relu'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['nn.functional.gelu'], params: [['input', 'Tensor', undefined, false], ['approximate', 'String', 'none', true]], returns: [], marks: [] },
-  { names: ['nn.functional.silu'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
   { names: ['_sgd_step'], params: [['params', 'Vec<Tensor>', undefined, false], ['grads', 'Vec<Tensor>', undefined, false], ['buffers', 'Vec<Option<Tensor>>', undefined, false], ['lr', 'f64', undefined, false], ['momentum', 'f64', undefined, false], ['dampening', 'f64', undefined, false], ['weight_decay', 'f64', undefined, false], ['nesterov', 'bool', undefined, false], ['maximize', 'bool', undefined, false]], returns: ['list'], marks: ['hidden'] },
   { names: ['_adam_step'], params: [['params', 'Vec<Tensor>', undefined, false], ['grads', 'Vec<Tensor>', undefined, false], ['exp_avgs', 'Vec<Tensor>', undefined, false], ['exp_avg_sqs', 'Vec<Tensor>', undefined, false], ['max_exp_avg_sqs', 'Vec<Option<Tensor>>', undefined, false], ['steps', 'Vec<Tensor>', undefined, false], ['lr', 'f64', undefined, false], ['beta1', 'f64', undefined, false], ['beta2', 'f64', undefined, false], ['eps', 'f64', undefined, false], ['weight_decay', 'f64', undefined, false], ['decoupled', 'bool', undefined, false], ['maximize', 'bool', undefined, false]], returns: ['none'], marks: ['hidden'] },
   { names: ['_over'], params: [['input', 'Tensor', undefined, false], ['other', 'Scalar', undefined, false]], returns: [], marks: ['hidden'] },
   { names: ['_linked'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: ['hidden'] },
+  { names: ['relu'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['nn.functional.relu'], params: [['input', 'Tensor', undefined, false], ['inplace', 'bool', false, false]], returns: [], marks: [] },
+  { names: ['hardtanh'], params: [['input', 'Tensor', undefined, false], ['min_val', 'f64', undefined, false], ['max_val', 'f64', undefined, false]], returns: [], marks: ['hidden'] },
+  { names: ['nn.functional.hardtanh'], params: [['input', 'Tensor', undefined, false], ['min_val', 'f64', -1.0, false], ['max_val', 'f64', 1.0, false], ['inplace', 'bool', false, false]], returns: [], marks: [] },
+  { names: ['nn.functional.relu6'], params: [['input', 'Tensor', undefined, false], ['inplace', 'bool', false, false]], returns: [], marks: [] },
+  { names: ['leaky_relu'], params: [['input', 'Tensor', undefined, false], ['negative_slope', 'f64', undefined, false]], returns: [], marks: ['hidden'] },
+  { names: ['nn.functional.leaky_relu'], params: [['input', 'Tensor', undefined, false], ['negative_slope', 'f64', 0.01, false], ['inplace', 'bool', false, false]], returns: [], marks: [] },
+  { names: ['elu'], params: [['input', 'Tensor', undefined, false], ['alpha', 'f64', undefined, false], ['scale', 'f64', undefined, false]], returns: [], marks: ['hidden'] },
+  { names: ['nn.functional.elu'], params: [['input', 'Tensor', undefined, false], ['alpha', 'f64', 1.0, false], ['inplace', 'bool', false, false]], returns: [], marks: [] },
+  { names: ['selu'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['function', 'inplace'] },
+  { names: ['nn.functional.selu'], params: [['input', 'Tensor', undefined, false], ['inplace', 'bool', false, false]], returns: [], marks: [] },
+  { names: ['celu'], params: [['input', 'Tensor', undefined, false], ['alpha', 'f64', 1.0, false]], returns: [], marks: ['function', 'inplace'] },
+  { names: ['nn.functional.celu'], params: [['input', 'Tensor', undefined, false], ['alpha', 'f64', 1.0, false], ['inplace', 'bool', false, false]], returns: [], marks: [] },
+  { names: ['nn.functional.gelu'], params: [['input', 'Tensor', undefined, false], ['approximate', 'String', 'none', true]], returns: [], marks: [] },
+  { names: ['silu'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['hidden'] },
+  { names: ['nn.functional.silu'], params: [['input', 'Tensor', undefined, false], ['inplace', 'bool', false, false]], returns: [], marks: [] },
+  { names: ['mish'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['hidden'] },
+  { names: ['nn.functional.mish'], params: [['input', 'Tensor', undefined, false], ['inplace', 'bool', false, false]], returns: [], marks: [] },
+  { names: ['nn.functional.softplus'], params: [['input', 'Tensor', undefined, false], ['beta', 'f64', 1.0, false], ['threshold', 'f64', 20.0, false]], returns: [], marks: [] },
+  { names: ['nn.functional.logsigmoid'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
+  { names: ['hardsigmoid'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['hidden'] },
+  { names: ['nn.functional.hardsigmoid'], params: [['input', 'Tensor', undefined, false], ['inplace', 'bool', false, false]], returns: [], marks: [] },
+  { names: ['hardswish'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['hidden'] },
+  { names: ['nn.functional.hardswish'], params: [['input', 'Tensor', undefined, false], ['inplace', 'bool', false, false]], returns: [], marks: [] },
+  { names: ['hardshrink', 'nn.functional.hardshrink'], params: [['input', 'Tensor', undefined, false], ['lambd', 'f64', 0.5, false]], returns: [], marks: [] },
+  { names: ['nn.functional.softshrink'], params: [['input', 'Tensor', undefined, false], ['lambd', 'f64', 0.5, false]], returns: [], marks: [] },
+  { names: ['nn.functional.tanhshrink'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
+  { names: ['nn.functional.softsign'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
+  { names: ['threshold'], params: [['input', 'Tensor', undefined, false], ['threshold', 'Scalar', undefined, false], ['value', 'Scalar', undefined, false]], returns: [], marks: ['function', 'inplace'] },
+  { names: ['nn.functional.threshold'], params: [['input', 'Tensor', undefined, false], ['threshold', 'Scalar', undefined, false], ['value', 'Scalar', undefined, false], ['inplace', 'bool', false, false]], returns: [], marks: [] },
+  { names: ['nn.functional.glu'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', -1, false]], returns: [], marks: [] },
+  { names: ['prelu', 'nn.functional.prelu'], params: [['input', 'Tensor', undefined, false], ['weight', 'Tensor', undefined, false]], returns: [], marks: [] },
+  { names: ['_prelu_kernel'], params: [['input', 'Tensor', undefined, false], ['weight', 'Tensor', undefined, false]], returns: [], marks: ['hidden'] },
+  { names: ['rrelu_with_noise'], params: [['input', 'Tensor', undefined, false], ['slopes', 'Tensor', undefined, false]], returns: [], marks: ['hidden'] },
+  { names: ['rrelu'], params: [['input', 'Tensor', undefined, false], ['lower', 'f64', 0.125, false], ['upper', 'f64', 0.3333333333333333, false], ['training', 'bool', false, false]], returns: [], marks: ['function'] },
+  { names: ['nn.functional.rrelu'], params: [['input', 'Tensor', undefined, false], ['lower', 'f64', 0.125, false], ['upper', 'f64', 0.3333333333333333, false], ['training', 'bool', false, false], ['inplace', 'bool', false, false]], returns: [], marks: [] },
   { names: ['convolution'], params: [['input', 'Tensor', undefined, false], ['weight', 'Tensor', undefined, false], ['bias', 'Option<Tensor>', undefined, false], ['stride', 'Dims', undefined, false], ['padding', 'Dims', undefined, false], ['dilation', 'Dims', undefined, false], ['transposed', 'bool', undefined, false], ['output_padding', 'Dims', undefined, false], ['groups', 'i64', undefined, false]], returns: [], marks: ['function'] },
   { names: ['_convolution'], params: [['input', 'Tensor', undefined, false], ['weight', 'Tensor', undefined, false], ['bias', 'Option<Tensor>', undefined, false], ['stride', 'Dims', undefined, false], ['padding', 'Dims', undefined, false], ['dilation', 'Dims', undefined, false], ['transposed', 'bool', undefined, false], ['output_padding', 'Dims', undefined, false], ['groups', 'i64', undefined, false]], returns: [], marks: ['hidden'] },
   { names: ['_convolution_weight'], params: [['input', 'Tensor', undefined, false], ['grad', 'Tensor', undefined, false], ['size', 'Dims', undefined, false], ['stride', 'Dims', undefined, false], ['padding', 'Dims', undefined, false], ['dilation', 'Dims', undefined, false], ['groups', 'i64', undefined, false]], returns: [], marks: ['hidden'] },
@@ -1289,6 +1350,10 @@ export interface Methods {
   xlogy(kwargs: { other?: Num | Complex }): Tensor;
   /** `xlogy` in place. */
   xlogy_(kwargs: { other?: Num | Complex }): Tensor;
+  /** Modified Bessel function of the first kind, order 0. */
+  i0(kwargs?: object): Tensor;
+  /** `i0` in place. */
+  i0_(kwargs?: object): Tensor;
   /** The complex conjugate; real tensors are returned as they are. */
   conj(kwargs?: object): Tensor;
   /** The complex conjugate in memory of its own; real tensors are returned as they are. */
@@ -2599,6 +2664,14 @@ export interface Methods {
   relu(kwargs?: object): Tensor;
   /** `relu` in place. */
   relu_(kwargs?: object): Tensor;
+  /** `input`, zero in `[-lambd, lambd]`. */
+  hardshrink(lambd?: Num, kwargs?: object): Tensor;
+  /** `input`, zero in `[-lambd, lambd]`. */
+  hardshrink(kwargs: { lambd?: Num }): Tensor;
+  /** `input` above zero, else `weight * input`, with a weight for each channel or one for all. */
+  prelu(weight: Tensor, kwargs?: object): Tensor;
+  /** `input` above zero, else `weight * input`, with a weight for each channel or one for all. */
+  prelu(kwargs: { weight?: Tensor }): Tensor;
 }
 
 /** Sum of `input` and `alpha` times `other`, with broadcasting. */
@@ -2789,6 +2862,8 @@ export const igamma: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | 
 export const igammac: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('igammac') as never;
 /** `input * log(other)`, zero where `input` is. */
 export const xlogy: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor; (input: Num | Complex, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Num | Complex, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, other: Num | Complex, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('xlogy') as never;
+/** Modified Bessel function of the first kind, order 0. */
+export const i0: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('i0') as never;
 /** The complex number with these real and imaginary parts. */
 export const complex: { (real: Tensor, imag: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (real: Tensor, kwargs: { imag?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('complex') as never;
 /** The complex number with this absolute value and angle. */
@@ -3331,6 +3406,18 @@ export const poisson: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tenso
 export const multinomial: { (input: Tensor, num_samples: Int, replacement?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, num_samples: Int, kwargs: { replacement?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { num_samples?: Int; replacement?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('multinomial') as never;
 /** `max(input, 0)`. */
 export const relu: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('relu') as never;
+/** `elu` with the constants that keep mean and variance. */
+export const selu: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('selu') as never;
+/** `input` above zero, else `alpha * (exp(input / alpha) - 1)`. */
+export const celu: { (input: Tensor, alpha?: Num, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { alpha?: Num; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('celu') as never;
+/** `input`, zero in `[-lambd, lambd]`. */
+export const hardshrink: { (input: Tensor, lambd?: Num, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { lambd?: Num; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('hardshrink') as never;
+/** `input` above `threshold`, else `value`. */
+export const threshold: { (input: Tensor, threshold: Num | Complex, value: Num | Complex, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { threshold?: Num | Complex; value?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('threshold') as never;
+/** `input` above zero, else `weight * input`, with a weight for each channel or one for all. */
+export const prelu: { (input: Tensor, weight: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { weight?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('prelu') as never;
+/** `leaky_relu` with random slopes while training, with their mean otherwise. */
+export const rrelu: { (input: Tensor, lower?: Num, upper?: Num, training?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { lower?: Num; upper?: Num; training?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('rrelu') as never;
 /** Convolution of any number of spatial dimensions, transposed or not. */
 export const convolution: { (input: Tensor, weight: Tensor, bias: Tensor | null, stride: Int | readonly Int[], padding: Int | readonly Int[], dilation: Int | readonly Int[], transposed: boolean, output_padding: Int | readonly Int[], groups: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { weight?: Tensor; bias?: Tensor | null; stride?: Int | readonly Int[]; padding?: Int | readonly Int[]; dilation?: Int | readonly Int[]; transposed?: boolean; output_padding?: Int | readonly Int[]; groups?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('convolution') as never;
 /** Convolution over one dimension. */
@@ -3435,10 +3522,50 @@ export const nn_functional = {
   alpha_dropout: functionOf('nn.functional.alpha_dropout') as unknown as { (input: Tensor, p?: Num, training?: boolean, inplace?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { p?: Num; training?: boolean; inplace?: boolean; out?: Tensor | readonly Tensor[] }): Tensor },
   /** `alpha_dropout` of whole channels. */
   feature_alpha_dropout: functionOf('nn.functional.feature_alpha_dropout') as unknown as { (input: Tensor, p?: Num, training?: boolean, inplace?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { p?: Num; training?: boolean; inplace?: boolean; out?: Tensor | readonly Tensor[] }): Tensor },
+  /** `max(input, 0)`. */
+  relu: functionOf('nn.functional.relu') as unknown as { (input: Tensor, inplace?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { inplace?: boolean; out?: Tensor | readonly Tensor[] }): Tensor },
+  /** Elements limited to `[min_val, max_val]`. */
+  hardtanh: functionOf('nn.functional.hardtanh') as unknown as { (input: Tensor, min_val?: Num, max_val?: Num, inplace?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { min_val?: Num; max_val?: Num; inplace?: boolean; out?: Tensor | readonly Tensor[] }): Tensor },
+  /** `min(max(input, 0), 6)`. */
+  relu6: functionOf('nn.functional.relu6') as unknown as { (input: Tensor, inplace?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { inplace?: boolean; out?: Tensor | readonly Tensor[] }): Tensor },
+  /** `input` above zero, else `negative_slope * input`. */
+  leaky_relu: functionOf('nn.functional.leaky_relu') as unknown as { (input: Tensor, negative_slope?: Num, inplace?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { negative_slope?: Num; inplace?: boolean; out?: Tensor | readonly Tensor[] }): Tensor },
+  /** `input` above zero, else `alpha * (exp(input) - 1)`. */
+  elu: functionOf('nn.functional.elu') as unknown as { (input: Tensor, alpha?: Num, inplace?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { alpha?: Num; inplace?: boolean; out?: Tensor | readonly Tensor[] }): Tensor },
+  /** `elu` with the constants that keep mean and variance. */
+  selu: functionOf('nn.functional.selu') as unknown as { (input: Tensor, inplace?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { inplace?: boolean; out?: Tensor | readonly Tensor[] }): Tensor },
+  /** `input` above zero, else `alpha * (exp(input / alpha) - 1)`. */
+  celu: functionOf('nn.functional.celu') as unknown as { (input: Tensor, alpha?: Num, inplace?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { alpha?: Num; inplace?: boolean; out?: Tensor | readonly Tensor[] }): Tensor },
   /** The Gaussian error linear unit; `approximate` is `'none'` or `'tanh'`. */
   gelu: functionOf('nn.functional.gelu') as unknown as { (input: Tensor, kwargs?: { approximate?: string; out?: Tensor | readonly Tensor[] }): Tensor },
   /** `input * sigmoid(input)`. */
-  silu: functionOf('nn.functional.silu') as unknown as { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor },
+  silu: functionOf('nn.functional.silu') as unknown as { (input: Tensor, inplace?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { inplace?: boolean; out?: Tensor | readonly Tensor[] }): Tensor },
+  /** `input * tanh(softplus(input))`. */
+  mish: functionOf('nn.functional.mish') as unknown as { (input: Tensor, inplace?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { inplace?: boolean; out?: Tensor | readonly Tensor[] }): Tensor },
+  /** `log(1 + exp(beta * input)) / beta`, linear above `threshold`. */
+  softplus: functionOf('nn.functional.softplus') as unknown as { (input: Tensor, beta?: Num, threshold?: Num, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { beta?: Num; threshold?: Num; out?: Tensor | readonly Tensor[] }): Tensor },
+  /** `log(sigmoid(input))`. */
+  logsigmoid: functionOf('nn.functional.logsigmoid') as unknown as { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor },
+  /** `relu6(input + 3) / 6`. */
+  hardsigmoid: functionOf('nn.functional.hardsigmoid') as unknown as { (input: Tensor, inplace?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { inplace?: boolean; out?: Tensor | readonly Tensor[] }): Tensor },
+  /** `input * relu6(input + 3) / 6`. */
+  hardswish: functionOf('nn.functional.hardswish') as unknown as { (input: Tensor, inplace?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { inplace?: boolean; out?: Tensor | readonly Tensor[] }): Tensor },
+  /** `input`, zero in `[-lambd, lambd]`. */
+  hardshrink: functionOf('nn.functional.hardshrink') as unknown as { (input: Tensor, lambd?: Num, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { lambd?: Num; out?: Tensor | readonly Tensor[] }): Tensor },
+  /** `input` moved towards zero by `lambd`. */
+  softshrink: functionOf('nn.functional.softshrink') as unknown as { (input: Tensor, lambd?: Num, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { lambd?: Num; out?: Tensor | readonly Tensor[] }): Tensor },
+  /** `input - tanh(input)`. */
+  tanhshrink: functionOf('nn.functional.tanhshrink') as unknown as { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor },
+  /** `input / (1 + |input|)`. */
+  softsign: functionOf('nn.functional.softsign') as unknown as { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor },
+  /** `input` above `threshold`, else `value`. */
+  threshold: functionOf('nn.functional.threshold') as unknown as { (input: Tensor, threshold: Num | Complex, value: Num | Complex, inplace?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, threshold: Num | Complex, value: Num | Complex, kwargs: { inplace?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { threshold?: Num | Complex; value?: Num | Complex; inplace?: boolean; out?: Tensor | readonly Tensor[] }): Tensor },
+  /** The first half along `dim` times the logistic function of the second. */
+  glu: functionOf('nn.functional.glu') as unknown as { (input: Tensor, dim?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor },
+  /** `input` above zero, else `weight * input`, with a weight for each channel or one for all. */
+  prelu: functionOf('nn.functional.prelu') as unknown as { (input: Tensor, weight: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { weight?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor },
+  /** `leaky_relu` with random slopes while training, with their mean otherwise. */
+  rrelu: functionOf('nn.functional.rrelu') as unknown as { (input: Tensor, lower?: Num, upper?: Num, training?: boolean, inplace?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { lower?: Num; upper?: Num; training?: boolean; inplace?: boolean; out?: Tensor | readonly Tensor[] }): Tensor },
   /** Convolution over one dimension. */
   conv1d: functionOf('nn.functional.conv1d') as unknown as { (input: Tensor, weight: Tensor, bias?: Tensor | null, stride?: Int | readonly Int[], padding?: Int | readonly Int[], dilation?: Int | readonly Int[], groups?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, weight: Tensor, kwargs: { bias?: Tensor | null; stride?: Int | readonly Int[]; padding?: Int | readonly Int[]; dilation?: Int | readonly Int[]; groups?: Int; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { weight?: Tensor; bias?: Tensor | null; stride?: Int | readonly Int[]; padding?: Int | readonly Int[]; dilation?: Int | readonly Int[]; groups?: Int; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, weight: Tensor, bias?: Tensor | null, stride?: Int | readonly Int[], padding?: string, dilation?: Int | readonly Int[], groups?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, weight: Tensor, kwargs: { bias?: Tensor | null; stride?: Int | readonly Int[]; padding?: string; dilation?: Int | readonly Int[]; groups?: Int; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { weight?: Tensor; bias?: Tensor | null; stride?: Int | readonly Int[]; padding?: string; dilation?: Int | readonly Int[]; groups?: Int; out?: Tensor | readonly Tensor[] }): Tensor },
   /** Convolution over two dimensions. */
@@ -3695,6 +3822,62 @@ export const special = {
   xlogy: functionOf('special.xlogy') as unknown as { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor; (input: Num | Complex, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Num | Complex, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, other: Num | Complex, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor },
   /** `input * log1p(other)`, zero where `input` is. */
   xlog1py: functionOf('special.xlog1py') as unknown as { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor; (input: Num | Complex, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Num | Complex, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, other: Num | Complex, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor },
+  /** Modified Bessel function of the first kind, order 0. */
+  i0: functionOf('special.i0') as unknown as { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor },
+  /** `exp(-|input|) * i0(input)`. */
+  i0e: functionOf('special.i0e') as unknown as { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor },
+  /** Modified Bessel function of the first kind, order 1. */
+  i1: functionOf('special.i1') as unknown as { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor },
+  /** `exp(-|input|) * i1(input)`. */
+  i1e: functionOf('special.i1e') as unknown as { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor },
+  /** Modified Bessel function of the first kind, order 0. */
+  modified_bessel_i0: functionOf('special.modified_bessel_i0') as unknown as { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor },
+  /** Modified Bessel function of the first kind, order 1. */
+  modified_bessel_i1: functionOf('special.modified_bessel_i1') as unknown as { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor },
+  /** Modified Bessel function of the second kind, order 0. */
+  modified_bessel_k0: functionOf('special.modified_bessel_k0') as unknown as { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor },
+  /** Modified Bessel function of the second kind, order 1. */
+  modified_bessel_k1: functionOf('special.modified_bessel_k1') as unknown as { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor },
+  /** `exp(x) * modified_bessel_k0(x)`. */
+  scaled_modified_bessel_k0: functionOf('special.scaled_modified_bessel_k0') as unknown as { (x: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor },
+  /** `exp(x) * modified_bessel_k1(x)`. */
+  scaled_modified_bessel_k1: functionOf('special.scaled_modified_bessel_k1') as unknown as { (x: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor },
+  /** Bessel function of the first kind, order 0. */
+  bessel_j0: functionOf('special.bessel_j0') as unknown as { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor },
+  /** Bessel function of the first kind, order 1. */
+  bessel_j1: functionOf('special.bessel_j1') as unknown as { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor },
+  /** Bessel function of the second kind, order 0. */
+  bessel_y0: functionOf('special.bessel_y0') as unknown as { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor },
+  /** Bessel function of the second kind, order 1. */
+  bessel_y1: functionOf('special.bessel_y1') as unknown as { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor },
+  /** Spherical Bessel function of the first kind, order 0. */
+  spherical_bessel_j0: functionOf('special.spherical_bessel_j0') as unknown as { (x: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor },
+  /** Airy's function of the first kind. */
+  airy_ai: functionOf('special.airy_ai') as unknown as { (x: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor },
+  /** Chebyshev's polynomial of the first kind of degree `n`. */
+  chebyshev_polynomial_t: functionOf('special.chebyshev_polynomial_t') as unknown as { (x: TensorLike, n: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (x: TensorLike, kwargs: { n?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor },
+  /** Chebyshev's polynomial of the second kind of degree `n`. */
+  chebyshev_polynomial_u: functionOf('special.chebyshev_polynomial_u') as unknown as { (x: TensorLike, n: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (x: TensorLike, kwargs: { n?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor },
+  /** Chebyshev's polynomial of the third kind of degree `n`. */
+  chebyshev_polynomial_v: functionOf('special.chebyshev_polynomial_v') as unknown as { (x: TensorLike, n: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (x: TensorLike, kwargs: { n?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor },
+  /** Chebyshev's polynomial of the fourth kind of degree `n`. */
+  chebyshev_polynomial_w: functionOf('special.chebyshev_polynomial_w') as unknown as { (x: TensorLike, n: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (x: TensorLike, kwargs: { n?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor },
+  /** Chebyshev's polynomial of the first kind, shifted to `[0, 1]`. */
+  shifted_chebyshev_polynomial_t: functionOf('special.shifted_chebyshev_polynomial_t') as unknown as { (x: TensorLike, n: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (x: TensorLike, kwargs: { n?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor },
+  /** Chebyshev's polynomial of the second kind, shifted to `[0, 1]`. */
+  shifted_chebyshev_polynomial_u: functionOf('special.shifted_chebyshev_polynomial_u') as unknown as { (x: TensorLike, n: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (x: TensorLike, kwargs: { n?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor },
+  /** Chebyshev's polynomial of the third kind, shifted to `[0, 1]`. */
+  shifted_chebyshev_polynomial_v: functionOf('special.shifted_chebyshev_polynomial_v') as unknown as { (x: TensorLike, n: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (x: TensorLike, kwargs: { n?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor },
+  /** Chebyshev's polynomial of the fourth kind, shifted to `[0, 1]`. */
+  shifted_chebyshev_polynomial_w: functionOf('special.shifted_chebyshev_polynomial_w') as unknown as { (x: TensorLike, n: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (x: TensorLike, kwargs: { n?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor },
+  /** The physicists' Hermite polynomial of degree `n`. */
+  hermite_polynomial_h: functionOf('special.hermite_polynomial_h') as unknown as { (x: TensorLike, n: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (x: TensorLike, kwargs: { n?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor },
+  /** The probabilists' Hermite polynomial of degree `n`. */
+  hermite_polynomial_he: functionOf('special.hermite_polynomial_he') as unknown as { (x: TensorLike, n: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (x: TensorLike, kwargs: { n?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor },
+  /** Laguerre's polynomial of degree `n`. */
+  laguerre_polynomial_l: functionOf('special.laguerre_polynomial_l') as unknown as { (x: TensorLike, n: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (x: TensorLike, kwargs: { n?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor },
+  /** Legendre's polynomial of degree `n`. */
+  legendre_polynomial_p: functionOf('special.legendre_polynomial_p') as unknown as { (x: TensorLike, n: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (x: TensorLike, kwargs: { n?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor },
   /** Exponentials that add up to one along a dimension. */
   softmax: functionOf('special.softmax') as unknown as { (input: Tensor, dim: Int, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor },
   /** The logarithm of `softmax`. */
