@@ -6,8 +6,10 @@ pub mod attention;
 pub mod cell;
 pub mod classify;
 pub mod conv;
+pub mod ctc;
 pub mod fold;
 pub mod fractional;
+pub mod grid;
 pub mod interpolate;
 pub mod loss;
 pub mod margin;
@@ -28,7 +30,9 @@ pub mod prelude {
     pub use super::shuffle::ShuffleOps;
     pub use super::classify::ClassLossOps;
     pub use super::conv::ConvOps;
+    pub use super::ctc::CtcOps;
     pub use super::fold::FoldOps;
+    pub use super::grid::GridOps;
     pub use super::fractional::FractionalPoolOps;
     pub use super::interpolate::InterpolateOps;
     pub use super::loss::LossOps;
@@ -57,6 +61,8 @@ pub static FAMILIES: &[(&str, &[&Op])] = &[
     ("fold", fold::TABLE),
     ("fractional pool", fractional::TABLE),
     ("interpolate", interpolate::TABLE),
+    ("grid", grid::TABLE),
+    ("ctc", ctc::TABLE),
 ];
 
 /// One number for each of `n` spatial dimensions, given as one or as a list.
