@@ -5,15 +5,18 @@ use super::views::{selected, sliced};
 use crate::autograd::call;
 
 fn split_sizes(t: &Tensor, sizes: &[i64], dim: i64) -> Result<Vec<Tensor>> {
+    if t.ndim() == 0 {
+        return Err(Error::runtime("split expects at least a 1-dimensional tensor"));
+    }
     let d = wrap_dim(dim, t.ndim())?;
-    let mut at = 0;
+    let mut at = 0i64;
     let mut out = Vec::new();
     for &n in sizes {
         if n < 0 {
             return Err(Error::runtime(format!("split_with_sizes expects split_sizes have only non-negative entries, but got split_sizes={sizes:?}")));
         }
         out.push((at, n));
-        at += n;
+        at = at.saturating_add(n);
     }
     if at != t.sizes()[d] {
         return Err(Error::runtime(format!(
@@ -38,7 +41,7 @@ fn pieces(t: &Tensor, n: i64, dim: i64) -> Result<Dims> {
             Err(Error::runtime(format!("split_size can only be 0 if dimension size is 0, but got dimension size of {all}")))
         };
     }
-    let count = ((all + n - 1) / n).max(1);
+    let count = (all / n + i64::from(all % n != 0)).max(1);
     Ok((0..count).map(|i| n.min(all - i * n)).collect())
 }
 
@@ -113,6 +116,9 @@ fn sections_of(input: &Tensor, sections: i64, dim: i64) -> Result<Vec<Tensor>> {
     let d = splittable(input, dim)?;
     if sections <= 0 {
         return Err(Error::runtime(format!("number of sections must be larger than 0, got {sections}")));
+    }
+    if sections > 1 << 24 {
+        return Err(Error::runtime(format!("tensor_split cannot make {sections} tensors")));
     }
     let n = input.sizes()[d as usize];
     let ends: Vec<i64> = (1..sections).map(|i| i * (n / sections) + i.min(n % sections)).collect();
