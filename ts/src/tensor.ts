@@ -219,9 +219,6 @@ export class Tensor {
   cfloat(): Tensor { return this.to(dtypes.complex64); }
   cdouble(): Tensor { return this.to(dtypes.complex128); }
   cpu(): this { return this; }
-  reshape_as(other: Tensor): Tensor { return this.reshape(other.shape); }
-  view_as(other: Tensor): Tensor { return this.view(other.shape); }
-  expand_as(other: Tensor): Tensor { return this.expand(other.shape); }
   /** Cuts it off from its history, in place. */
   detach_(): this {
     const leaf = this.detach();
