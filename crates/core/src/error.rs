@@ -177,14 +177,36 @@ impl Error {
     }
 
     /// A saved tensor that was written after it was saved.
-    pub fn modified(what: &str, name: Option<(&str, usize)>, now: u32, saved: u32) -> Error {
+    pub fn modified(what: &str, name: Option<(&str, usize)>, now: u32, saved: u32, traced: bool) -> Error {
         let origin = name.map_or(String::new(), |(n, i)| format!(", which is output {i} of {n},"));
+        let hint = if traced {
+            "the backtrace further above shows the operation that failed to compute its gradient. The variable in \
+             question was changed in there or anywhere later. Good luck!"
+        } else {
+            "enable anomaly detection to find the operation that failed to compute its gradient, with \
+             torch.autograd.set_detect_anomaly(True, check_nan=False)."
+        };
         Error::runtime(format!(
             "one of the variables needed for gradient computation has been modified by an inplace \
-             operation: [{what}]{origin} is at version {now}; expected version {saved} instead. \
-             Hint: enable anomaly detection to find the operation that failed to compute its \
-             gradient, with torch.autograd.set_detect_anomaly(True)."
+             operation: [{what}]{origin} is at version {now}; expected version {saved} instead. Hint: {hint}"
         ))
+    }
+
+    /// A tensor made in inference mode that a formula would need.
+    pub fn saved_inference() -> Error {
+        Error::runtime(
+            "Inference tensors cannot be saved for backward. Please do not use Tensors created in inference mode in \
+             computation tracked by autograd. To work around this, you can make a clone to get a normal tensor and use it \
+             in autograd, or use `torch.no_grad()` instead of `torch.inference_mode()`.",
+        )
+    }
+
+    /// Such a tensor, written outside of inference mode.
+    pub fn inference_in_place() -> Error {
+        Error::runtime(
+            "Inplace update to inference tensor outside InferenceMode is not allowed.You can make a clone to get a normal \
+             tensor before doing inplace update.See https://github.com/pytorch/rfcs/pull/17 for more details.",
+        )
     }
 
     /// `backward()` on something that is not a scalar.
@@ -200,11 +222,11 @@ impl Error {
     }
 
     /// An input of `autograd.grad` that the outputs do not depend on.
-    pub fn unused_input() -> Error {
-        Error::runtime(
-            "One of the differentiated Tensors appears to not have been used in the graph. Set \
-             allow_unused=True if this is the desired behavior.",
-        )
+    pub fn unused_input(index: usize) -> Error {
+        Error::runtime(format!(
+            "The differentiated Tensor at index {index} appears to not have been used in the graph. Set \
+             allow_unused=True if this is the desired behavior."
+        ))
     }
 
     /// Names the call that failed, once.

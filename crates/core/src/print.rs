@@ -221,10 +221,12 @@ fn suffixes(t: &Tensor, options: Options) -> Vec<String> {
     if dtype != default && (empty || !implied) {
         out.push(format!("dtype=torch.{}", dtype.name()));
     }
-    if let Some((node, _)) = t.grad_fn() {
-        out.push(format!("grad_fn=<{}>", node.name()));
-    } else if t.requires_grad() {
-        out.push("requires_grad=True".into());
+    match t.grad_fn() {
+        Ok(Some((node, _))) => out.push(format!("grad_fn=<{}>", node.name())),
+        Ok(None) if t.requires_grad() => out.push("requires_grad=True".into()),
+        Ok(None) => {}
+        // A view that a write has made useless.
+        Err(_) => out.push("grad_fn=<Invalid>".into()),
     }
     out
 }

@@ -1,10 +1,12 @@
-//! Modes of the thread: whether ops are recorded, the default dtype, the default generator.
+//! Modes of the thread: whether ops are recorded, inference mode, the default dtype; and warnings.
 
 use crate::dtype::DType;
 use std::cell::Cell;
 
 thread_local! {
     static GRAD: Cell<bool> = const { Cell::new(true) };
+    static INFERENCE: Cell<bool> = const { Cell::new(false) };
+    static WARN: Cell<fn(&str)> = const { Cell::new(|message| eprintln!("{message}")) };
     static DEFAULT: Cell<DType> = const { Cell::new(DType::Float32) };
 }
 
@@ -24,6 +26,32 @@ pub fn with_grad<T>(on: bool, f: impl FnOnce() -> T) -> T {
     let out = f();
     GRAD.set(old);
     out
+}
+
+/// Whether new tensors are unknown to autograd.
+pub fn inference_mode() -> bool {
+    INFERENCE.get()
+}
+
+/// Switches inference mode, and recording with it; returns both as they were, for `restore`.
+pub fn set_inference_mode(on: bool) -> (bool, bool) {
+    (INFERENCE.replace(on), GRAD.replace(!on))
+}
+
+/// Ends what `set_inference_mode` began.
+pub fn restore((inference, grad): (bool, bool)) {
+    INFERENCE.set(inference);
+    GRAD.set(grad);
+}
+
+/// Tells the user something that is no error.
+pub fn warn(message: &str) {
+    WARN.get()(message);
+}
+
+/// Sets where warnings go; without it, to the standard error.
+pub fn set_warn(to: fn(&str)) {
+    WARN.set(to);
 }
 
 /// The dtype of floats that name none.

@@ -73,6 +73,8 @@ pub struct Storage {
     ptr: Cell<*mut u8>,
     bytes: Cell<usize>,
     room: Cell<usize>,
+    /// How often it was written in place.
+    pub(crate) version: Cell<u32>,
 }
 
 fn take(bytes: usize) -> Result<(*mut u8, usize)> {
@@ -153,7 +155,7 @@ impl Storage {
     /// A block of `bytes` undefined bytes.
     pub fn new(bytes: usize) -> Result<Storage> {
         let (ptr, room) = take(bytes)?;
-        Ok(Storage { ptr: Cell::new(ptr), bytes: Cell::new(bytes), room: Cell::new(room) })
+        Ok(Storage { ptr: Cell::new(ptr), bytes: Cell::new(bytes), room: Cell::new(room), version: Cell::new(0) })
     }
 
     /// The first byte.

@@ -1,6 +1,6 @@
 //! The tensor: a layout over a counted storage, with what autograd remembers about it.
 
-use crate::autograd::{Hooks, Node};
+use crate::autograd::{Node, TensorHooks, View};
 use crate::dtype::{Convert, DType, Element};
 use crate::error::{Error, Result};
 use crate::layout::{checked_numel, Dims, Layout};
@@ -69,24 +69,21 @@ pub struct Meta {
     pub accumulate: Weak<Node>,
     /// Whether a non-leaf keeps its gradient.
     pub retains_grad: bool,
-    /// Hooks to call with its gradient.
-    pub hooks: Option<Hooks>,
-    /// The tensor it is a view of, and the storage's version when its `grad_fn` was right.
-    pub base: Option<Tensor>,
-    /// See `base`.
-    pub base_version: u32,
-    /// Made by a view op while gradients were off.
-    pub no_grad_view: bool,
-    /// One of several views that one op made.
-    pub multi_view: bool,
+    /// Its hooks.
+    pub hooks: Option<Box<TensorHooks>>,
+    /// What it is a view of, if it is one.
+    pub view: Option<Box<View>>,
 }
 
 /// The shared part of a tensor.
 pub struct TensorImpl {
     pub(crate) storage: Rc<Storage>,
-    pub(crate) version: Rc<Cell<u32>>,
+    /// How often it was written, if not the storage counts that: for `.data`.
+    pub(crate) version: Option<Rc<Cell<u32>>>,
     pub(crate) layout: Layout,
     pub(crate) dtype: DType,
+    /// Made in inference mode: autograd knows nothing of it.
+    pub(crate) inference: bool,
     /// A Python number that became a tensor: it never widens the other operand's category.
     pub(crate) wrapped: bool,
     pub(crate) meta: RefCell<Meta>,
@@ -103,21 +100,43 @@ impl std::fmt::Debug for Tensor {
 }
 
 impl Tensor {
-    fn make(storage: Rc<Storage>, version: Rc<Cell<u32>>, layout: Layout, dtype: DType) -> Tensor {
+    fn make(storage: Rc<Storage>, layout: Layout, dtype: DType, inference: bool) -> Tensor {
         let meta = RefCell::default();
-        Tensor(Rc::new(TensorImpl { storage, version, layout, dtype, wrapped: false, meta }))
+        Tensor(Rc::new(TensorImpl { storage, version: None, layout, dtype, inference, wrapped: false, meta }))
+    }
+
+    /// Another view of its memory, as it is to be shared.
+    fn share(&self, layout: Layout, dtype: DType) -> Tensor {
+        let (storage, version) = (self.0.storage.clone(), self.0.version.clone());
+        let (inference, meta) = (self.0.inference, RefCell::default());
+        Tensor(Rc::new(TensorImpl { storage, version, layout, dtype, inference, wrapped: false, meta }))
+    }
+
+    fn room(elements: usize, dtype: DType) -> Result<Rc<Storage>> {
+        let bytes = elements.checked_mul(dtype.itemsize()).ok_or_else(|| Error::out_of_memory(usize::MAX, 0))?;
+        Storage::new(bytes).map(Rc::new)
+    }
+
+    /// Undefined elements that lie in a block of their own as the strides say.
+    pub fn empty_strided(sizes: &[i64], strides: &[i64], dtype: DType) -> Result {
+        checked_numel(sizes)?;
+        let layout = Layout { sizes: sizes.into(), strides: strides.into(), offset: 0 };
+        let storage = Self::room(layout.extent(), dtype)?;
+        Ok(Self::make(storage, layout, dtype, crate::state::inference_mode()))
     }
 
     /// Undefined elements, row-major.
     pub fn empty(sizes: &[i64], dtype: DType) -> Result {
-        let bytes = match checked_numel(sizes) {
+        let elements = match checked_numel(sizes) {
             Err(e) if sizes.iter().any(|n| *n < 0) => return Err(e),
-            Err(_) => None,
-            Ok(n) => n.checked_mul(dtype.itemsize()),
+            Err(_) => usize::MAX,
+            Ok(n) => n,
         };
-        let bytes = bytes.ok_or_else(|| Error::storage_overflow(sizes))?;
-        let storage = Rc::new(Storage::new(bytes)?);
-        Ok(Self::make(storage, Rc::default(), Layout::contiguous(sizes), dtype))
+        if elements.checked_mul(dtype.itemsize()).is_none() {
+            return Err(Error::storage_overflow(sizes));
+        }
+        let storage = Self::room(elements, dtype)?;
+        Ok(Self::make(storage, Layout::contiguous(sizes), dtype, crate::state::inference_mode()))
     }
 
     /// Every element the same.
@@ -156,12 +175,12 @@ impl Tensor {
 
     /// Another layout over the same storage and version counter.
     pub fn alias(&self, layout: Layout) -> Tensor {
-        Self::make(self.0.storage.clone(), self.0.version.clone(), layout, self.0.dtype)
+        self.share(layout, self.0.dtype)
     }
 
     /// The same bytes as another dtype of the same or half the size (real parts of complex).
     pub fn reinterpret(&self, layout: Layout, dtype: DType) -> Tensor {
-        Self::make(self.0.storage.clone(), self.0.version.clone(), layout, dtype)
+        self.share(layout, dtype)
     }
 
     /// The same elements without history.
@@ -214,14 +233,42 @@ impl Tensor {
         Rc::ptr_eq(&self.0.storage, &other.0.storage)
     }
 
+    fn counter(&self) -> &Cell<u32> {
+        self.0.version.as_deref().unwrap_or(&self.0.storage.version)
+    }
+
     /// How often the storage was written in place.
     pub fn version(&self) -> u32 {
-        self.0.version.get()
+        self.counter().get()
     }
 
     /// Records a write.
     pub fn bump_version(&self) {
-        self.0.version.set(self.0.version.get() + 1);
+        if !self.0.inference {
+            self.counter().set(self.counter().get().wrapping_add(1));
+        }
+    }
+
+    /// `_version`, which tensors made in inference mode do not have.
+    pub fn tracked_version(&self) -> Result<u32> {
+        if self.0.inference {
+            return Err(Error::runtime("Inference tensors do not track version counter."));
+        }
+        Ok(self.version())
+    }
+
+    /// Whether it was made in inference mode.
+    pub fn is_inference(&self) -> bool {
+        self.0.inference
+    }
+
+    /// The same memory without history, and with a count of writes of its own: `.data`.
+    pub fn variable_data(&self) -> Tensor {
+        let mut out = self.detached();
+        if let Some(inner) = Rc::get_mut(&mut out.0) {
+            inner.version = Some(Rc::default());
+        }
+        out
     }
 
     /// How many bytes the storage holds.
@@ -313,57 +360,13 @@ impl Tensor {
         if self.dtype() == dtype { self.contiguous_data() } else { self.copied(dtype) }
     }
 
-    /// Whether gradients flow to it.
-    pub fn requires_grad(&self) -> bool {
-        let meta = self.0.meta.borrow();
-        meta.requires_grad || meta.grad_fn.is_some()
-    }
-
-    /// Not the result of a recorded op.
-    pub fn is_leaf(&self) -> bool {
-        self.0.meta.borrow().grad_fn.is_none()
-    }
-
-    /// The accumulated gradient.
-    pub fn grad(&self) -> Option<Tensor> {
-        self.0.meta.borrow().grad.clone()
-    }
-
-    /// Replaces the gradient.
-    pub fn set_grad(&self, grad: Option<Tensor>) {
-        let old = std::mem::replace(&mut self.0.meta.borrow_mut().grad, grad);
-        drop(old);
-    }
-
-    /// Sets whether a leaf requires a gradient.
-    pub fn set_requires_grad(&self, on: bool) -> Result<()> {
-        if !self.is_leaf() {
-            return if on {
-                Ok(())
-            } else {
-                Err(Error::runtime(
-                    "you can only change requires_grad flags of leaf variables. If you want to use \
-                     a computed variable in a subgraph that doesn't require differentiation use \
-                     var_no_grad = var.detach().",
-                ))
-            };
-        }
-        if on && !self.dtype().is_differentiable() {
-            return Err(Error::runtime(
-                "only Tensors of floating point dtype can require gradients",
-            ));
-        }
-        self.0.meta.borrow_mut().requires_grad = on;
-        Ok(())
-    }
-
     /// Whether its bytes are all that there is of it: nothing else holds the tensor or its storage,
     /// and it has no gradient, hook, history or base.
     pub fn is_evacuable(&self) -> bool {
         let alone = Rc::strong_count(&self.0) == 1 && Rc::strong_count(&self.0.storage) == 1;
         let meta = self.0.meta.borrow();
         alone && !self.0.wrapped && self.is_contiguous() && !meta.requires_grad && meta.grad_fn.is_none()
-            && meta.grad.is_none() && meta.hooks.is_none() && meta.base.is_none()
+            && meta.grad.is_none() && meta.hooks.is_none() && meta.view.is_none()
     }
 
     /// A copy of sizes as a list.

@@ -82,8 +82,8 @@ pub fn retain_grad(handle: i32) -> i32 {
 /// The name of the node and of those it leads to, one in a line; empty for a leaf.
 #[wasm_bindgen]
 pub fn grad_fn(handle: i32) -> String {
-    let Ok(Some((node, _))) = handles::get(handle).map(|t| t.grad_fn()) else { return String::new() };
-    let next: Vec<String> = node.edges.borrow().iter().map(|e| e.as_ref().map(|e| e.node.name()).unwrap_or_default()).collect();
+    let Ok(Some((node, _))) = handles::get(handle).and_then(|t| t.grad_fn()) else { return String::new() };
+    let next: Vec<String> = node.edges.iter().map(|e| e.as_ref().map(|e| e.node.name()).unwrap_or_default()).collect();
     node.name() + "\n" + &next.join("\n")
 }
 

@@ -1,30 +1,21 @@
 //! The backward pass: every node once, when all gradients that reach it are there, later ones
 //! first (the order of PyTorch's engine), without recursion.
 
-use super::{apply, Edge, Job, Node, OutMeta};
+use super::accumulate::{accumulate, add_into};
+use super::node::{apply, Edge, Job, Node, OutMeta};
+use super::{anomaly, Backward};
 use crate::error::{Error, Result};
-use crate::state;
+use crate::table::Grads;
 use crate::tensor::Tensor;
 use smallvec::SmallVec;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::collections::BinaryHeap;
 use std::rc::Rc;
 
 thread_local! {
     static PASS: Cell<u64> = const { Cell::new(0) };
-}
-
-/// What a pass is asked to do.
-#[derive(Default)]
-pub struct Backward<'a> {
-    /// Keep saved tensors for another pass.
-    pub retain_graph: bool,
-    /// Record the pass itself.
-    pub create_graph: bool,
-    /// Only these inputs, if given.
-    pub inputs: Option<&'a [Tensor]>,
-    /// Add to `grad` rather than return.
-    pub accumulate: bool,
+    /// The pass that runs now, and which of the nodes it will run.
+    static RUNNING: RefCell<Vec<u64>> = const { RefCell::new(Vec::new()) };
 }
 
 /// What a pass knows of one node.
@@ -32,9 +23,11 @@ struct Visit {
     node: Rc<Node>,
     /// Gradients that are still to come.
     waiting: u32,
-    /// Whether it leads to an input asked for.
+    /// Whether it is to run: all are, unless inputs are asked for and it leads to none.
     needed: bool,
     buffer: SmallVec<[Option<Tensor>; 1]>,
+    /// Which of its outputs are asked for, and their places in the answer.
+    captures: Option<Box<Vec<(usize, usize)>>>,
     /// The mark of an outer pass, to be put back.
     before: (u64, u32),
 }
@@ -59,20 +52,79 @@ impl Pass {
         (id == self.id).then_some(slot as usize)
     }
 
-    fn visit(&mut self, node: &Rc<Node>) -> usize {
+    fn visit(&mut self, node: &Rc<Node>, needed: bool) -> usize {
         if let Some(slot) = self.slot(node) {
             return slot;
         }
         let slot = self.visits.len();
         let before = node.mark.replace((self.id, slot as u32));
         let buffer = SmallVec::from_elem(None, node.outputs.len());
-        self.visits.push(Visit { node: node.clone(), waiting: 0, needed: false, buffer, before });
+        self.visits.push(Visit { node: node.clone(), waiting: 0, needed, buffer, captures: None, before });
         slot
+    }
+
+    /// Visits every node that the roots lead to; counts how many gradients each waits for.
+    fn discover(&mut self, needed: bool) {
+        let mut at = 0;
+        while at < self.visits.len() {
+            let node = self.visits[at].node.clone();
+            for edge in node.edges.iter().flatten() {
+                let slot = self.visit(&edge.node, needed);
+                self.visits[slot].waiting += 1;
+            }
+            at += 1;
+        }
+    }
+
+    /// Finds the nodes that lead to an input asked for: nodes in the order they were made.
+    fn mark_needed(&mut self) {
+        let mut order: Vec<usize> = (0..self.visits.len()).collect();
+        order.sort_unstable_by_key(|&s| self.visits[s].node.seq);
+        for slot in order {
+            let wanted = |e: &Edge| self.slot(&e.node).is_some_and(|s| self.is_wanted(s));
+            if self.visits[slot].node.edges.iter().flatten().any(wanted) {
+                self.visits[slot].needed = true;
+            }
+        }
+    }
+
+    /// Whether a gradient that reaches the node is of use.
+    fn is_wanted(&self, slot: usize) -> bool {
+        self.visits[slot].needed || self.visits[slot].captures.is_some()
+    }
+}
+
+/// Nodes whose gradients are all there, the one made last first; among leaves, first come first.
+#[derive(Default)]
+struct Ready {
+    front: Option<(u64, u32, usize)>,
+    rest: BinaryHeap<(u64, u32, usize)>,
+    count: u32,
+}
+
+impl Ready {
+    fn push(&mut self, seq: u64, slot: usize) {
+        self.count += 1;
+        let item = (seq, u32::MAX - self.count, slot);
+        match self.front {
+            None => self.front = Some(item),
+            Some(front) if front < item => {
+                self.rest.push(front);
+                self.front = Some(item);
+            }
+            Some(_) => self.rest.push(item),
+        }
+    }
+
+    fn pop(&mut self) -> Option<usize> {
+        let item = self.front.take()?;
+        self.front = self.rest.pop();
+        Some(item.2)
     }
 }
 
 /// A gradient made to fit what it is a gradient of: summed over broadcast dimensions, cast.
-fn fit(grad: Tensor, meta: &OutMeta) -> Result {
+pub(super) fn fit(grad: Tensor, meta: &OutMeta) -> Result {
     let mut grad = grad;
     if grad.sizes() != &meta.sizes[..] {
         grad = crate::ops::sum_to_size(&grad, &meta.sizes)?;
@@ -83,213 +135,167 @@ fn fit(grad: Tensor, meta: &OutMeta) -> Result {
     Ok(grad)
 }
 
-/// A gradient given by the caller, checked against its output.
-fn check_root(grad: &Tensor, out: &Tensor) -> Result<()> {
-    if grad.sizes() != out.sizes() {
-        return Err(Error::runtime(format!(
-            "Mismatch in shape: grad_output[0] has a shape of torch.Size({:?}) and output[0] has a \
-             shape of torch.Size({:?}).",
-            grad.sizes(),
-            out.sizes()
-        )));
-    }
-    if grad.dtype().is_complex() != out.dtype().is_complex() {
-        return Err(Error::runtime(
-            "For complex Tensors, both grad_output and output are required to have the same dtype. \
-             Mismatch in dtype: grad_output[0] has a dtype of torch.".to_string()
-                + grad.dtype().name()
-                + " and output[0] has a dtype of torch."
-                + out.dtype().name()
-                + ".",
-        ));
-    }
-    Ok(())
+/// Whether a gradient can be summed to the sizes it should have.
+fn is_expandable(to: &[i64], from: &[i64]) -> bool {
+    to.len() <= from.len() && to.iter().rev().zip(from.iter().rev()).all(|(t, f)| t == f || *t == 1)
 }
 
-fn add(into: &mut Option<Tensor>, grad: Tensor) -> Result<()> {
-    *into = Some(match into.take() {
-        None => grad,
-        Some(have) => crate::ops::add(&have, &grad)?,
-    });
-    Ok(())
-}
-
-/// Adds a gradient to a leaf: in place, so that who holds `grad` sees it, except when the pass is
-/// itself recorded.
-fn accumulate(leaf: &Tensor, grad: Tensor, recorded: bool) -> Result<()> {
-    let have = leaf.grad();
-    let next = match have {
-        None if recorded => grad,
-        // Its own memory: taken as it is when nobody else holds it.
-        None => {
-            let own = grad.is_contiguous()
-                && Rc::strong_count(&grad.0) == 1
-                && Rc::strong_count(&grad.0.storage) == 1;
-            if own { grad.detached() } else { grad.copied(grad.dtype())? }
+/// The gradients of a node's inputs, each made to fit.
+fn fit_all(node: &Node, grads: &mut [Option<Tensor>]) -> Result<()> {
+    for (i, (grad, edge)) in grads.iter_mut().zip(&node.edges).enumerate() {
+        let (Some(edge), Some(have)) = (edge, grad.as_ref()) else {
+            *grad = None;
+            continue;
+        };
+        let meta = &edge.node.outputs[edge.index];
+        if have.sizes() == &meta.sizes[..] && have.dtype() == meta.dtype {
+            continue;
         }
-        Some(have) if recorded => crate::ops::add(&have, &grad)?,
-        Some(have) => {
-            state::with_grad(false, || super::write_to(&have, &crate::ops::add(&have, &grad)?))?;
-            return Ok(());
+        if !is_expandable(&meta.sizes, have.sizes()) {
+            return Err(Error::runtime(format!(
+                "Function {} returned an invalid gradient at index {i} - got {:?} but expected shape compatible with {:?}",
+                node.name(),
+                have.sizes(),
+                meta.sizes.as_slice()
+            )));
         }
-    };
-    leaf.set_grad(Some(next));
+        *grad = grad.take().map(|g| fit(g, meta)).transpose()?;
+    }
     Ok(())
 }
 
-/// Runs a pass from `roots`; returns the gradients of `inputs`, one for each.
-pub fn backward(roots: &[Tensor], grads: &[Option<Tensor>], ask: &Backward)
+/// Runs a pass from edges with their gradients; returns the gradients of the targets.
+pub(super) fn run(roots: &[(Edge, Tensor)], targets: Option<&[Option<Edge>]>, ask: &Backward)
     -> Result<Vec<Option<Tensor>>> {
-    state::with_grad(ask.create_graph, || run(roots, grads, ask))
-}
-
-fn run(roots: &[Tensor], grads: &[Option<Tensor>], ask: &Backward) -> Result<Vec<Option<Tensor>>> {
     let id = PASS.with(|p| {
         p.set(p.get() + 1);
         p.get()
     });
-    let mut pass = Pass { id, visits: Vec::new() };
-    let mut first: SmallVec<[usize; 1]> = SmallVec::new();
+    let mut pass = Pass { id, visits: Vec::with_capacity(8) };
+    RUNNING.with_borrow_mut(|r| r.push(id));
+    let done = run_pass(&mut pass, roots, targets, ask);
+    RUNNING.with_borrow_mut(|r| r.pop());
+    done
+}
 
-    for (i, root) in roots.iter().enumerate() {
-        let edge = root.edge().ok_or_else(|| Error::no_grad_fn(i))?;
-        let grad = match grads.get(i).and_then(Option::as_ref) {
-            Some(g) => {
-                check_root(g, root)?;
-                g.clone()
-            }
-            None if root.numel() != 1 => return Err(Error::not_scalar()),
-            None if root.dtype().is_complex() => {
-                return Err(Error::runtime(format!(
-                    "grad can be implicitly created only for real scalar outputs but got torch.{}",
-                    root.dtype().name()
-                )));
-            }
-            None => Tensor::full(root.sizes(), crate::tensor::Scalar::Int(1), root.dtype())?,
-        };
-        let slot = pass.visit(&edge.node);
-        add(&mut pass.visits[slot].buffer[edge.index], fit(grad, &edge.node.outputs[edge.index])?)?;
-        first.push(slot);
-    }
-
-    // How many gradients each node waits for.
-    let mut at = 0;
-    while at < pass.visits.len() {
-        let node = pass.visits[at].node.clone();
-        for edge in node.edges.borrow().iter().flatten() {
-            let slot = pass.visit(&edge.node);
-            pass.visits[slot].waiting += 1;
-        }
-        at += 1;
-    }
-
-    let targets: Option<Vec<Option<Edge>>> =
-        ask.inputs.map(|list| list.iter().map(Tensor::edge).collect());
-    if let Some(targets) = &targets {
-        mark_needed(&mut pass, targets);
-    }
+fn run_pass(pass: &mut Pass, roots: &[(Edge, Tensor)], targets: Option<&[Option<Edge>]>, ask: &Backward)
+    -> Result<Vec<Option<Tensor>>> {
     let all = targets.is_none();
-    let mut captured: Vec<Option<Tensor>> = vec![None; ask.inputs.map_or(0, <[Tensor]>::len)];
-
-    let mut ready: BinaryHeap<(u64, usize)> = BinaryHeap::new();
-    for &slot in &first {
-        if pass.visits[slot].waiting == 0 && !ready.iter().any(|r| r.1 == slot) {
-            ready.push((pass.visits[slot].node.seq, slot));
+    let mut first: SmallVec<[usize; 1]> = SmallVec::new();
+    for (edge, grad) in roots {
+        let known = pass.visits.len();
+        let slot = pass.visit(&edge.node, all);
+        let grad = fit(grad.clone(), &edge.node.outputs[edge.index])?;
+        add_into(&mut pass.visits[slot].buffer[edge.index], grad)?;
+        if slot == known {
+            first.push(slot);
         }
     }
-    while let Some((_, slot)) = ready.pop() {
+    pass.discover(all);
+    let mut captured: Vec<Option<Tensor>> = vec![None; targets.map_or(0, <[_]>::len)];
+    for (place, edge) in targets.unwrap_or_default().iter().enumerate() {
+        let Some(slot) = edge.as_ref().and_then(|e| pass.slot(&e.node)) else { continue };
+        let visit = &mut pass.visits[slot];
+        if ask.accumulate {
+            visit.needed = true;
+        } else if let Some(edge) = edge {
+            visit.captures.get_or_insert_default().push((edge.index, place));
+        }
+    }
+    if !all {
+        pass.mark_needed();
+    }
+    let mut ready = Ready::default();
+    for slot in first {
+        if pass.visits[slot].waiting == 0 {
+            ready.push(pass.visits[slot].node.seq, slot);
+        }
+    }
+    while let Some(slot) = ready.pop() {
         let node = pass.visits[slot].node.clone();
         let mut buffer = std::mem::take(&mut pass.visits[slot].buffer);
-        run_hooks(&node, &mut buffer)?;
-        if let Some(targets) = &targets {
-            for (target, place) in targets.iter().zip(&mut captured) {
-                if let Some(e) = target {
-                    if Rc::ptr_eq(&e.node, &node) {
-                        *place = buffer[e.index].clone();
-                    }
-                }
+        let needed = pass.visits[slot].needed;
+        if let Some(captures) = pass.visits[slot].captures.take() {
+            if !needed {
+                node.run_tensor_hooks(&mut buffer)?;
+            }
+            for (index, place) in *captures {
+                captured[place] = buffer[index].clone();
             }
         }
-        for (index, t) in node.retains.borrow().iter() {
-            if let (Some(inner), Some(grad)) = (t.upgrade(), &buffer[*index]) {
-                Tensor(inner).set_grad(Some(grad.clone()));
-            }
-        }
-        let run_it = all || pass.visits[slot].needed;
-        if let Job::Accumulate(leaf) = &node.job {
-            if let (Some(grad), true) = (buffer.swap_remove(0), all) {
-                accumulate(leaf, grad, ask.create_graph)?;
-            }
-            continue;
-        }
-        let some = buffer.iter().any(Option::is_some);
-        let edges = node.edges.borrow().clone();
-        let wanted = |i: usize| {
-            all || edges[i].as_ref().is_some_and(|e| {
-                pass.slot(&e.node).is_some_and(|s| pass.visits[s].needed)
-                    || targets.iter().flatten().flatten().any(|t| Rc::ptr_eq(&t.node, &e.node))
-            })
-        };
-        let mut result = if some && run_it {
-            apply(&node, &buffer, ask.retain_graph || ask.create_graph, wanted)?
-        } else {
-            smallvec::SmallVec::new()
-        };
-        drop(buffer);
-        for (i, edge) in edges.iter().enumerate() {
+        let mut result = if needed { evaluate(pass, &node, buffer, ask, all)? } else { Grads::new() };
+        for (i, edge) in node.edges.iter().enumerate() {
             let Some(edge) = edge else { continue };
             let Some(to) = pass.slot(&edge.node) else { continue };
-            if let Some(grad) = result.get_mut(i).and_then(Option::take) {
-                let grad = fit(grad, &edge.node.outputs[edge.index])?;
-                add(&mut pass.visits[to].buffer[edge.index], grad)?;
-            }
             let visit = &mut pass.visits[to];
+            if let Some(grad) = result.get_mut(i).and_then(Option::take) {
+                add_into(&mut visit.buffer[edge.index], grad)?;
+            }
             visit.waiting -= 1;
             if visit.waiting == 0 {
-                ready.push((visit.node.seq, to));
-            }
-        }
-    }
-    if ask.accumulate {
-        if let Some(inputs) = ask.inputs {
-            for (leaf, grad) in inputs.iter().zip(captured.iter_mut()) {
-                if let Some(grad) = grad.take() {
-                    accumulate(leaf, grad, ask.create_graph)?;
-                }
+                ready.push(visit.node.seq, to);
             }
         }
     }
     Ok(captured)
 }
 
-/// Finds the nodes that lead to an input asked for: nodes in the order they were made.
-fn mark_needed(pass: &mut Pass, targets: &[Option<Edge>]) {
-    let mut order: Vec<usize> = (0..pass.visits.len()).collect();
-    order.sort_by_key(|&s| pass.visits[s].node.seq);
-    let is_target = |n: &Rc<Node>| targets.iter().flatten().any(|t| Rc::ptr_eq(&t.node, n));
-    for slot in order {
-        let node = pass.visits[slot].node.clone();
-        let needed = node.edges.borrow().iter().flatten().any(|e| {
-            is_target(&e.node) || pass.slot(&e.node).is_some_and(|s| pass.visits[s].needed)
-        });
-        pass.visits[slot].needed = needed;
+/// Hooks, the node itself, hooks: gradients of outputs in, gradients of inputs out.
+fn evaluate(pass: &Pass, node: &Rc<Node>, mut buffer: SmallVec<[Option<Tensor>; 1]>, ask: &Backward, all: bool)
+    -> Result<Grads> {
+    if let Job::Accumulate(leaf) = &node.job {
+        return evaluate_leaf(node, leaf, buffer, ask);
     }
+    if node.has_extra() {
+        node.run_tensor_hooks(&mut buffer)?;
+        node.run_prehooks(&mut buffer)?;
+    }
+    let keep = ask.retain_graph;
+    let wanted = |i: usize| {
+        all || node.edges[i].as_ref().and_then(|e| pass.slot(&e.node)).is_some_and(|s| pass.is_wanted(s))
+    };
+    let mut result = if anomaly::enabled() {
+        anomaly::watch(node, || apply(node, &buffer, keep, &wanted))?
+    } else {
+        apply(node, &buffer, keep, &wanted)?
+    };
+    node.spent.set(!keep);
+    fit_all(node, &mut result)?;
+    if node.has_posthooks() {
+        node.run_posthooks(&mut result, &buffer)?;
+    }
+    Ok(result)
 }
 
-fn run_hooks(node: &Rc<Node>, buffer: &mut [Option<Tensor>]) -> Result<()> {
-    let mut lists: SmallVec<[(usize, super::Hooks); 1]> = node.hooks.borrow().iter().cloned().collect();
-    if let Job::Accumulate(leaf) = &node.job {
-        lists.extend(leaf.0.meta.borrow().hooks.iter().map(|h| (0, h.clone())));
+fn evaluate_leaf(node: &Rc<Node>, leaf: &Tensor, mut buffer: SmallVec<[Option<Tensor>; 1]>, ask: &Backward)
+    -> Result<Grads> {
+    let hooked = leaf.0.meta.borrow().hooks.is_some();
+    if hooked {
+        node.run_tensor_hooks(&mut buffer)?;
     }
-    for (index, hooks) in lists {
-        let hooks: Vec<_> = hooks.borrow().iter().map(|(_, h)| h.clone()).collect();
-        for hook in hooks {
-            if let Some(grad) = buffer[index].clone() {
-                if let Some(new) = hook(&grad)? {
-                    buffer[index] = Some(fit(new, &node.outputs[index])?);
-                }
+    if node.has_extra() {
+        node.run_prehooks(&mut buffer)?;
+    }
+    let shown = node.has_posthooks().then(|| buffer.clone());
+    if let Some(grad) = buffer.pop().flatten() {
+        accumulate(leaf, grad, ask.create_graph)?;
+        if hooked {
+            let after: Vec<_> = match &leaf.0.meta.borrow().hooks {
+                Some(hooks) => hooks.accumulated.iter().map(|h| h.1.clone()).collect(),
+                None => Vec::new(),
+            };
+            for hook in after {
+                hook(leaf)?;
             }
         }
     }
-    Ok(())
+    if let Some(shown) = shown {
+        node.run_posthooks(&mut [], &shown)?;
+    }
+    Ok(Grads::new())
+}
+
+/// The number of the pass that runs now, if one does.
+pub fn current_pass() -> Option<u64> {
+    RUNNING.with_borrow(|r| r.last().copied())
 }

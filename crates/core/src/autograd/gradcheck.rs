@@ -217,7 +217,7 @@ pub fn gradgradcheck(f: &Function, inputs: &[Tensor], grad_outputs: Option<&[Ten
         let (inputs, grads) = list.split_at(count);
         let outs = outputs_of(f, inputs)?;
         let targets: Vec<Tensor> = inputs.iter().filter(|t| t.requires_grad()).cloned().collect();
-        let ask = Backward { create_graph: true, inputs: Some(&targets), ..Backward::default() };
+        let ask = Backward { retain_graph: true, create_graph: true, inputs: Some(&targets), ..Backward::default() };
         let grads: Vec<Option<Tensor>> = grads.iter().cloned().map(Some).collect();
         Ok(backward(&outs, &grads, &ask)?.into_iter().flatten().collect())
     };

@@ -1,14 +1,14 @@
-//! In-place ops: an ordinary op, a write, a version step, and the history moved on; and what a
-//! write to a view means for its base and for the other views.
+//! In-place ops: an ordinary op, a write, a version step, and the history moved on.
 
-use super::{attach, describe, needs_record, record, Edge, Job, Node, OutMeta};
+use super::node::{Edge, Node};
+use super::views::{check_in_place, rebase};
+use super::{anomaly, describe, needs_record, record, record_outputs};
 use crate::error::{Error, Result};
-use crate::layout::broadcast;
+use crate::layout::{broadcast, Layout};
 use crate::state;
 use crate::table::{How, Op};
 use crate::tensor::Tensor;
 use crate::value::Value;
-use smallvec::SmallVec;
 use std::rc::Rc;
 
 /// Runs `op` and leaves its result in the first argument, which it returns; for a view (`t_`), returns
@@ -21,111 +21,126 @@ fn run(op: &'static Op, args: &[Value]) -> Result<Tensor> {
     let Some(Value::Tensor(target)) = args.first() else {
         return Err(Error::type_error("in-place ops need a tensor to write to"));
     };
-    let recording = state::grad_enabled() && args.iter().flat_map(Value::tensors).any(Tensor::requires_grad);
-    check_leaf(target)?;
-    if op.is("writes") || op.how == How::View {
+    if target.is_inference() && !state::inference_mode() {
+        return Err(Error::inference_in_place());
+    }
+    let recording = state::grad_enabled() && (needs_record(op, args) || target.requires_grad());
+    if recording {
+        check_in_place(target)?;
+    }
+    if op.how == How::View {
         // A view writes nothing: who holds the target must hold the view instead.
         return super::first_of(super::call(op, args)?);
     }
-    if op.how != How::Eval {
-        // The ops that it is written in may save the value from before the write.
-        let mut args: Vec<Value> = args.to_vec();
-        if recording {
-            let edge = target.edge();
-            args[0] = Value::Tensor(match edge {
-                Some(Edge { node, index }) => with_history(target.copied(target.dtype())?, node, index),
-                None => target.copied(target.dtype())?,
-            });
-        }
-        let result = super::first_of(super::call(op, &args)?)?;
-        return write_to(target, &result).map(|()| target.clone());
+    check_overlap(target, args)?;
+    if op.is("writes") {
+        return super::first_of(super::call(op, args)?);
     }
-    let recording = recording && needs_record(op, args);
-    // The value before the write, if a formula needs it.
-    let named = op.rules.iter().any(|r| r.saves.contains(&0));
-    let original = if recording && named {
-        let copy = target.copied(target.dtype())?;
-        Some(match target.edge() {
-            Some(Edge { node, index }) => with_history(copy, node, index),
-            None => copy,
-        })
-    } else {
-        None
-    };
+    if op.how != How::Eval {
+        return compose(op, args, target, recording);
+    }
+    anomaly::enter(op, args);
     let result = super::first_of((op.eval)(args)?)?;
     check_result(target, &result)?;
     if !recording {
         store(target, &result);
-        // Nothing that needs a gradient was involved, or gradients are off: the history stays.
-        if state::grad_enabled() && target.requires_grad() {
-            // The new value does not depend on anything differentiable, yet neither on the old.
-            return Ok(target.clone());
-        }
         return Ok(target.clone());
     }
-    // Edges are those from before the write.
-    let view = view_base(target);
-    let base_edge = view.as_ref().and_then(Tensor::edge);
+    // What is saved is from before the write: the value written over, if a formula needs it, and
+    // the versions of the others.
+    let mut kept = args.to_vec();
+    let reads = |r: &crate::table::Rule| r.saves.contains(&0) && args[r.wrt].tensors().any(Tensor::requires_grad);
+    if op.rules.iter().any(reads) {
+        kept[0] = Value::Tensor(as_it_was(target)?);
+    }
+    let node = record(op, &kept, std::slice::from_ref(target))?;
     store(target, &result);
-    let out = target.detached();
-    let node = record(op, args, std::slice::from_ref(&out), original.as_ref());
-    attach(&node, std::slice::from_ref(&out));
-    move_history(target, &out, base_edge);
+    record_outputs(op, &node, args, std::slice::from_ref(target))?;
+    rebase(target, &node, 0)?;
     Ok(target.clone())
 }
 
-fn with_history(t: Tensor, node: Rc<Node>, index: usize) -> Tensor {
-    match &node.job {
-        Job::Accumulate(leaf) => leaf.clone(),
-        _ => {
-            t.0.meta.borrow_mut().grad_fn = Some((node, index));
-            t
-        }
+/// An op written in others runs on a copy, since they may save it; the result is written.
+fn compose(op: &'static Op, args: &[Value], target: &Tensor, recording: bool) -> Result<Tensor> {
+    let mut args = args.to_vec();
+    if recording {
+        args[0] = Value::Tensor(as_it_was(target)?);
     }
+    let result = super::first_of(super::call(op, &args)?)?;
+    check_result(target, &result)?;
+    if !recording {
+        store(target, &result);
+        return Ok(target.clone());
+    }
+    let same = result.sizes() == target.sizes() && result.dtype() == target.dtype();
+    match result.grad_fn()? {
+        // The history of the result is that of the target, where the gradients are the same.
+        Some((node, index)) if same && target.base().is_none() && !result.is(target) => {
+            store(target, &result);
+            rebase(target, &node, index)?;
+        }
+        _ => write_to(target, &result)?,
+    }
+    Ok(target.clone())
 }
 
-/// The base of a view, unless it was made without gradients.
-fn view_base(t: &Tensor) -> Option<Tensor> {
-    t.0.meta.borrow().base.clone()
+/// A copy of the value with its history.
+fn as_it_was(t: &Tensor) -> Result {
+    let copy = t.copied(t.dtype())?;
+    if let Some(Edge { node, index }) = t.edge()? {
+        copy.set_history(&node, index);
+    }
+    Ok(copy)
 }
 
-fn check_leaf(target: &Tensor) -> Result<()> {
-    if !state::grad_enabled() {
-        return Ok(());
-    }
-    if target.requires_grad() && target.is_leaf() {
-        return Err(Error::leaf_in_place());
-    }
-    if let Some(base) = view_base(target) {
-        if base.requires_grad() && base.is_leaf() {
-            return Err(Error::leaf_view_in_place());
-        }
-    }
-    Ok(())
-}
-
-fn check_result(target: &Tensor, result: &Tensor) -> Result<()> {
-    if !crate::dtype::can_cast(result.dtype(), target.dtype()) {
-        return Err(Error::cast(result.dtype(), target.dtype()));
-    }
-    if result.sizes() != target.sizes() {
-        let all = broadcast(target.sizes(), result.sizes())?;
-        if all[..] != *target.sizes() {
-            return Err(Error::runtime(format!(
-                "output with shape {:?} doesn't match the broadcast shape {:?}",
-                target.sizes(),
-                all.as_slice()
-            )));
-        }
-    }
+/// Writes into memory that an index reaches twice, or that an operand shares, are undefined.
+fn check_overlap(target: &Tensor, args: &[Value]) -> Result<()> {
     let l = target.layout();
     if l.sizes.iter().zip(&l.strides).any(|(n, s)| *n > 1 && *s == 0) {
         return Err(Error::runtime(
-            "unsupported operation: more than one element of the written-to tensor refers to a \
-             single memory location. Please clone() the tensor before performing the operation.",
+            "unsupported operation: more than one element of the written-to tensor refers to a single memory location. \
+             Please clone() the tensor before performing the operation.",
+        ));
+    }
+    let shares = |t: &Tensor| !t.is(target) && t.shares_storage(target) && overlaps_partly(l, t.layout());
+    if args[1..].iter().flat_map(Value::tensors).any(shares) {
+        return Err(Error::runtime(
+            "unsupported operation: some elements of the input tensor and the written-to tensor refer to a single memory \
+             location. Please clone() the tensor before performing the operation.",
         ));
     }
     Ok(())
+}
+
+/// Whether two dense layouts share some memory, but not element by element.
+fn overlaps_partly(a: &Layout, b: &Layout) -> bool {
+    if a.numel() == 0 || b.numel() == 0 || !a.is_dense() || !b.is_dense() {
+        return false;
+    }
+    let (from, to) = ((a.offset, a.offset + a.numel() as i64), (b.offset, b.offset + b.numel() as i64));
+    if from == to { a.strides != b.strides } else { from.0 < to.1 && to.0 < from.1 }
+}
+
+fn check_result(target: &Tensor, result: &Tensor) -> Result<()> {
+    check_shape(target, result)?;
+    if crate::dtype::can_cast(result.dtype(), target.dtype()) {
+        Ok(())
+    } else {
+        Err(Error::cast(result.dtype(), target.dtype()))
+    }
+}
+
+fn check_shape(target: &Tensor, result: &Tensor) -> Result<()> {
+    if result.sizes() == target.sizes() {
+        return Ok(());
+    }
+    let all = broadcast(target.sizes(), result.sizes())?;
+    if all[..] == *target.sizes() {
+        return Ok(());
+    }
+    Err(Error::runtime(format!(
+        "output with shape {:?} doesn't match the broadcast shape {:?}", target.sizes(), all.as_slice()
+    )))
 }
 
 /// Writes the values and counts the write.
@@ -145,84 +160,23 @@ fn store(target: &Tensor, result: &Tensor) {
     target.bump_version();
 }
 
-/// Makes `target` hold what `value` holds, with its history: the end of every in-place op.
+/// Makes `target` hold what `value` holds, in its own dtype: `copy_`.
 pub fn write_to(target: &Tensor, value: &Tensor) -> Result<()> {
-    check_leaf(target)?;
-    check_result(target, value)?;
+    if target.is_inference() && !state::inference_mode() {
+        return Err(Error::inference_in_place());
+    }
     let recording = state::grad_enabled() && (value.requires_grad() || target.requires_grad());
+    if recording {
+        check_in_place(target)?;
+    }
+    let args = [Value::Tensor(target.clone()), Value::Tensor(value.clone()), Value::None];
+    check_overlap(target, &args)?;
+    check_shape(target, value)?;
     if !recording {
         store(target, value);
         return Ok(());
     }
-    let base_edge = view_base(target).as_ref().and_then(Tensor::edge);
-    let fitted = crate::ops::copy(target, value)?;
-    store(target, &fitted);
-    move_history(target, &fitted, base_edge);
-    Ok(())
-}
-
-/// Gives `target` the history of `out`; through the base, if it is a view.
-fn move_history(target: &Tensor, out: &Tensor, base_edge: Option<Edge>) {
-    let (fresh, base) = {
-        let meta = out.0.meta.borrow();
-        (meta.grad_fn.clone(), view_base(target))
-    };
-    let Some(base) = base else {
-        let mut meta = target.0.meta.borrow_mut();
-        meta.grad_fn = fresh;
-        meta.requires_grad = false;
-        return;
-    };
-    // The base is now itself with the view's region replaced.
-    let layout = target.layout();
-    let args = [
-        Value::Tensor(base.clone()),
-        Value::Tensor(out.clone()),
-        Value::Ints(layout.sizes.clone()),
-        Value::Ints(layout.strides.clone()),
-        Value::Scalar(crate::tensor::Scalar::Int(layout.offset)),
-    ];
-    let op = crate::ops::copy_slices();
-    let node = record(op, &args, std::slice::from_ref(&base), None);
-    node.edges.borrow_mut()[0] = base_edge;
-    {
-        let mut meta = base.0.meta.borrow_mut();
-        meta.grad_fn = Some((node, 0));
-        meta.requires_grad = false;
-    }
-    // Its own history is made anew when somebody asks.
-    let mut meta = target.0.meta.borrow_mut();
-    meta.grad_fn = None;
-    meta.base_version = u32::MAX;
-}
-
-impl Tensor {
-    /// A view whose base was written since: its history is that of the base now.
-    pub(super) fn refresh_view(&self) {
-        let base = {
-            let meta = self.0.meta.borrow();
-            match &meta.base {
-                Some(base) if meta.base_version != base.version() => base.clone(),
-                _ => return,
-            }
-        };
-        let edge = base.edge();
-        let mut meta = self.0.meta.borrow_mut();
-        meta.base_version = base.version();
-        // Only a base with a new history changes the view's; a plain leaf keeps it.
-        let Some(edge) = edge.filter(|e| !matches!(e.node.job, Job::Accumulate(_))) else { return };
-        drop(meta);
-        let l = self.layout();
-        let args = [
-            Value::Tensor(base),
-            Value::Ints(l.sizes.clone()),
-            Value::Ints(l.strides.clone()),
-            Value::Scalar(crate::tensor::Scalar::Int(l.offset)),
-        ];
-        let node = record(crate::ops::as_strided_op(), &args, std::slice::from_ref(self), None);
-        let _: &SmallVec<[OutMeta; 1]> = &node.outputs;
-        node.edges.borrow_mut()[0] = Some(edge);
-        meta = self.0.meta.borrow_mut();
-        meta.grad_fn = Some((node, 0));
-    }
+    let node: Rc<Node> = record(crate::ops::copy_op(), &args, std::slice::from_ref(target))?;
+    store(target, value);
+    rebase(target, &node, 0)
 }

@@ -2,6 +2,11 @@
 
 use super::create::held;
 use super::prelude::*;
+
+/// The entry of `copy_`.
+pub(crate) fn copy_entry() -> &'static crate::table::Op {
+    &copy::OP
+}
 use super::views::expanded;
 use crate::kernels::copy::copy as copy_elements;
 

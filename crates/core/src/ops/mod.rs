@@ -53,7 +53,7 @@ pub mod views;
 
 use crate::dtype::DType;
 use crate::error::Result;
-use crate::layout::Dims;
+use crate::layout::{Dims, Layout};
 use crate::table::Op;
 use crate::tensor::Tensor;
 
@@ -194,14 +194,56 @@ pub fn cast(t: &Tensor, dtype: DType) -> Result {
     if t.dtype() == dtype { Ok(t.clone()) } else { copies::CopyOps::_to_copy(t, dtype) }
 }
 
-/// `value` in the sizes and dtype of `like`.
-pub fn copy(like: &Tensor, value: &Tensor) -> Result {
-    copies::CopyOps::copy(like, value, false)
+/// A row-major copy.
+pub fn clone(t: &Tensor) -> Result {
+    use prelude::*;
+    t.clone_op(())
 }
 
-/// The entry that stands for a write to a view, seen from its base.
-pub fn copy_slices() -> &'static Op {
-    strided::as_strided_scatter_entry()
+/// A copy in memory of its own, laid out like this.
+pub fn strided_clone(t: &Tensor, l: &Layout) -> Result {
+    use prelude::*;
+    let room = t._strided_add([l.extent() as i64], &l.strides, 0i64)?;
+    as_strided(&room, l)
+}
+
+/// The view of all of it.
+pub fn alias(t: &Tensor) -> Result {
+    use prelude::*;
+    t.detach_view()
+}
+
+/// The view with this layout.
+pub fn as_strided(t: &Tensor, l: &Layout) -> Result {
+    use prelude::*;
+    t.as_strided(&l.sizes, &l.strides, l.offset)
+}
+
+/// Complex numbers as pairs.
+pub fn view_as_real(t: &Tensor) -> Result {
+    use prelude::*;
+    t.view_as_real()
+}
+
+/// Pairs as complex numbers.
+pub fn view_as_complex(t: &Tensor) -> Result {
+    use prelude::*;
+    t.view_as_complex()
+}
+
+/// One index of the first dimension.
+pub fn row(t: &Tensor, index: i64) -> Result {
+    views::ViewOps::select(t, 0i64, index)
+}
+
+/// Tensors of one shape, along a new first dimension.
+pub fn stack(list: Vec<Tensor>) -> Result {
+    join::stack_of(list, 0)
+}
+
+/// The entry of `copy_`.
+pub fn copy_op() -> &'static Op {
+    copies::copy_entry()
 }
 
 /// The entry of `as_strided`.

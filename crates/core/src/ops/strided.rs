@@ -8,11 +8,6 @@ pub(crate) fn as_strided_entry() -> &'static crate::table::Op {
     &as_strided::OP
 }
 
-/// The entry that stands for a write to a view, seen from its base.
-pub(crate) fn as_strided_scatter_entry() -> &'static crate::table::Op {
-    &copy_slices::OP
-}
-
 /// Whether a layout stays within `numel` elements.
 fn inside(l: &Layout, numel: usize) -> Result<()> {
     if l.sizes.len() != l.strides.len() || l.offset < 0 || l.strides.iter().any(|s| *s < 0) || l.checked_extent().is_none_or(|n| n > numel) {
@@ -160,7 +155,7 @@ ops! { TABLE, StridedOps;
         restrided(&input, &size, &stride, storage_offset)?; scatter_strided(&input, &src, &size, &stride, storage_offset) }
         d input = |g, layout, size, stride, storage_offset| region_grad(g, &layout, &size, &stride, storage_offset),
         d src = |g, layout, size, stride, storage_offset| src_grad(g, &layout, &size, &stride, storage_offset);
-    /// A write to a view, seen from its base.
+    /// `input` with a strided region replaced by `src`, which alone has what flows to it.
     fn copy_slices(input: Tensor, src: Tensor, size: Dims, stride: Dims, storage_offset: Option<i64> = "null")
         [hidden, CopySlices] eval { scatter_strided(&input, &src, &size, &stride, storage_offset) }
         d input = |g, layout, size, stride, storage_offset| scatter_grad(g, &layout, &size, &stride, storage_offset),

@@ -51,4 +51,6 @@ pub const ROWS: Rows = &[
     ("logaddexp", "x(2,3), x(3)"),
     ("where_op", "bool(2,3), x(2,3), x(3)"),
     ("where_op", "bool(3), x(2,1), 1.5"),
+    ("clamp_scalar", "x(2,3), -0.6, 1.2"),
+    ("clamp_scalar", "x(2,3), none, 0.7"),
 ];

@@ -8,6 +8,7 @@ pub const DOMAINS: &[(&str, &str)] = &[
     ("ndtri", "prob"), ("entr", "pos"), ("xlogy_of", "pos"), ("modified_bessel_k0", "pos"),
     ("modified_bessel_k1", "pos"), ("bessel_y0", "pos"), ("bessel_y1", "pos"),
     ("asin", "unit"), ("acos", "unit"), ("atanh", "unit"), ("erfinv", "unit"), ("bernoulli", "prob"),
+    ("normal", "pos"), ("normal_std", "pos"), ("poisson", "pos"),
 ];
 
 /// Id, what does not hold (`gradient`, `complex`, `second order`, `strides`, `in place`, `first order`), and why.
@@ -20,6 +21,12 @@ pub const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("normal_mean", "first order", "to PyTorch random numbers are constants"),
     ("normal_std", "first order", "to PyTorch random numbers are constants"),
     ("view_as", "strides", "not every view exists over every memory"),
+    ("poisson", "first order", "samples do not follow their parameters"),
+    ("gumbel_softmax", "strides", "samples are drawn in the order of memory"),
+    ("svd", "first order", "signs and phases of singular vectors are free"),
+    ("svd", "second order", "signs and phases of singular vectors are free"),
+    ("svd_some", "first order", "signs and phases of singular vectors are free"),
+    ("svd_some", "second order", "signs and phases of singular vectors are free"),
     ("conv_tbc", "complex", "its backward is a convolution of real numbers"),
     ("floor_divide", "gradient", "PyTorch has no formula"),
     ("heaviside", "gradient", "PyTorch has no formula"),

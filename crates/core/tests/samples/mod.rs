@@ -5,8 +5,8 @@
 //! Arguments: numbers, `true`, `none`, `'words'`, dtypes, lists, and tensors that need a gradient:
 //!
 //! - `x(2,3)` away from zero, one half, one and so on; `pos(..)` above zero, `big(..)` above one,
-//!   `unit(..)` in (-1, 1), `prob(..)` in (0, 1), `spd(3)` symmetric and positive definite;
-//! - without a gradient: `const(2,3)`, `int(2,3; 5)` below five, `bool(2,3)`;
+//!   `unit(..)` in (-1, 1), `prob(..)` in (0, 1), `spd(3)` symmetric and positive definite, `tril(3)` its lower half;
+//! - without a gradient: `const(2,3)`, `const_pos(2,3)` and so on, `int(2,3; 5)` below five, `bool(2,3)`;
 //! - with given elements: `values[1.5, 2]` and, without a gradient, `long[[0, 1]]`, `mask[true]`.
 
 mod activation;
@@ -39,18 +39,29 @@ const FAMILIES: &[Rows] = &[
 /// What is known not to hold: id, what (`complex`, `second order`, `strides`, `in place`), why.
 pub const EXCEPTIONS: &[(&str, &str, &str)] = domains::EXCEPTIONS;
 
+/// What a matrix is, whatever a difference does to it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    /// Equal to its conjugate transpose.
+    Symmetric,
+    /// Zero above the diagonal.
+    Lower,
+}
+
 /// One call of an entry.
 pub struct Sample {
     /// As it is written.
     pub text: String,
     /// Its arguments, all of them.
     pub args: Vec<Value>,
+    /// Which of its tensors are symmetric or lower triangular, whatever a difference does to them.
+    pub shaped: Vec<(usize, Shape)>,
     /// Whether somebody wrote it for this entry, so that it must run.
     pub meant: bool,
 }
 
 /// The samples of an entry in a dtype: those written for it, or what its types suggest.
-pub fn of(op: &Op, dtype: DType) -> Vec<Sample> {
+pub fn of(op: &Op, dtype: DType) -> Parsed<Vec<Sample>> {
     // The form of a view that copies takes what the view takes.
     let id = if op.how == How::Copy { op.id.trim_end_matches("_copy") } else { op.id };
     let rows: Vec<&str> = FAMILIES.iter().flat_map(|f| f.iter()).filter(|r| r.0 == id).map(|r| r.1).collect();
@@ -59,9 +70,11 @@ pub fn of(op: &Op, dtype: DType) -> Vec<Sample> {
     texts
         .into_iter()
         .map(|text| {
-            let args = Parser { text: text.as_bytes(), at: 0, seed: 1, dtype }.arguments(op);
-            let args = args.unwrap_or_else(|e| panic!("sample of {}: {e} in `{text}`", op.id));
-            Sample { text, args, meant }
+            let mut parser = Parser { text: text.as_bytes(), at: 0, seed: 1, dtype, tensors: 0, shaped: Vec::new() };
+            let args = parser.arguments(op);
+            let shaped = parser.shaped;
+            let args = args.map_err(|e| format!("{}({text}): {e}", op.id))?;
+            Ok(Sample { text, args, shaped, meant })
         })
         .collect()
 }
@@ -114,9 +127,12 @@ struct Parser<'a> {
     at: usize,
     seed: u64,
     dtype: DType,
+    tensors: usize,
+    shaped: Vec<(usize, Shape)>,
 }
 
-type Parsed<T> = Result<T, String>;
+/// A value, or what is wrong with how it is written.
+pub type Parsed<T> = Result<T, String>;
 
 impl Parser<'_> {
     fn arguments(&mut self, op: &Op) -> Parsed<Vec<Value>> {
@@ -239,6 +255,12 @@ impl Parser<'_> {
                 self.eat(b',');
             }
         }
+        match kind {
+            "spd" => self.shaped.push((self.tensors, Shape::Symmetric)),
+            "tril" => self.shaped.push((self.tensors, Shape::Lower)),
+            _ => {}
+        }
+        self.tensors += 1;
         let count: i64 = sizes.iter().product();
         let mut draw = || {
             self.seed = self.seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -253,13 +275,14 @@ impl Parser<'_> {
                 let data: Vec<bool> = (0..count).map(|_| draw() < 0.5).collect();
                 Tensor::from_slice(&data, &sizes)
             }
-            "spd" => {
+            "spd" | "tril" => {
                 let n = sizes[0] as usize;
                 let root: Vec<f64> = (0..n * n).map(|_| draw() - 0.5).collect();
                 let entry = |i: usize, j: usize| {
                     (0..n).map(|k| root[i * n + k] * root[j * n + k]).sum::<f64>() + f64::from(u8::from(i == j))
                 };
-                let data: Vec<f64> = (0..n * n).map(|p| entry(p / n, p % n)).collect();
+                let whole = |p: usize| kind == "spd" || p % n <= p / n;
+                let data: Vec<f64> = (0..n * n).map(|p| if whole(p) { entry(p / n, p % n) } else { 0.0 }).collect();
                 self.leaf(&data, &data.iter().map(|_| 0.0).collect::<Vec<_>>(), &[n as i64, n as i64])
             }
             _ => {
@@ -268,7 +291,7 @@ impl Parser<'_> {
                     let (step, rest) = ((draw() * 10.0).floor() - 5.0, 0.1 + 0.8 * draw());
                     let x = 0.5 * (step + rest);
                     Ok(match kind {
-                        "x" | "const" => x,
+                        "x" => x,
                         "pos" => x.abs() + 0.01,
                         "big" => x.abs() + 1.1,
                         "unit" => x / 2.8,
@@ -276,10 +299,15 @@ impl Parser<'_> {
                         _ => return Err(format!("no kind of tensor is called `{kind}`")),
                     })
                 };
+                let (kind, constant) = match kind.strip_prefix("const") {
+                    Some("") => ("x", true),
+                    Some(kind) => (kind.trim_start_matches('_'), true),
+                    None => (kind, false),
+                };
                 let re = (0..count).map(|_| one(kind)).collect::<Parsed<Vec<f64>>>()?;
                 let im = (0..count).map(|_| one("x").map(|y| y / 3.0)).collect::<Parsed<Vec<f64>>>()?;
                 let t = self.leaf(&re, &im, &sizes);
-                if kind == "const" { t.map(|t| t.detached()) } else { t }
+                if constant { t.map(|t| t.detached()) } else { t }
             }
         };
         tensor.map(Value::Tensor).map_err(|e| e.message)
@@ -298,6 +326,7 @@ impl Parser<'_> {
 
     /// `kind[elements]`.
     fn given(&mut self, kind: &str) -> Parsed<Value> {
+        self.tensors += 1;
         let (mut data, mut sizes) = (Vec::new(), Dims::new());
         self.elements(0, &mut data, &mut sizes)?;
         let floats: Vec<f64> = data.iter().map(|s| s.to_f64()).collect();
@@ -356,7 +385,8 @@ fn default(js: &str) -> Parsed<Value> {
         "Infinity" => Ok(Value::Scalar(Scalar::Float(f64::INFINITY))),
         "-Infinity" => Ok(Value::Scalar(Scalar::Float(f64::NEG_INFINITY))),
         list if list.starts_with('[') || list.starts_with('\'') => {
-            Parser { text: list.as_bytes(), at: 0, seed: 1, dtype: DType::Float64 }.value()
+            let dtype = DType::Float64;
+            Parser { text: list.as_bytes(), at: 0, seed: 1, dtype, tensors: 0, shaped: Vec::new() }.value()
         }
         word => plain(word.strip_suffix('n').filter(|w| w.parse::<i64>().is_ok()).unwrap_or(word)),
     }

@@ -65,7 +65,6 @@ pub const ROWS: Rows = &[
     ("as_strided", "x(2,3), [2, 2], [1, 2]"),
     ("as_strided", "x(2,3), [2, 2], [1, 1], 1"),
     ("as_strided_scatter", "x(2,3), x(2,2), [2, 2], [3, 1], 1"),
-    ("copy_slices", "x(2,3), x(2,2), [2, 2], [3, 1], 1"),
     ("_strided_add", "x(2,2), [6], [2, 1], 1"),
     ("_strided_take", "x(2,3), [2, 2], [2, 1], 1"),
     ("split", "x(5,2), 2"),
