@@ -4,6 +4,7 @@ export class RuntimeError extends Error { override name = 'RuntimeError'; }
 export class NotImplementedError extends RuntimeError { override name = 'NotImplementedError'; }
 export class IndexError extends Error { override name = 'IndexError'; }
 export class ValueError extends Error { override name = 'ValueError'; }
+export class AssertionError extends Error { override name = 'AssertionError'; }
 export class KeyError extends Error { override name = 'KeyError'; }
 export class AttributeError extends Error { override name = 'AttributeError'; }
 /** Python's class of this name is JavaScript's own. */

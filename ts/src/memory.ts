@@ -276,6 +276,16 @@ export function scoped<T>(fn: () => T, isTensor: (v: unknown) => v is Tensor, ho
   }
 }
 
+/** Runs `fn` as if the innermost scope were not there: what it makes belongs to the one around that. */
+export function outside<T>(fn: () => T): T {
+  const inner = scopes.pop();
+  try {
+    return fn();
+  } finally {
+    if (inner) scopes.push(inner);
+  }
+}
+
 /** `torch.memory`. */
 export const memory = {
   /** Bytes that tensors hold in wasm memory, the most they held, bytes kept for reuse, tensors that

@@ -6,12 +6,14 @@ import { Module, python, pythonFloat } from './module.js';
 const IGNORED = new Set(['device', 'size_average', 'reduce']);
 
 export abstract class Configured extends Module {
-  #whole: Set<string>;
+  /** @internal Which options came as Python's int. */
+  [WHOLE]: Set<string>;
+  static override readonly takes: readonly string[] = ['input'];
   /** `names` are the parameters in PyTorch's order, `defaults` those that may be left out. */
   constructor(args: readonly unknown[], names: readonly string[], defaults: object) {
     super();
     const given = named<Record<string, unknown> & { [WHOLE]: Set<string> }>(new.target.name, args, names, defaults);
-    this.#whole = given[WHOLE];
+    this[WHOLE] = given[WHOLE];
     for (const name of names) {
       if (given[name] !== undefined && !IGNORED.has(name)) (this as unknown as Record<string, unknown>)[name] = given[name];
     }
@@ -20,7 +22,7 @@ export abstract class Configured extends Module {
   protected asFloat(name: string): string {
     const v = (this as unknown as Record<string, unknown>)[name];
     if (typeof v !== 'number') return python(v);
-    return this.#whole.has(name) ? String(v) : pythonFloat(v);
+    return this[WHOLE].has(name) ? String(v) : pythonFloat(v);
   }
   /** @internal `name=value` of options; those marked `~` are floats. */
   protected shown(...names: string[]): string {

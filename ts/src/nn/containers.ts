@@ -1,7 +1,7 @@
 /** Modules that hold other modules or parameters. */
 import { IndexError, KeyError, NotImplementedError } from '../errors.js';
 import type { Tensor } from '../tensor.js';
-import { indent, Module, type Parameter } from './module.js';
+import { indent, Module, Parameter } from './module.js';
 
 type Named = Record<string, Module>;
 const own = (m: Module): Named => m as unknown as Named;
@@ -109,4 +109,39 @@ export class ParameterList extends Module {
   }
   at(index: number): Parameter { return [...this].at(index)!; }
   *[Symbol.iterator](): IterableIterator<Parameter> { yield* this.parameters(false); }
+  override forward(): never { throw new NotImplementedError('Module [ParameterList] is missing the required "forward" function'); }
+  override _child_lines(): string[] { return [...this].map((p, i) => `(${i}): ${described(p)}`); }
 }
+
+type Tensors = Record<string, Parameter> | Iterable<[string, Parameter]>;
+/** Parameters by name. */
+export class ParameterDict extends Module {
+  constructor(parameters: Tensors = {}) {
+    super();
+    this.update(parameters);
+  }
+  update(parameters: Tensors): void {
+    const pairs = Symbol.iterator in parameters ? [...(parameters as Iterable<[string, Parameter]>)] : Object.entries(parameters as Record<string, Parameter>);
+    for (const [name, p] of pairs) this.set(name, p);
+  }
+  get size(): number { return [...this.keys()].length; }
+  has(name: string): boolean { return (this as unknown as Record<string, unknown>)[name] instanceof Parameter; }
+  get(name: string): Parameter {
+    if (!this.has(name)) throw new KeyError(`'${name}'`);
+    return (this as unknown as Record<string, Parameter>)[name]!;
+  }
+  set(name: string, parameter: Parameter): this {
+    this.register_parameter(name, parameter);
+    return this;
+  }
+  delete(name: string): boolean { return this.has(name) && delete (this as unknown as Record<string, unknown>)[name]; }
+  *entries(): IterableIterator<[string, Parameter]> { yield* this.named_parameters('', false); }
+  *keys(): IterableIterator<string> { for (const [name] of this.entries()) yield name; }
+  *values(): IterableIterator<Parameter> { yield* this.parameters(false); }
+  [Symbol.iterator](): IterableIterator<[string, Parameter]> { return this.entries(); }
+  override forward(): never { throw new NotImplementedError('Module [ParameterDict] is missing the required "forward" function'); }
+  override _child_lines(): string[] { return [...this.entries()].map(([name, p]) => `(${name}): ${described(p)}`); }
+}
+
+/** A parameter in the list of its container. */
+const described = (p: Parameter): string => `Parameter containing: [torch.${p.dtype.scalar_type}Tensor of size ${p.shape.join('x')}]`;

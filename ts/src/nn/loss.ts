@@ -1,9 +1,13 @@
 /** Losses as modules. */
+import type { DType } from '../dtype.js';
+import { RuntimeError, TypeError, ValueError } from '../errors.js';
 import { nn_functional as F } from '../generated.js';
 import type { Int, Tensor } from '../tensor.js';
-import { named } from './arguments.js';
+import { bound, named } from './arguments.js';
 import { Configured } from './configured.js';
-import { Module } from './module.js';
+import { PairwiseDistance } from './distance.js';
+import { Linear, type FactoryOptions } from './linear.js';
+import { Module, python } from './module.js';
 
 export type Reduction = 'none' | 'mean' | 'sum';
 interface Reduced { reduction?: Reduction; size_average?: boolean | null; reduce?: boolean | null }
@@ -11,6 +15,7 @@ const LEGACY = ['size_average', 'reduce', 'reduction'];
 
 /** What has a reduction; tensors among the options become buffers. */
 abstract class Loss extends Configured {
+  static override readonly takes: readonly string[] = ['input', 'target'];
   declare reduction: Reduction;
   constructor(args: readonly unknown[], names: readonly string[], defaults: object) {
     super(args, names, { reduction: 'mean', size_average: null, reduce: null, ...defaults });
@@ -47,7 +52,13 @@ export class SmoothL1Loss extends Loss {
 export class HuberLoss extends Loss {
   declare delta: number;
   constructor(options?: { reduction?: Reduction; delta?: number });
-  constructor(...args: unknown[]) { super(args, ['reduction', 'delta'], { delta: 1 }); }
+  constructor(...args: unknown[]) {
+    super(args, ['reduction', 'delta'], { delta: 1 });
+    if (typeof this.delta !== 'number') {
+      throw new TypeError(`delta must be a float or int, got: <class '${typeof this.delta === 'object' ? 'complex' : { string: 'str', boolean: 'bool' }[typeof this.delta as string]}'>`);
+    }
+    if (this.delta <= 0) throw new ValueError('delta must be greater than 0.');
+  }
   override forward(input: Tensor, target: Tensor): Tensor { return F.huber_loss(input, target, { reduction: this.reduction, delta: this.delta }); }
 }
 
@@ -190,25 +201,90 @@ export class TripletMarginLoss extends Loss {
     return F.triplet_margin_loss(anchor, positive, negative, { margin, p, eps, swap, reduction });
   }
 }
-/** A triplet loss with a distance of the user's own. */
+/** Connectionist temporal classification (Graves et al., 2006). */
+export class CTCLoss extends Configured {
+  declare blank: number;
+  declare reduction: Reduction;
+  declare zero_infinity: boolean;
+  constructor(options?: { blank?: Int; reduction?: Reduction; zero_infinity?: boolean });
+  constructor(...args: unknown[]) { super(args, ['blank', 'reduction', 'zero_infinity'], { blank: 0, reduction: 'mean', zero_infinity: false }); }
+  override forward(log_probs: Tensor, targets: Tensor, input_lengths: Tensor, target_lengths: Tensor): Tensor {
+    return F.ctc_loss(log_probs, targets, input_lengths, target_lengths, { blank: this.blank, reduction: this.reduction, zero_infinity: this.zero_infinity } as never);
+  }
+}
+type Distance = (a: Tensor, b: Tensor) => Tensor;
+interface DistanceOptions { distance_function?: Distance | null; margin?: number; swap?: boolean; reduction?: Reduction }
+const BY_DISTANCE = { distance_function: null, margin: 1, swap: false, reduction: 'mean' };
+/** How much nearer the negative is to the anchor than the positive, by a distance of the user's own. */
+export function triplet_margin_with_distance_loss(anchor: Tensor, positive: Tensor, negative: Tensor, options?: DistanceOptions): Tensor;
+export function triplet_margin_with_distance_loss(...args: unknown[]): Tensor {
+  const { anchor, positive, negative, distance_function, margin, swap, reduction } = bound<Required<DistanceOptions> & Record<'anchor' | 'positive' | 'negative', Tensor>>(
+    'triplet_margin_with_distance_loss()', args, ['anchor', 'positive', 'negative', ...Object.keys(BY_DISTANCE)], BY_DISTANCE);
+  if (!['none', 'mean', 'sum'].includes(reduction)) throw new ValueError(`${reduction} is not a valid value for reduction`);
+  if (margin <= 0) throw new ValueError(`margin must be greater than 0, got ${margin}`);
+  const distance: Distance = distance_function ?? ((x, y) => F.pairwise_distance(x, y));
+  if (new Set([anchor.ndim, positive.ndim, negative.ndim]).size > 1) {
+    throw new RuntimeError('The anchor, positive, and negative tensors are expected to have the same number of dimensions, but got: '
+      + `anchor ${anchor.ndim}D, positive ${positive.ndim}D, and negative ${negative.ndim}D inputs`);
+  }
+  const near = distance(anchor, positive);
+  let far = distance(anchor, negative);
+  if (swap) far = far.minimum(distance(positive, negative));
+  const loss = near.sub(far).add(margin).clamp_min(0);
+  return reduction === 'none' ? loss : reduction === 'sum' ? loss.sum() : loss.mean();
+}
+/** `triplet_margin_with_distance_loss` as a module. */
 export class TripletMarginWithDistanceLoss extends Module {
-  distance_function: (a: Tensor, b: Tensor) => Tensor;
+  static override readonly takes: readonly string[] = ['anchor', 'positive', 'negative'];
+  distance_function: Distance;
   margin: number;
   swap: boolean;
   reduction: Reduction;
-  constructor(options: { distance_function?: ((a: Tensor, b: Tensor) => Tensor) | null; margin?: number; swap?: boolean; reduction?: Reduction } = {}) {
+  constructor(options?: DistanceOptions);
+  constructor(...args: unknown[]) {
     super();
-    this.distance_function = options.distance_function ?? (new PairwiseDistance() as unknown as (a: Tensor, b: Tensor) => Tensor);
-    this.margin = Number(options.margin ?? 1);
-    this.swap = options.swap ?? false;
-    this.reduction = options.reduction ?? 'mean';
+    const o = named<Required<DistanceOptions>>('TripletMarginWithDistanceLoss', args, Object.keys(BY_DISTANCE), BY_DISTANCE);
+    if (o.margin <= 0) throw new ValueError(`TripletMarginWithDistanceLoss: expected margin to be greater than 0, got ${o.margin} instead`);
+    this.distance_function = o.distance_function ?? (new PairwiseDistance() as unknown as Distance);
+    this.margin = o.margin;
+    this.swap = o.swap;
+    this.reduction = o.reduction;
   }
   override forward(anchor: Tensor, positive: Tensor, negative: Tensor): Tensor {
-    const near = this.distance_function(anchor, positive);
-    let far = this.distance_function(anchor, negative);
-    if (this.swap) far = far.minimum(this.distance_function(positive, negative));
-    const loss = near.sub(far).add(this.margin).clamp_min(0);
-    return this.reduction === 'none' ? loss : this.reduction === 'sum' ? loss.sum() : loss.mean();
+    const { distance_function, margin, swap, reduction } = this;
+    return triplet_margin_with_distance_loss(anchor, positive, negative, { distance_function, margin, swap, reduction });
   }
 }
-import { PairwiseDistance } from './distance.js';
+interface LinearCrossEntropyOptions extends FactoryOptions {
+  out_features?: readonly Int[]; bias?: boolean; reduction?: Reduction; weight?: Tensor | null; ignore_index?: Int | null; label_smoothing?: number; options?: null;
+}
+/** A linear map and cross entropy in one. */
+export class LinearCrossEntropyLoss extends Loss {
+  declare num_classes: number;
+  declare out_features: number[];
+  declare weight: Tensor | null;
+  declare ignore_index: number | null;
+  declare label_smoothing: number;
+  linear: Linear;
+  constructor(in_features: Int, num_classes: Int, options?: LinearCrossEntropyOptions);
+  constructor(...args: unknown[]) {
+    super(args, ['in_features', 'num_classes', 'out_features', 'bias', 'device', 'dtype', 'reduction', 'weight', 'ignore_index', 'label_smoothing', 'options', 'size_average', 'reduce'],
+      { out_features: [], bias: false, weight: null, ignore_index: null, label_smoothing: 0, options: null });
+    const given = this as unknown as { in_features: number; bias?: boolean; dtype?: DType };
+    const { in_features, bias = false, dtype = null } = given, { num_classes, weight } = this;
+    if (weight && String(weight.shape) !== String(num_classes)) throw new RuntimeError(`expected weight shape to be (${num_classes},), got ${python(weight.shape)}`);
+    if (!(this.label_smoothing >= 0 && this.label_smoothing <= 1)) throw new RuntimeError(`expected label_smoothing to be in range [0, 1], got ${this.asFloat('label_smoothing')}`);
+    delete given.bias;
+    this.linear = new Linear(in_features, this.out_features.reduce((a, b) => a * b, num_classes), { bias, dtype });
+  }
+  override forward(input: Tensor, target: Tensor): Tensor {
+    const { linear, weight, reduction, ignore_index, label_smoothing } = this, shape = [this.num_classes, ...this.out_features];
+    return F.linear_cross_entropy(input, linear.weight.reshape([...shape, linear.in_features]), target,
+      { linear_bias: linear.bias && linear.bias.reshape(shape), weight, reduction, ignore_index, label_smoothing });
+  }
+  override extra_repr(): string {
+    const { in_features, bias } = this.linear;
+    return `in_features=${in_features}, num_classes=${this.num_classes}, out_features=${python(this.out_features)}, bias=${python(bias !== null)}, `
+      + `reduction=${this.reduction}, ignore_index=${python(this.ignore_index)}, label_smoothing=${this.asFloat('label_smoothing')}, options=None`;
+  }
+}

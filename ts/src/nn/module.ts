@@ -1,9 +1,10 @@
 /** `nn.Module` and `nn.Parameter`: modules are functions that know their parameters. */
-import { check, invoke } from '../call.js';
+import { check, invoke, isKeywords } from '../call.js';
 import type { DType } from '../dtype.js';
 import { AttributeError, KeyError, NotImplementedError, RuntimeError, TypeError } from '../errors.js';
 import { quietly, type RemovableHandle } from '../autograd.js';
-import { keepLeaf, scoped } from '../memory.js';
+import { keep, keepLeaf, scoped } from '../memory.js';
+import { empty } from '../generated.js';
 import { isTensor, Tensor } from '../tensor.js';
 import { door } from '#wasm';
 
@@ -17,6 +18,22 @@ export class Parameter extends Tensor {
   override toString(): string { return `Parameter containing:\n${super.toString()}`; }
 }
 
+/** A parameter whose shape is not known yet: see the lazy modules. */
+export class UninitializedParameter extends Parameter {
+  constructor(dtype: DType | null = null) { super(empty([0], { dtype })); }
+  override get shape(): number[] {
+    throw new RuntimeError("Can't access the shape of an uninitialized parameter or buffer. This error usually happens in `load_state_dict` when trying to load an uninitialized "
+      + 'parameter into an initialized one. Call `forward` to initialize the parameters before accessing their attributes.');
+  }
+  /** Becomes an ordinary parameter of this shape; optimizers that have it already keep it. */
+  materialize(shape: readonly number[]): void {
+    const { dtype } = this;
+    Object.setPrototypeOf(this, Parameter.prototype as object);
+    quietly(() => { this._become(empty(shape, { dtype })); });
+  }
+  override toString(): string { return '<UninitializedParameter>'; }
+}
+
 /** What a module is told before, during and after a call. */
 export type ForwardPreHook = (module: Module, args: readonly unknown[]) => unknown;
 export type ForwardHook = (module: Module, args: readonly unknown[], output: unknown) => unknown;
@@ -25,18 +42,26 @@ export type ForwardHook = (module: Module, args: readonly unknown[], output: unk
 export interface IncompatibleKeys { missing_keys: string[]; unexpected_keys: string[] }
 export type StateDict = Record<string, Tensor>;
 
-/** Makes instances that are functions: what `new` returns calls its own `_call`. */
+/** An instance that is a function: it calls its own `_call`. */
+function callable(prototype: object): object {
+  const self = (...args: unknown[]): unknown => (self as unknown as Callable)._call(args);
+  Object.setPrototypeOf(self, prototype);
+  // A module may have properties of these names.
+  delete (self as { name?: string }).name;
+  delete (self as { length?: number }).length;
+  return self;
+}
 abstract class Callable {
-  constructor() {
-    const self = (...args: unknown[]): unknown => (self as unknown as Callable)._call(args);
-    Object.setPrototypeOf(self, new.target.prototype as object);
-    // A module may have properties of these names.
-    delete (self as { name?: string }).name;
-    delete (self as { length?: number }).length;
-    return self as unknown as this;
-  }
+  constructor() { return callable(new.target.prototype as object) as this; }
   /** @internal */
   abstract _call(args: unknown[]): unknown;
+}
+
+/** Where a module keeps what is no member of it; a symbol and no private name, so that copies have it too. */
+const OWN = Symbol('own');
+interface Own {
+  /** Names of buffers, and whether they are part of the state. */
+  buffers: Map<string, boolean>; before: Map<number, ForwardPreHook>; after: Map<number, ForwardHook>; hooks: number;
 }
 
 export interface Module { (...args: Parameters<this['forward']>): ReturnType<this['forward']> }
@@ -53,10 +78,10 @@ export interface Module { (...args: Parameters<this['forward']>): ReturnType<thi
  */
 export class Module extends Callable {
   training = true;
-  #buffers = new Map<string, boolean>();
-  #before = new Map<number, ForwardPreHook>();
-  #after = new Map<number, ForwardHook>();
-  #hooks = 0;
+  /** @internal */
+  [OWN]: Own = { buffers: new Map(), before: new Map(), after: new Map(), hooks: 0 };
+  /** Names of forward's parameters where a call may name its arguments, in a trailing object. */
+  static readonly takes: readonly string[] = [];
 
   // eslint-disable-next-line @typescript-eslint/no-explicit-any -- subclasses say what they take
   forward(..._args: any[]): any {
@@ -66,23 +91,36 @@ export class Module extends Callable {
   /** @internal Runs hooks and `forward`; what they make and do not return is freed. */
   _call(args: unknown[]): unknown {
     return scoped(() => {
-      let given = args;
-      for (const hook of this.#before.values()) {
+      let given = this.#placed(args);
+      for (const hook of this[OWN].before.values()) {
         const changed = hook(this, given);
         if (changed !== undefined && changed !== null) given = Array.isArray(changed) ? changed : [changed];
       }
       let out: unknown = this.forward(...given);
-      for (const hook of this.#after.values()) out = hook(this, given, out) ?? out;
+      for (const hook of this[OWN].after.values()) out = hook(this, given, out) ?? out;
       return out;
     }, isTensor, this);
   }
 
+  /** Arguments that came by name, in their places. */
+  #placed(args: unknown[]): unknown[] {
+    const { takes } = this.constructor as typeof Module, last = args[args.length - 1];
+    if (!isKeywords(last) || !Object.keys(last).every((k) => takes.includes(k))) return args;
+    const out = args.slice(0, -1);
+    for (const [name, value] of Object.entries(last)) {
+      const i = takes.indexOf(name);
+      if (i < args.length - 1) throw new TypeError(`${this.constructor.name}.forward() got multiple values for argument '${name}'`);
+      out[i] = value;
+    }
+    return Array.from(out);
+  }
+
   /** Calls `hook(module, args)` before each forward; what it returns replaces the arguments. */
-  register_forward_pre_hook(hook: ForwardPreHook): RemovableHandle { return this.#add(this.#before, hook); }
+  register_forward_pre_hook(hook: ForwardPreHook): RemovableHandle { return this.#add(this[OWN].before, hook); }
   /** Calls `hook(module, args, output)` after each forward; what it returns replaces the output. */
-  register_forward_hook(hook: ForwardHook): RemovableHandle { return this.#add(this.#after, hook); }
+  register_forward_hook(hook: ForwardHook): RemovableHandle { return this.#add(this[OWN].after, hook); }
   #add<H>(hooks: Map<number, H>, hook: H): RemovableHandle {
-    const key = this.#hooks++;
+    const key = this[OWN].hooks++;
     hooks.set(key, hook);
     return { remove: () => { hooks.delete(key); } };
   }
@@ -92,7 +130,7 @@ export class Module extends Callable {
     if (name.includes('.')) throw new KeyError('buffer name can\'t contain "."');
     if (name === '') throw new KeyError('buffer name can\'t be empty string ""');
     if (tensor !== null && !isTensor(tensor)) throw new TypeError(`cannot assign '${typeof tensor}' object to buffer '${name}' (torch Tensor or None required)`);
-    this.#buffers.set(name, persistent);
+    this[OWN].buffers.set(name, persistent);
     this.#set(name, tensor);
   }
   register_parameter(name: string, parameter: Parameter | null): void {
@@ -139,10 +177,29 @@ export class Module extends Callable {
     return at;
   }
 
+  /** The parameter of a path such as `layers.0.weight`. */
+  get_parameter(path: string): Parameter {
+    const found = this.#target(path);
+    if (!(found instanceof Parameter)) throw new AttributeError(`\`${path.slice(path.lastIndexOf('.') + 1)}\` is not an nn.Parameter`);
+    return found;
+  }
+  /** The buffer of a path such as `layers.0.running_mean`. */
+  get_buffer(path: string): Tensor {
+    const found = this.#target(path), at = path.lastIndexOf('.');
+    const owner = this.get_submodule(at < 0 ? '' : path.slice(0, at)), name = path.slice(at + 1);
+    if (!owner[OWN].buffers.has(name) || !isTensor(found)) throw new AttributeError(`\`${name}\` is not a buffer`);
+    return found;
+  }
+  #target(path: string): unknown {
+    const at = path.lastIndexOf('.'), owner = this.get_submodule(at < 0 ? '' : path.slice(0, at)), name = path.slice(at + 1);
+    if (!(name in owner)) throw new AttributeError(`${owner.constructor.name} has no attribute \`${name}\``);
+    return (owner as unknown as Record<string, unknown>)[name];
+  }
+
   *#members(kind: 'parameter' | 'buffer', prefix: string, recurse: boolean): IterableIterator<[string, Tensor, Module, string]> {
     for (const [path, module] of recurse ? this.named_modules(prefix) : [[prefix, this] as const]) {
       for (const [name, v] of Object.entries(module)) {
-        const is = kind === 'parameter' ? v instanceof Parameter : module.#buffers.has(name) && isTensor(v);
+        const is = kind === 'parameter' ? v instanceof Parameter : module[OWN].buffers.has(name) && isTensor(v);
         if (is) yield [path ? `${path}.${name}` : name, v as Tensor, module, name];
       }
     }
@@ -169,7 +226,7 @@ export class Module extends Callable {
       const lead = prefix + (path ? `${path}.` : '');
       const own = Object.entries(module);
       for (const [name, v] of own) if (v instanceof Parameter) out[lead + name] = v.detach();
-      for (const [name, v] of own) if (module.#buffers.get(name) && isTensor(v)) out[lead + name] = v;
+      for (const [name, v] of own) if (module[OWN].buffers.get(name) && isTensor(v)) out[lead + name] = v;
     }
     return out;
   }
@@ -177,7 +234,7 @@ export class Module extends Callable {
   load_state_dict(state: StateDict, { strict = true }: { strict?: boolean } = {}): IncompatibleKeys {
     const mine = new Map<string, Tensor>();
     for (const [name, p] of this.#members('parameter', '', true)) mine.set(name, p);
-    for (const [name, b, module, key] of this.#members('buffer', '', true)) if (module.#buffers.get(key)) mine.set(name, b);
+    for (const [name, b, module, key] of this.#members('buffer', '', true)) if (module[OWN].buffers.get(key)) mine.set(name, b);
     const missing_keys = [...mine.keys()].filter((k) => !(k in state));
     const unexpected_keys = Object.keys(state).filter((k) => !mine.has(k));
     const problems: string[] = [];
@@ -188,6 +245,7 @@ export class Module extends Callable {
       for (const [k, t] of mine) {
         const from = state[k];
         if (!from) continue;
+        if (t instanceof UninitializedParameter) t.materialize(from.shape);
         if (String(from.shape) !== String(t.shape)) {
           problems.push(`size mismatch for ${k}: copying a param with shape torch.Size([${from.shape.join(', ')}]) from checkpoint, the shape in current model is torch.Size([${t.shape.join(', ')}]).`);
         } else {
@@ -253,6 +311,28 @@ export class Module extends Callable {
 
 import * as floats from '../dtype.js';
 
+/** A module with tensors and modules of its own, as Python's `copy.deepcopy` makes it. */
+export function deepcopy<M extends Module>(module: M): M { return copied(module, new Map()) as M; }
+function copied(v: unknown, known: Map<unknown, unknown>): unknown {
+  if (typeof v !== 'object' && !(v instanceof Module)) return v;
+  if (known.has(v)) return known.get(v);
+  const note = <T>(copy: T): T => {
+    known.set(v, copy);
+    return copy;
+  };
+  if (v instanceof Module) {
+    const copy = note(callable(Object.getPrototypeOf(v) as object)) as Record<string | symbol, unknown>;
+    for (const key of Reflect.ownKeys(v)) copy[key] = copied((v as unknown as Record<string | symbol, unknown>)[key], known);
+    return copy;
+  }
+  if (isTensor(v)) return note(quietly(() => (v instanceof Parameter ? new Parameter(v.clone(), v.requires_grad) : keep(v.detach().clone()))));
+  if (Array.isArray(v)) return note(v.map((x) => copied(x, known)));
+  if (v instanceof Map) return note(new Map([...v].map(([k, x]) => [k, copied(x, known)] as const)));
+  if (v instanceof Set) return note(new Set([...v].map((x) => copied(x, known))));
+  if (isKeywords(v)) return note(Object.fromEntries(Object.entries(v).map(([k, x]) => [k, copied(x, known)])));
+  return v;
+}
+
 /** Lines after the first moved in by two. */
 export function indent(text: string): string { return text.split('\n').join('\n  '); }
 
@@ -264,6 +344,8 @@ export function python(v: unknown): string {
   if (Array.isArray(v)) return v.length === 1 ? `(${python(v[0])},)` : `(${v.map(python).join(', ')})`;
   return String(v);
 }
+/** A list as Python prints it. */
+export function listed(v: readonly unknown[]): string { return `[${v.map(python).join(', ')}]`; }
 /** A number that Python holds as a float, as it prints it. */
 export function pythonFloat(x: number): string {
   if (!Number.isFinite(x)) return Number.isNaN(x) ? 'nan' : x > 0 ? 'inf' : '-inf';

@@ -2,18 +2,20 @@
 import { ValueError } from '../errors.js';
 import { int64, type DType } from '../dtype.js';
 import { nn_functional as F, ones, zeros } from '../generated.js';
+import { quietly } from '../autograd.js';
 import { tensor } from '../creation.js';
 import type { Int, Tensor } from '../tensor.js';
 import { Configured } from './configured.js';
+import * as init from './init.js';
 import type { FactoryOptions } from './linear.js';
 import { Parameter, python } from './module.js';
 
 const shapeText = (t: Tensor): string => `${t.ndim}D input`;
 
-interface RunningOptions extends FactoryOptions { eps?: number; momentum?: number | null; affine?: boolean; track_running_stats?: boolean; bias?: boolean }
+export interface RunningOptions extends FactoryOptions { eps?: number; momentum?: number | null; affine?: boolean; track_running_stats?: boolean; bias?: boolean }
 
 /** What batch and instance norms share: an affine map, and running mean and variance. */
-abstract class RunningNorm extends Configured {
+export abstract class RunningNorm extends Configured {
   declare num_features: number;
   declare eps: number;
   declare momentum: number | null;
@@ -34,19 +36,32 @@ abstract class RunningNorm extends Configured {
     this.register_buffer('running_var', this.track_running_stats ? ones(n, { dtype }) : null);
     this.register_buffer('num_batches_tracked', this.track_running_stats ? tensor(0n, { dtype: int64 }) : null);
   }
+  reset_running_stats(): void {
+    quietly(() => {
+      this.running_mean?.zero_();
+      this.running_var?.fill_(1);
+      this.num_batches_tracked?.zero_();
+    });
+  }
+  reset_parameters(): void {
+    this.reset_running_stats();
+    if (this.weight) init.ones_(this.weight);
+    if (this.bias) init.zeros_(this.bias);
+  }
   override extra_repr(): string {
     return `${this.num_features}, ${this.shown('~eps', '~momentum', 'affine')}, bias=${python(this.bias !== null)}, ${this.shown('track_running_stats')}`;
   }
 }
 
 /** Batch normalisation (Ioffe and Szegedy, 2015). */
-abstract class BatchNorm extends RunningNorm {
+export abstract class BatchNorm extends RunningNorm {
   constructor(num_features: Int, eps?: number | RunningOptions, momentum?: number | null | RunningOptions, ...rest: unknown[]);
   constructor(...args: unknown[]) { super(args, { eps: 1e-5, momentum: 0.1, affine: true, track_running_stats: true }); }
   /** @internal */
   protected abstract check(input: Tensor): void;
   override forward(input: Tensor): Tensor {
     this.check(input);
+    if (this.training && !(this.eps > 0)) throw new ValueError(`batch_norm eps must be positive during training, but got ${this.asFloat('eps')}`);
     let factor = this.momentum ?? 0;
     if (this.training && this.track_running_stats && this.num_batches_tracked) {
       this.num_batches_tracked.add_(1n);

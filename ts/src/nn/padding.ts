@@ -1,4 +1,5 @@
 /** Padding as modules. */
+import { ValueError } from '../errors.js';
 import { nn_functional as F } from '../generated.js';
 import type { Int, Tensor } from '../tensor.js';
 import { repeated } from './arguments.js';
@@ -17,14 +18,23 @@ function padding(dims: number, mode: string): new (padding: Sides) => Padding {
 }
 class Padding extends Configured {
   declare padding: number[];
-  #mode: string;
+  /** @internal */
+  _mode: string;
+  /** @internal */
+  _dims: number;
   constructor(dims: number, mode: string, args: readonly unknown[], names: readonly string[]) {
     super(args, names, {});
     this.padding = repeated(this.padding, 2 * dims);
-    this.#mode = mode;
+    this._mode = mode;
+    this._dims = dims;
   }
-  override forward(input: Tensor): Tensor { return F.pad(input, this.padding, { mode: this.#mode, value: this.fill() }); }
-  protected fill(): number | null { return this.#mode === 'constant' ? 0 : null; }
+  override forward(input: Tensor): Tensor {
+    if (this._mode === 'circular' && ![this._dims + 1, this._dims + 2].includes(input.ndim)) {
+      throw new ValueError(`expected ${this._dims + 1}D or ${this._dims + 2}D input (got ${input.ndim}D input)`);
+    }
+    return F.pad(input, this.padding, { mode: this._mode, value: this.fill() });
+  }
+  protected fill(): number | null { return this._mode === 'constant' ? 0 : null; }
   override extra_repr(): string { return python(this.padding); }
 }
 

@@ -1,4 +1,5 @@
 /** Pooling as modules. */
+import { ValueError } from '../errors.js';
 import { nn_functional as F } from '../generated.js';
 import type { Int, Tensor } from '../tensor.js';
 import { repeated } from './arguments.js';
@@ -123,3 +124,74 @@ export class LPPool1d extends LPPool { override forward(input: Tensor): Tensor {
 export class LPPool2d extends LPPool { override forward(input: Tensor): Tensor { return this.pool('lp_pool2d', input); } }
 /** The power mean of every window of a volume. */
 export class LPPool3d extends LPPool { override forward(input: Tensor): Tensor { return this.pool('lp_pool3d', input); } }
+
+interface UnpoolOptions { stride?: Sizes | null; padding?: Sizes }
+abstract class MaxUnpool extends Configured {
+  static override readonly takes: readonly string[] = ['input', 'indices', 'output_size'];
+  declare kernel_size: number[];
+  declare stride: number[];
+  declare padding: number[];
+  constructor(dims: number, args: readonly unknown[]) {
+    super(args, ['kernel_size', 'stride', 'padding'], { stride: null, padding: 0 });
+    this.kernel_size = repeated(this.kernel_size, dims);
+    this.stride = repeated(this.stride ?? this.kernel_size, dims);
+    this.padding = repeated(this.padding, dims);
+  }
+  override forward(input: Tensor, indices: Tensor, output_size: readonly Int[] | null = null): Tensor {
+    return op(`max_unpool${this.kernel_size.length}d`)(input, indices, this.kernel_size, this.stride, this.padding, output_size);
+  }
+  override extra_repr(): string { return this.shown('kernel_size', 'stride', 'padding'); }
+}
+/** Undoes `MaxPool1d`: the greatest elements in their places, zeros elsewhere. */
+export class MaxUnpool1d extends MaxUnpool {
+  constructor(kernel_size: Sizes, stride?: Sizes | null | UnpoolOptions, padding?: Sizes | UnpoolOptions);
+  constructor(...args: unknown[]) { super(1, args); }
+}
+/** Undoes `MaxPool2d`: the greatest elements in their places, zeros elsewhere. */
+export class MaxUnpool2d extends MaxUnpool {
+  constructor(kernel_size: Sizes, stride?: Sizes | null | UnpoolOptions, padding?: Sizes | UnpoolOptions);
+  constructor(...args: unknown[]) { super(2, args); }
+}
+/** Undoes `MaxPool3d`: the greatest elements in their places, zeros elsewhere. */
+export class MaxUnpool3d extends MaxUnpool {
+  constructor(kernel_size: Sizes, stride?: Sizes | null | UnpoolOptions, padding?: Sizes | UnpoolOptions);
+  constructor(...args: unknown[]) { super(3, args); }
+}
+
+type Ratio = number | readonly number[];
+interface FractionalOptions { output_size?: Sizes | null; output_ratio?: Ratio | null; return_indices?: boolean; _random_samples?: Tensor | null }
+abstract class FractionalMaxPool extends Configured {
+  declare kernel_size: number[];
+  declare output_size: number[] | null;
+  declare output_ratio: number[] | null;
+  declare return_indices: boolean;
+  declare _random_samples: Tensor | null;
+  constructor(dims: number, args: readonly unknown[]) {
+    super(args, ['kernel_size', 'output_size', 'output_ratio', 'return_indices', '_random_samples'],
+      { output_size: null, output_ratio: null, return_indices: false, _random_samples: null });
+    const own = `FractionalMaxPool${dims}d`;
+    if (dims === 3 && [this.kernel_size].flat().some((k) => k <= 0)) throw new ValueError(`kernel_size must be greater than 0, but got ${python(this.kernel_size)}`);
+    this.register_buffer('_random_samples', this._random_samples);
+    if (this.output_size === null && this.output_ratio === null) throw new ValueError(`${own} requires specifying either an output size, or a pooling ratio`);
+    if (this.output_size !== null && this.output_ratio !== null) throw new ValueError('only one of output_size and output_ratio may be specified');
+    const ratio = this.output_ratio as Ratio | null;
+    this.kernel_size = repeated(this.kernel_size, dims);
+    this.output_size = this.output_size && repeated(this.output_size, dims);
+    this.output_ratio = ratio === null ? null : repeated(ratio, dims);
+    if (this.output_ratio?.some((r) => !(r > 0 && r < 1))) throw new ValueError(`output_ratio must be between 0 and 1 (got ${python(ratio)})`);
+  }
+  override forward(input: Tensor): Tensor {
+    return op(`fractional_max_pool${this.kernel_size.length}d`)(input, this.kernel_size, this.output_size, this.output_ratio, this.return_indices,
+      { _random_samples: this._random_samples });
+  }
+}
+/** The greatest elements of windows at random places of an image (Graham, 2014). */
+export class FractionalMaxPool2d extends FractionalMaxPool {
+  constructor(kernel_size: Sizes, output_size?: Sizes | null | FractionalOptions, output_ratio?: Ratio | null | FractionalOptions, ...rest: unknown[]);
+  constructor(...args: unknown[]) { super(2, args); }
+}
+/** The greatest elements of windows at random places of a volume. */
+export class FractionalMaxPool3d extends FractionalMaxPool {
+  constructor(kernel_size: Sizes, output_size?: Sizes | null | FractionalOptions, output_ratio?: Ratio | null | FractionalOptions, ...rest: unknown[]);
+  constructor(...args: unknown[]) { super(3, args); }
+}

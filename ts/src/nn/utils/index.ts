@@ -1,0 +1,3 @@
+/** `torch.nn.utils`. */
+export * from './gradients.js';
+export * as rnn from './rnn.js';
