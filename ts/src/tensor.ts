@@ -95,7 +95,11 @@ export class Tensor {
   }
   /** The same elements, outside of the graph and without its version counter. */
   get data(): Tensor { return this.detach(); }
-  set data(value: Tensor) { this._become(value.detach()); }
+  set data(value: Tensor) {
+    const { requires_grad } = this;
+    this._become(value.detach());
+    if (requires_grad) this.requires_grad_();
+  }
 
   size(): number[];
   size(dim: Int): number;

@@ -154,8 +154,8 @@ export class PReLU extends Configured {
   constructor(num_parameters?: Int | ({ num_parameters?: Int; init?: number } & FactoryOptions), init?: number, options?: FactoryOptions);
   constructor(...args: unknown[]) {
     super(args, ['num_parameters', 'init', 'device', 'dtype'], { num_parameters: 1, init: 0.25 });
-    const { init, dtype } = this as unknown as { init: number; dtype?: DType | null };
-    this.weight = new Parameter(full([this.num_parameters], init, { dtype: dtype ?? null }));
+    const init = this.taken<number>('init')!, dtype = this.taken<DType>('dtype') ?? null;
+    this.weight = new Parameter(full([this.num_parameters], init, { dtype }));
   }
   override forward(input: Tensor): Tensor { return F.prelu(input, this.weight); }
   override extra_repr(): string { return this.shown('num_parameters'); }

@@ -201,7 +201,7 @@ export class MultiheadAttention extends Module {
     this.add_zero_attn = o.add_zero_attn;
     if (this.head_dim * num_heads !== width) throw new AssertionError('embed_dim must be divisible by num_heads');
     const make = (there: boolean, ...shape: number[]): Parameter | null => (there ? new Parameter(empty(shape, { dtype })) : null);
-    const same = this.#same;
+    const same = this._qkv_same_embed_dim;
     this.q_proj_weight = make(!same, width, width);
     this.k_proj_weight = make(!same, width, this.kdim);
     this.v_proj_weight = make(!same, width, this.vdim);
@@ -213,7 +213,7 @@ export class MultiheadAttention extends Module {
     this._reset_parameters();
   }
   /** Whether queries, keys and values are of one width, and projected by one weight. */
-  get #same(): boolean { return this.kdim === this.embed_dim && this.vdim === this.embed_dim; }
+  private get _qkv_same_embed_dim(): boolean { return this.kdim === this.embed_dim && this.vdim === this.embed_dim; }
   _reset_parameters(): void {
     for (const w of [this.in_proj_weight, this.q_proj_weight, this.k_proj_weight, this.v_proj_weight]) if (w) init.xavier_uniform_(w);
     if (this.in_proj_bias) {
@@ -231,7 +231,7 @@ export class MultiheadAttention extends Module {
     }
     const [out, weights] = multi_head_attention_forward(...inputs, this.embed_dim, this.num_heads, this.in_proj_weight, this.in_proj_bias, this.bias_k, this.bias_v,
       this.add_zero_attn, this.dropout, this.out_proj.weight, this.out_proj.bias, {
-        training: this.training, key_padding_mask, need_weights, attn_mask, average_attn_weights, is_causal, use_separate_proj_weight: !this.#same,
+        training: this.training, key_padding_mask, need_weights, attn_mask, average_attn_weights, is_causal, use_separate_proj_weight: !this._qkv_same_embed_dim,
         q_proj_weight: this.q_proj_weight, k_proj_weight: this.k_proj_weight, v_proj_weight: this.v_proj_weight,
       });
     return [this.batch_first && query.ndim === 3 ? out.transpose(0, 1) : out, weights];

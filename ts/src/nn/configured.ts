@@ -18,6 +18,12 @@ export abstract class Configured extends Module {
       if (given[name] !== undefined && !IGNORED.has(name)) (this as unknown as Record<string, unknown>)[name] = given[name];
     }
   }
+  /** @internal An option that is no property of the module: it is taken away. */
+  protected taken<T>(name: string): T | undefined {
+    const options = this as unknown as Record<string, T | undefined>, value = options[name];
+    delete options[name];
+    return value;
+  }
   /** @internal An option that Python holds as a float, as it prints it. */
   protected asFloat(name: string): string {
     const v = (this as unknown as Record<string, unknown>)[name];

@@ -149,7 +149,7 @@ abstract class ConvTranspose extends AnyConv {
     super(dims, true, o);
   }
   /** What is to be added on one side for the output to have the size that is asked for. */
-  #outputPadding(input: Tensor, output_size: readonly Int[] | null): number[] {
+  private _output_padding(input: Tensor, output_size: readonly Int[] | null): number[] {
     if (output_size === null) return this.output_padding;
     const n = this.kernel_size.length, before = input.ndim === n + 2 ? 2 : 1;
     const all = plain(output_size) as number[], size = all.length === before + n ? all.slice(before) : all;
@@ -166,7 +166,7 @@ abstract class ConvTranspose extends AnyConv {
   }
   /** @internal The op of its number of dimensions. */
   protected abstract transpose(input: Tensor, output_padding: number[]): Tensor;
-  override forward(input: Tensor, output_size: readonly Int[] | null = null): Tensor { return this.transpose(input, this.#outputPadding(input, output_size)); }
+  override forward(input: Tensor, output_size: readonly Int[] | null = null): Tensor { return this.transpose(input, this._output_padding(input, output_size)); }
 }
 /** Transposed convolution over `[batch, in_channels, length]`. */
 export class ConvTranspose1d extends ConvTranspose {

@@ -270,11 +270,10 @@ export class LinearCrossEntropyLoss extends Loss {
   constructor(...args: unknown[]) {
     super(args, ['in_features', 'num_classes', 'out_features', 'bias', 'device', 'dtype', 'reduction', 'weight', 'ignore_index', 'label_smoothing', 'options', 'size_average', 'reduce'],
       { out_features: [], bias: false, weight: null, ignore_index: null, label_smoothing: 0, options: null });
-    const given = this as unknown as { in_features: number; bias?: boolean; dtype?: DType };
-    const { in_features, bias = false, dtype = null } = given, { num_classes, weight } = this;
+    const in_features = this.taken<number>('in_features')!, bias = this.taken<boolean>('bias') ?? false, dtype = this.taken<DType>('dtype') ?? null;
+    const { num_classes, weight } = this;
     if (weight && String(weight.shape) !== String(num_classes)) throw new RuntimeError(`expected weight shape to be (${num_classes},), got ${python(weight.shape)}`);
     if (!(this.label_smoothing >= 0 && this.label_smoothing <= 1)) throw new RuntimeError(`expected label_smoothing to be in range [0, 1], got ${this.asFloat('label_smoothing')}`);
-    delete given.bias;
     this.linear = new Linear(in_features, this.out_features.reduce((a, b) => a * b, num_classes), { bias, dtype });
   }
   override forward(input: Tensor, target: Tensor): Tensor {

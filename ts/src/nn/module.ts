@@ -27,9 +27,10 @@ export class UninitializedParameter extends Parameter {
   }
   /** Becomes an ordinary parameter of this shape; optimizers that have it already keep it. */
   materialize(shape: readonly number[]): void {
-    const { dtype } = this;
+    const { dtype, requires_grad } = this;
     Object.setPrototypeOf(this, Parameter.prototype as object);
     quietly(() => { this._become(empty(shape, { dtype })); });
+    this.requires_grad_(requires_grad);
   }
   override toString(): string { return '<UninitializedParameter>'; }
 }
@@ -91,7 +92,7 @@ export class Module extends Callable {
   /** @internal Runs hooks and `forward`; what they make and do not return is freed. */
   _call(args: unknown[]): unknown {
     return scoped(() => {
-      let given = this.#placed(args);
+      let given = this._placed(args);
       for (const hook of this[OWN].before.values()) {
         const changed = hook(this, given);
         if (changed !== undefined && changed !== null) given = Array.isArray(changed) ? changed : [changed];
@@ -103,7 +104,7 @@ export class Module extends Callable {
   }
 
   /** Arguments that came by name, in their places. */
-  #placed(args: unknown[]): unknown[] {
+  private _placed(args: unknown[]): unknown[] {
     const { takes } = this.constructor as typeof Module, last = args[args.length - 1];
     if (!isKeywords(last) || !Object.keys(last).every((k) => takes.includes(k))) return args;
     const out = args.slice(0, -1);
@@ -116,10 +117,10 @@ export class Module extends Callable {
   }
 
   /** Calls `hook(module, args)` before each forward; what it returns replaces the arguments. */
-  register_forward_pre_hook(hook: ForwardPreHook): RemovableHandle { return this.#add(this[OWN].before, hook); }
+  register_forward_pre_hook(hook: ForwardPreHook): RemovableHandle { return this._add_hook(this[OWN].before, hook); }
   /** Calls `hook(module, args, output)` after each forward; what it returns replaces the output. */
-  register_forward_hook(hook: ForwardHook): RemovableHandle { return this.#add(this[OWN].after, hook); }
-  #add<H>(hooks: Map<number, H>, hook: H): RemovableHandle {
+  register_forward_hook(hook: ForwardHook): RemovableHandle { return this._add_hook(this[OWN].after, hook); }
+  private _add_hook<H>(hooks: Map<number, H>, hook: H): RemovableHandle {
     const key = this[OWN].hooks++;
     hooks.set(key, hook);
     return { remove: () => { hooks.delete(key); } };
@@ -131,20 +132,20 @@ export class Module extends Callable {
     if (name === '') throw new KeyError('buffer name can\'t be empty string ""');
     if (tensor !== null && !isTensor(tensor)) throw new TypeError(`cannot assign '${typeof tensor}' object to buffer '${name}' (torch Tensor or None required)`);
     this[OWN].buffers.set(name, persistent);
-    this.#set(name, tensor);
+    this._set_member(name, tensor);
   }
   register_parameter(name: string, parameter: Parameter | null): void {
     if (name.includes('.')) throw new KeyError('parameter name can\'t contain "."');
-    this.#set(name, parameter);
+    this._set_member(name, parameter);
   }
   add_module(name: string, module: Module | null): void {
     if (module !== null && !(module instanceof Module)) throw new TypeError(`${String(module)} is not a Module subclass`);
     if (name.includes('.')) throw new KeyError(`module name can't contain ".", got: ${name}`);
     if (name === '') throw new KeyError('module name can\'t be empty string ""');
-    this.#set(name, module);
+    this._set_member(name, module);
   }
   register_module(name: string, module: Module | null): void { this.add_module(name, module); }
-  #set(name: string, value: unknown): void {
+  private _set_member(name: string, value: unknown): void {
     if (isTensor(value)) keepLeaf(value);
     (this as unknown as Record<string, unknown>)[name] = value;
   }
@@ -179,24 +180,24 @@ export class Module extends Callable {
 
   /** The parameter of a path such as `layers.0.weight`. */
   get_parameter(path: string): Parameter {
-    const found = this.#target(path);
+    const found = this._target(path);
     if (!(found instanceof Parameter)) throw new AttributeError(`\`${path.slice(path.lastIndexOf('.') + 1)}\` is not an nn.Parameter`);
     return found;
   }
   /** The buffer of a path such as `layers.0.running_mean`. */
   get_buffer(path: string): Tensor {
-    const found = this.#target(path), at = path.lastIndexOf('.');
+    const found = this._target(path), at = path.lastIndexOf('.');
     const owner = this.get_submodule(at < 0 ? '' : path.slice(0, at)), name = path.slice(at + 1);
     if (!owner[OWN].buffers.has(name) || !isTensor(found)) throw new AttributeError(`\`${name}\` is not a buffer`);
     return found;
   }
-  #target(path: string): unknown {
+  private _target(path: string): unknown {
     const at = path.lastIndexOf('.'), owner = this.get_submodule(at < 0 ? '' : path.slice(0, at)), name = path.slice(at + 1);
     if (!(name in owner)) throw new AttributeError(`${owner.constructor.name} has no attribute \`${name}\``);
     return (owner as unknown as Record<string, unknown>)[name];
   }
 
-  *#members(kind: 'parameter' | 'buffer', prefix: string, recurse: boolean): IterableIterator<[string, Tensor, Module, string]> {
+  private *_members(kind: 'parameter' | 'buffer', prefix: string, recurse: boolean): IterableIterator<[string, Tensor, Module, string]> {
     for (const [path, module] of recurse ? this.named_modules(prefix) : [[prefix, this] as const]) {
       for (const [name, v] of Object.entries(module)) {
         const is = kind === 'parameter' ? v instanceof Parameter : module[OWN].buffers.has(name) && isTensor(v);
@@ -206,7 +207,7 @@ export class Module extends Callable {
   }
   *named_parameters(prefix = '', recurse = true): IterableIterator<[string, Parameter]> {
     const seen = new Set<Tensor>();
-    for (const [name, p] of this.#members('parameter', prefix, recurse)) {
+    for (const [name, p] of this._members('parameter', prefix, recurse)) {
       if (!seen.has(p)) {
         seen.add(p);
         yield [name, p as Parameter];
@@ -215,7 +216,7 @@ export class Module extends Callable {
   }
   *parameters(recurse = true): IterableIterator<Parameter> { for (const [, p] of this.named_parameters('', recurse)) yield p; }
   *named_buffers(prefix = '', recurse = true): IterableIterator<[string, Tensor]> {
-    for (const [name, b] of this.#members('buffer', prefix, recurse)) yield [name, b];
+    for (const [name, b] of this._members('buffer', prefix, recurse)) yield [name, b];
   }
   *buffers(recurse = true): IterableIterator<Tensor> { for (const [, b] of this.named_buffers('', recurse)) yield b; }
 
@@ -233,8 +234,8 @@ export class Module extends Callable {
   /** Copies parameters and buffers from `state`; every key must fit unless `strict` is false. */
   load_state_dict(state: StateDict, { strict = true }: { strict?: boolean } = {}): IncompatibleKeys {
     const mine = new Map<string, Tensor>();
-    for (const [name, p] of this.#members('parameter', '', true)) mine.set(name, p);
-    for (const [name, b, module, key] of this.#members('buffer', '', true)) if (module[OWN].buffers.get(key)) mine.set(name, b);
+    for (const [name, p] of this._members('parameter', '', true)) mine.set(name, p);
+    for (const [name, b, module, key] of this._members('buffer', '', true)) if (module[OWN].buffers.get(key)) mine.set(name, b);
     const missing_keys = [...mine.keys()].filter((k) => !(k in state));
     const unexpected_keys = Object.keys(state).filter((k) => !mine.has(k));
     const problems: string[] = [];
@@ -284,7 +285,7 @@ export class Module extends Callable {
     if (!dtype) return this;
     quietly(() => {
       for (const kind of ['parameter', 'buffer'] as const) {
-        for (const [, t] of this.#members(kind, '', true)) if (t.is_floating_point() && t.dtype !== dtype) t.data = t.to(dtype);
+        for (const [, t] of this._members(kind, '', true)) if (t.is_floating_point() && t.dtype !== dtype) t.data = t.to(dtype);
       }
     });
     return this;

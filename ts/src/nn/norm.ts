@@ -24,11 +24,11 @@ export abstract class RunningNorm extends Configured {
   declare running_mean: Tensor | null;
   declare running_var: Tensor | null;
   declare num_batches_tracked: Tensor | null;
-  weight: Parameter | null;
-  bias: Parameter | null;
+  declare weight: Parameter | null;
+  declare bias: Parameter | null;
   constructor(args: readonly unknown[], defaults: object) {
     super(args, ['num_features', 'eps', 'momentum', 'affine', 'track_running_stats', 'device', 'dtype', 'bias'], { bias: true, ...defaults });
-    const { bias, dtype = null } = this as unknown as { bias: boolean; dtype?: DType | null };
+    const bias = this.taken<boolean>('bias'), dtype = this.taken<DType>('dtype') ?? null;
     const n = [this.num_features];
     this.weight = this.affine ? new Parameter(ones(n, { dtype })) : null;
     this.bias = this.affine && bias ? new Parameter(zeros(n, { dtype })) : null;
@@ -112,12 +112,12 @@ export class LayerNorm extends Configured {
   declare normalized_shape: number[];
   declare eps: number;
   declare elementwise_affine: boolean;
-  weight: Parameter | null;
-  bias: Parameter | null;
+  declare weight: Parameter | null;
+  declare bias: Parameter | null;
   constructor(normalized_shape: Int | readonly Int[], eps?: number | (FactoryOptions & { eps?: number; elementwise_affine?: boolean; bias?: boolean }), ...rest: unknown[]);
   constructor(...args: unknown[]) {
     super(args, ['normalized_shape', 'eps', 'elementwise_affine', 'bias', 'device', 'dtype'], { eps: 1e-5, elementwise_affine: true, bias: true });
-    const { bias, dtype = null } = this as unknown as { bias: boolean; dtype?: DType | null };
+    const bias = this.taken<boolean>('bias'), dtype = this.taken<DType>('dtype') ?? null;
     if (!Array.isArray(this.normalized_shape)) this.normalized_shape = [this.normalized_shape];
     this.weight = this.elementwise_affine ? new Parameter(ones(this.normalized_shape, { dtype })) : null;
     this.bias = this.elementwise_affine && bias ? new Parameter(zeros(this.normalized_shape, { dtype })) : null;
@@ -131,11 +131,11 @@ export class RMSNorm extends Configured {
   declare normalized_shape: number[];
   declare eps: number | null;
   declare elementwise_affine: boolean;
-  weight: Parameter | null;
+  declare weight: Parameter | null;
   constructor(normalized_shape: Int | readonly Int[], eps?: number | null | (FactoryOptions & { eps?: number | null; elementwise_affine?: boolean }), ...rest: unknown[]);
   constructor(...args: unknown[]) {
     super(args, ['normalized_shape', 'eps', 'elementwise_affine', 'device', 'dtype'], { eps: null, elementwise_affine: true });
-    const { dtype = null } = this as unknown as { dtype?: DType | null };
+    const dtype = this.taken<DType>('dtype') ?? null;
     if (!Array.isArray(this.normalized_shape)) this.normalized_shape = [this.normalized_shape];
     this.weight = this.elementwise_affine ? new Parameter(ones(this.normalized_shape, { dtype })) : null;
   }
@@ -149,12 +149,12 @@ export class GroupNorm extends Configured {
   declare num_channels: number;
   declare eps: number;
   declare affine: boolean;
-  weight: Parameter | null;
-  bias: Parameter | null;
+  declare weight: Parameter | null;
+  declare bias: Parameter | null;
   constructor(num_groups: Int, num_channels: Int, eps?: number | (FactoryOptions & { eps?: number; affine?: boolean; bias?: boolean }), ...rest: unknown[]);
   constructor(...args: unknown[]) {
     super(args, ['num_groups', 'num_channels', 'eps', 'affine', 'device', 'dtype', 'bias'], { eps: 1e-5, affine: true, bias: true });
-    const { bias, dtype = null } = this as unknown as { bias: boolean; dtype?: DType | null };
+    const bias = this.taken<boolean>('bias'), dtype = this.taken<DType>('dtype') ?? null;
     if (this.num_channels % this.num_groups !== 0) {
       throw new ValueError(`num_channels (${this.num_channels}) must be divisible by num_groups (${this.num_groups})`);
     }

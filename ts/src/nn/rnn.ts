@@ -76,9 +76,9 @@ export abstract class RNNBase extends Module {
     this.bidirectional = o.bidirectional;
     this.proj_size = o.proj_size;
     const rows = gates * o.hidden_size, make = (...size: number[]): Parameter => new Parameter(empty(size, { dtype: o.dtype ?? null }));
-    for (const [suffix, layer] of this.#suffixes()) {
-      this.register_parameter(`weight_ih_${suffix}`, make(rows, layer === 0 ? o.input_size : this.#width * this.#directions));
-      this.register_parameter(`weight_hh_${suffix}`, make(rows, this.#width));
+    for (const [suffix, layer] of this._suffixes()) {
+      this.register_parameter(`weight_ih_${suffix}`, make(rows, layer === 0 ? o.input_size : this._width * this._directions));
+      this.register_parameter(`weight_hh_${suffix}`, make(rows, this._width));
       if (o.bias) {
         this.register_parameter(`bias_ih_${suffix}`, make(rows));
         this.register_parameter(`bias_hh_${suffix}`, make(rows));
@@ -87,19 +87,19 @@ export abstract class RNNBase extends Module {
     }
     this.reset_parameters();
   }
-  get #directions(): number { return this.bidirectional ? 2 : 1; }
+  private get _directions(): number { return this.bidirectional ? 2 : 1; }
   /** How wide the hidden state is. */
-  get #width(): number { return this.proj_size > 0 ? this.proj_size : this.hidden_size; }
-  *#suffixes(): IterableIterator<[string, number]> {
+  private get _width(): number { return this.proj_size > 0 ? this.proj_size : this.hidden_size; }
+  private *_suffixes(): IterableIterator<[string, number]> {
     for (let layer = 0; layer < this.num_layers; layer++) {
-      for (let d = 0; d < this.#directions; d++) yield [`l${layer}${d === 1 ? '_reverse' : ''}`, layer];
+      for (let d = 0; d < this._directions; d++) yield [`l${layer}${d === 1 ? '_reverse' : ''}`, layer];
     }
   }
-  #parameter(name: string): Parameter | null { return (this as unknown as Record<string, Parameter | undefined>)[name] ?? null; }
+  private _parameter(name: string): Parameter | null { return (this as unknown as Record<string, Parameter | undefined>)[name] ?? null; }
   /** The parameters of each direction of each layer. */
   get all_weights(): Parameter[][] {
-    return [...this.#suffixes()].map(([suffix]) => ['weight_ih', 'weight_hh', 'bias_ih', 'bias_hh', 'weight_hr']
-      .map((name) => this.#parameter(`${name}_${suffix}`)).filter((p) => p !== null));
+    return [...this._suffixes()].map(([suffix]) => ['weight_ih', 'weight_hh', 'bias_ih', 'bias_hh', 'weight_hr']
+      .map((name) => this._parameter(`${name}_${suffix}`)).filter((p) => p !== null));
   }
   reset_parameters(): void {
     const reach = 1 / Math.sqrt(this.hidden_size);
@@ -112,8 +112,8 @@ export abstract class RNNBase extends Module {
   protected abstract step(gates: Tensor, state: State, weights: Weights): State;
 
   /** Checks input and states, whose batch is their middle dimension. */
-  #check(input: Tensor, states: State, batch: number, dims: number): void {
-    const weight = this.#parameter('weight_ih_l0')!;
+  private _check(input: Tensor, states: State, batch: number, dims: number): void {
+    const weight = this._parameter('weight_ih_l0')!;
     if (input.dtype !== weight.dtype) {
       throw new ValueError(`RNN input dtype (${String(input.dtype)}) does not match weight dtype (${String(weight.dtype)}). `
         + `Convert input: input.to(${String(weight.dtype)}), or convert model: model.to(${String(input.dtype)})`);
@@ -122,14 +122,14 @@ export abstract class RNNBase extends Module {
     const size = input.shape[input.ndim - 1];
     if (size !== this.input_size) throw new RuntimeError(`input.size(-1) must be equal to input_size. Expected ${this.input_size}, got ${size}`);
     states.forEach((t, i) => {
-      const expected = [this.num_layers * this.#directions, batch, i === 0 ? this.#width : this.hidden_size];
+      const expected = [this.num_layers * this._directions, batch, i === 0 ? this._width : this.hidden_size];
       if (String(t.shape) !== String(expected)) {
         throw new RuntimeError(`Expected hidden${states.length > 1 ? `[${i}]` : ''} size ${python(expected)}, got ${listed(t.shape)}`);
       }
     });
   }
   /** Every step of one direction: the outputs in order of time, and the last state. */
-  #run(steps: readonly Tensor[], initial: State, weights: Weights, reverse: boolean): [Tensor[], State] {
+  private _run(steps: readonly Tensor[], initial: State, weights: Weights, reverse: boolean): [Tensor[], State] {
     const order = reverse ? [...steps.keys()].reverse() : [...steps.keys()], outputs = new Array<Tensor>(steps.length);
     let rows = steps[order[0]!]!.shape[0]!, state = rowsOf(initial, 0, rows);
     // The sequences of a packed batch end one by one, the shortest first; seen from the end they begin, the longest first.
@@ -149,22 +149,22 @@ export abstract class RNNBase extends Module {
     return [outputs, finished.length > 0 ? joined([state, ...finished]) : state];
   }
   /** All layers; `sizes` are the batch sizes of a packed sequence, else the input is `[time, batch, features]`. */
-  #layers(input: Tensor, states: State, sizes: readonly number[] | null): [Tensor, State] {
+  private _layers(input: Tensor, states: State, sizes: readonly number[] | null): [Tensor, State] {
     let x = input;
     const last: State[] = [];
     let at = 0;
     for (let layer = 0; layer < this.num_layers; layer++) {
       const sides: Tensor[] = [];
-      for (let d = 0; d < this.#directions; d++, at++) {
+      for (let d = 0; d < this._directions; d++, at++) {
         const suffix = `l${layer}${d === 1 ? '_reverse' : ''}`;
         const weights: Weights = {
-          ih: this.#parameter(`weight_ih_${suffix}`)!, hh: this.#parameter(`weight_hh_${suffix}`)!, bias_hh: this.#parameter(`bias_hh_${suffix}`),
-          hr: this.#parameter(`weight_hr_${suffix}`),
+          ih: this._parameter(`weight_ih_${suffix}`)!, hh: this._parameter(`weight_hh_${suffix}`)!, bias_hh: this._parameter(`bias_hh_${suffix}`),
+          hr: this._parameter(`weight_hr_${suffix}`),
         };
         // The inputs of all steps in one product.
-        const gates = F.linear(x, weights.ih, this.#parameter(`bias_ih_${suffix}`));
+        const gates = F.linear(x, weights.ih, this._parameter(`bias_ih_${suffix}`));
         const steps = sizes ? gates.split([...sizes]) : gates.unbind(0);
-        const [outputs, final] = this.#run(steps, states.map((s) => s.select(0, at)), weights, d === 1);
+        const [outputs, final] = this._run(steps, states.map((s) => s.select(0, at)), weights, d === 1);
         last.push(final);
         sides.push(sizes ? cat(outputs) : stack(outputs));
       }
@@ -178,9 +178,9 @@ export abstract class RNNBase extends Module {
     if (input instanceof PackedSequence) {
       const { data, batch_sizes, sorted_indices, unsorted_indices } = input;
       const sizes = (batch_sizes.tolist() as unknown as bigint[]).map(Number);
-      const states = hx ? hx.map((t) => (sorted_indices ? t.index_select(1, sorted_indices) : t)) : this.#zeros(data, sizes[0]!, count);
-      this.#check(data, states, sizes[0]!, 2);
-      const [out, last] = this.#layers(data, states, sizes);
+      const states = hx ? hx.map((t) => (sorted_indices ? t.index_select(1, sorted_indices) : t)) : this._zeros(data, sizes[0]!, count);
+      this._check(data, states, sizes[0]!, 2);
+      const [out, last] = this._layers(data, states, sizes);
       return [new PackedSequence(out, batch_sizes, sorted_indices, unsorted_indices), unsorted_indices ? last.map((t) => t.index_select(1, unsorted_indices)) : last];
     }
     const own = this.constructor.name;
@@ -195,14 +195,14 @@ export abstract class RNNBase extends Module {
     }
     const x = single ? input.unsqueeze(batchDim) : input, batch = x.shape[batchDim]!;
     if (x.shape[1 - batchDim] === 0) throw new RuntimeError('Expected sequence length to be larger than 0 in RNN');
-    const states = hx ? hx.map((t) => (single ? t.unsqueeze(1) : t)) : this.#zeros(x, batch, count);
-    this.#check(x, states, batch, 3);
-    const [out, last] = this.#layers(this.batch_first ? x.transpose(0, 1) : x, states, null);
+    const states = hx ? hx.map((t) => (single ? t.unsqueeze(1) : t)) : this._zeros(x, batch, count);
+    this._check(x, states, batch, 3);
+    const [out, last] = this._layers(this.batch_first ? x.transpose(0, 1) : x, states, null);
     const output = this.batch_first ? out.transpose(0, 1) : out;
     return single ? [output.squeeze(batchDim), last.map((t) => t.squeeze(1))] : [output, last];
   }
-  #zeros(input: Tensor, batch: number, count: number): State {
-    return Array.from({ length: count }, (_, i) => zeros([this.num_layers * this.#directions, batch, i === 0 ? this.#width : this.hidden_size], { dtype: input.dtype }));
+  private _zeros(input: Tensor, batch: number, count: number): State {
+    return Array.from({ length: count }, (_, i) => zeros([this.num_layers * this._directions, batch, i === 0 ? this._width : this.hidden_size], { dtype: input.dtype }));
   }
   override extra_repr(): string {
     let text = `${this.input_size}, ${this.hidden_size}`;

@@ -26,10 +26,7 @@ export class Embedding extends Configured {
   constructor(...args: unknown[]) {
     super(args, ['num_embeddings', 'embedding_dim', 'padding_idx', 'max_norm', 'norm_type', 'scale_grad_by_freq', 'sparse', '_weight', '_freeze', 'device', 'dtype'],
       { padding_idx: null, max_norm: null, norm_type: 2, scale_grad_by_freq: false, sparse: false, _weight: null, _freeze: false });
-    const given = this as unknown as { _weight?: Tensor | null; _freeze?: boolean; dtype?: DType | null };
-    const { _weight = null, _freeze = false, dtype = null } = given;
-    delete given._weight;
-    delete given._freeze;
+    const _weight = this.taken<Tensor>('_weight') ?? null, _freeze = this.taken<boolean>('_freeze') ?? false, dtype = this.taken<DType>('dtype') ?? null;
     if (this.padding_idx !== null) {
       if (this.padding_idx >= this.num_embeddings) throw new ValueError('Padding_idx must be within num_embeddings');
       if (this.padding_idx < 0) {
@@ -86,9 +83,7 @@ export class EmbeddingBag extends Configured {
   constructor(...args: unknown[]) {
     super(args, ['num_embeddings', 'embedding_dim', 'max_norm', 'norm_type', 'scale_grad_by_freq', 'mode', 'sparse', '_weight', 'include_last_offset', 'padding_idx', 'device', 'dtype'],
       { max_norm: null, norm_type: 2, scale_grad_by_freq: false, mode: 'mean', sparse: false, _weight: null, include_last_offset: false, padding_idx: null });
-    const given = this as unknown as { _weight?: Tensor | null; dtype?: DType | null };
-    const { _weight = null, dtype = null } = given, size = [this.num_embeddings, this.embedding_dim];
-    delete given._weight;
+    const _weight = this.taken<Tensor>('_weight') ?? null, dtype = this.taken<DType>('dtype') ?? null, size = [this.num_embeddings, this.embedding_dim];
     if (this.padding_idx !== null) {
       if (this.padding_idx >= this.num_embeddings || this.padding_idx < -this.num_embeddings) throw new AssertionError('padding_idx must be within num_embeddings');
       if (this.padding_idx < 0) this.padding_idx += this.num_embeddings;

@@ -38,18 +38,22 @@ interface AverageOptions { device?: string | null; avg_fn?: AverageFn | null; mu
 export class AveragedModel extends Module {
   module: Module;
   declare n_averaged: Tensor;
-  #options: AverageOptions;
+  avg_fn: AverageFn | null;
+  multi_avg_fn: MultiAverageFn | null;
+  use_buffers: boolean;
   constructor(model: Module, options: AverageOptions = {}) {
     super();
     if (options.avg_fn && options.multi_avg_fn) throw new AssertionError('Only one of avg_fn and multi_avg_fn should be provided');
     this.register_buffer('n_averaged', tensor(0n, { dtype: int64 }));
     this.module = deepcopy(model);
-    this.#options = options;
+    this.avg_fn = options.avg_fn ?? null;
+    this.multi_avg_fn = options.multi_avg_fn ?? null;
+    this.use_buffers = options.use_buffers ?? false;
   }
   override forward(...args: unknown[]): unknown { return this.module(...args); }
   /** Takes the model's parameters into the average. */
   update_parameters(model: Module): void {
-    const { avg_fn, multi_avg_fn, use_buffers = false } = this.#options;
+    const { avg_fn, multi_avg_fn, use_buffers } = this;
     const members = (m: Module): Tensor[] => [...m.parameters(), ...(use_buffers ? m.buffers() : [])];
     const average = multi_avg_fn ?? overAll(avg_fn ?? get_swa_avg_fn()), n = Number(this.n_averaged.item());
     quietly(() => {
