@@ -82,3 +82,80 @@ test('a loader gives every sample once, in order or shuffled', async () => {
   }
   expect(seen.sort((a, b) => Number(a - b))).toEqual([0n, 1n, 2n, 3n, 4n, 5n, 6n, 7n, 8n, 9n]);
 });
+
+test('packed sequences give what each sequence gives alone', () => {
+  torch.manual_seed(0);
+  const lstm = new nn.LSTM(3, 4, { num_layers: 2, bidirectional: true, batch_first: true });
+  const sequences = [2, 5, 3].map((n) => torch.randn([n, 3]));
+  const [out, [h, c]] = lstm(nn.utils.rnn.pack_sequence(sequences, false)) as unknown as [InstanceType<typeof nn.utils.rnn.PackedSequence>, [torch.Tensor, torch.Tensor]];
+  const [padded, lengths] = nn.utils.rnn.pad_packed_sequence(out, { batch_first: true });
+  expect(lengths.tolist()).toEqual([2n, 5n, 3n]);
+  sequences.forEach((s, i) => {
+    const [alone, [h1, c1]] = lstm(s);
+    expect(torch.allclose(padded.select(0, i).narrow(0, 0, s.shape[0]!), alone, 1e-5, 1e-6)).toBe(true);
+    expect(torch.allclose(h.select(1, i), h1, 1e-5, 1e-6) && torch.allclose(c.select(1, i), c1, 1e-5, 1e-6)).toBe(true);
+  });
+});
+
+test('a lazy module becomes an ordinary one, and its optimizer keeps its parameters', () => {
+  const lazy = new nn.LazyLinear(2);
+  expect(String(lazy)).toBe('LazyLinear(in_features=0, out_features=2, bias=True)');
+  expect(() => lazy.weight.shape).toThrow("Can't access the shape of an uninitialized parameter or buffer.");
+  const optimizer = new optim.SGD(lazy.parameters(), { lr: 1 });
+  lazy(torch.ones([1, 3])).sum().backward();
+  const before = lazy.weight.detach().clone();
+  optimizer.step();
+  expect(String(lazy)).toBe('Linear(in_features=3, out_features=2, bias=True)');
+  expect(lazy.weight.equal(before.sub(1))).toBe(true);
+});
+
+test('copies of modules have tensors of their own, and share what was shared', () => {
+  const a = new nn.Linear(2, 2), both = new nn.Sequential(a, new nn.ReLU(), a);
+  const copy = nn.deepcopy(both);
+  expect(copy.at(0)).toBe(copy.at(2));
+  expect(copy.at(0)).not.toBe(a);
+  torch.no_grad(() => { (copy.at(0) as typeof a).weight.zero_(); });
+  expect(a.weight.count_nonzero().item()).toBe(4n);
+  expect((copy.at(0) as typeof a).weight.requires_grad).toBe(true);
+});
+
+test('a module in another dtype still learns', () => {
+  const l = new nn.Linear(2, 1).double();
+  l(torch.ones([1, 2], { dtype: torch.float64 })).sum().backward();
+  expect(l.weight.grad!.dtype).toBe(torch.float64);
+});
+
+test('what the closure of L-BFGS makes outlives the step', () => {
+  const x = torch.tensor([3, -2], { requires_grad: true }), losses: torch.Tensor[] = [];
+  const optimizer = new optim.LBFGS([x], { line_search_fn: 'strong_wolfe' });
+  for (let i = 0; i < 3; i++) {
+    optimizer.step(() => {
+      optimizer.zero_grad();
+      const loss = x.sub(torch.tensor([1, 2])).square().sum();
+      loss.backward();
+      losses.push(loss);
+      return loss;
+    });
+  }
+  expect(losses[0]!.item()).toBe(20);
+  expect(torch.allclose(x, torch.tensor([1, 2]), 1e-4, 1e-4)).toBe(true);
+});
+
+test('gradients are clipped by their common norm', () => {
+  const [a, b] = [torch.zeros([2], { requires_grad: true }), torch.zeros([1], { requires_grad: true })];
+  a.mul(torch.tensor([3, 0])).sum().add(b.mul(4).sum()).backward();
+  expect(nn.utils.clip_grad_norm_([a, b], 1).item()).toBe(5);
+  expect(torch.allclose(nn.utils.parameters_to_vector([a.grad!, b.grad!]), torch.tensor([0.6, 0, 0.8]))).toBe(true);
+});
+
+test('loaders take arrays, iterables, promises and samplers', async () => {
+  const { BatchSampler, ConcatDataset, DataLoader, random_split, SequentialSampler } = torch.utils.data;
+  const list = [0n, 1n, 2n, 3n, 4n], rows = (loader: Iterable<torch.Tensor>): unknown => [...loader].map((t) => t.tolist());
+  expect(rows(new DataLoader<bigint, torch.Tensor>(list, { batch_size: 2 }))).toEqual([[0n, 1n], [2n, 3n], [4n]]);
+  expect(rows(new DataLoader<bigint, torch.Tensor>(new Set(list), { batch_size: 2, drop_last: true }))).toEqual([[0n, 1n], [2n, 3n]]);
+  expect(rows(new DataLoader<bigint, torch.Tensor>(new ConcatDataset([list, list]), { batch_sampler: new BatchSampler(new SequentialSampler(list), 3) }))).toEqual([[0n, 1n, 2n], [3n, 4n]]);
+  const later = { length: 3, at: async (i: number): Promise<bigint> => Promise.resolve(BigInt(i)) }, seen: unknown[] = [];
+  for await (const t of new DataLoader<bigint, torch.Tensor>(later, { batch_size: 2 })) seen.push(t.tolist());
+  expect(seen).toEqual([[0n, 1n], [2n]]);
+  expect(random_split(list, [0.5, 0.5], new torch.Generator().manual_seed(1)).map((s) => s.length)).toEqual([3, 2]);
+});
