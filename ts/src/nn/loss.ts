@@ -7,7 +7,7 @@ import { bound, named } from './arguments.js';
 import { Configured } from './configured.js';
 import { PairwiseDistance } from './distance.js';
 import { Linear, type FactoryOptions } from './linear.js';
-import { Module, python } from './module.js';
+import { Module, python, pythonFloat } from './module.js';
 
 export type Reduction = 'none' | 'mean' | 'sum';
 interface Reduced { reduction?: Reduction; size_average?: boolean | null; reduce?: boolean | null }
@@ -221,7 +221,7 @@ export function triplet_margin_with_distance_loss(...args: unknown[]): Tensor {
   const { anchor, positive, negative, distance_function, margin, swap, reduction } = bound<Required<DistanceOptions> & Record<'anchor' | 'positive' | 'negative', Tensor>>(
     'triplet_margin_with_distance_loss()', args, ['anchor', 'positive', 'negative', ...Object.keys(BY_DISTANCE)], BY_DISTANCE);
   if (!['none', 'mean', 'sum'].includes(reduction)) throw new ValueError(`${reduction} is not a valid value for reduction`);
-  if (margin <= 0) throw new ValueError(`margin must be greater than 0, got ${margin}`);
+  if (margin <= 0) throw new ValueError(`margin must be greater than 0, got ${pythonFloat(margin)}`);
   const distance: Distance = distance_function ?? ((x, y) => F.pairwise_distance(x, y));
   if (new Set([anchor.ndim, positive.ndim, negative.ndim]).size > 1) {
     throw new RuntimeError('The anchor, positive, and negative tensors are expected to have the same number of dimensions, but got: '
@@ -244,7 +244,7 @@ export class TripletMarginWithDistanceLoss extends Module {
   constructor(...args: unknown[]) {
     super();
     const o = named<Required<DistanceOptions>>('TripletMarginWithDistanceLoss', args, Object.keys(BY_DISTANCE), BY_DISTANCE);
-    if (o.margin <= 0) throw new ValueError(`TripletMarginWithDistanceLoss: expected margin to be greater than 0, got ${o.margin} instead`);
+    if (o.margin <= 0) throw new ValueError(`TripletMarginWithDistanceLoss: expected margin to be greater than 0, got ${pythonFloat(o.margin)} instead`);
     this.distance_function = o.distance_function ?? (new PairwiseDistance() as unknown as Distance);
     this.margin = o.margin;
     this.swap = o.swap;

@@ -4,6 +4,7 @@ import { AssertionError, ValueError } from '../errors.js';
 import { quietly } from '../autograd.js';
 import { empty, nn_functional as F } from '../generated.js';
 import type { Int, Tensor } from '../tensor.js';
+import { embedding_bag } from './bags.js';
 import { Configured } from './configured.js';
 import * as init from './init.js';
 import type { FactoryOptions } from './linear.js';
@@ -98,8 +99,8 @@ export class EmbeddingBag extends Configured {
     if (padding_idx !== null) quietly(() => this.weight.select(0, padding_idx).zero_());
   }
   override forward(input: Tensor, offsets: Tensor | null = null, per_sample_weights: Tensor | null = null): Tensor {
-    return F.embedding_bag(input, this.weight, offsets, this.max_norm, this.norm_type, this.scale_grad_by_freq, this.mode, this.sparse, per_sample_weights,
-      this.include_last_offset, this.padding_idx);
+    const { max_norm, norm_type, scale_grad_by_freq, mode, sparse, include_last_offset, padding_idx } = this;
+    return embedding_bag(input, this.weight, { offsets, max_norm, norm_type, scale_grad_by_freq, mode, sparse, per_sample_weights, include_last_offset, padding_idx });
   }
   override extra_repr(): string {
     let text = `${this.num_embeddings}, ${this.embedding_dim}`;
