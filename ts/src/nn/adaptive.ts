@@ -12,6 +12,7 @@ import { Module } from './module.js';
 /** Log probabilities of the targets, and their negative mean: by place or by name. */
 export type AdaptiveOutput = [Tensor, Tensor] & { output: Tensor; loss: Tensor };
 
+interface Given { in_features: number; n_classes: number; cutoffs: number[]; div_value: number; head_bias: boolean; dtype?: DType }
 interface AdaptiveOptions extends FactoryOptions { div_value?: number; head_bias?: boolean }
 /** A softmax with rare classes in clusters of their own (Grave et al., 2017). */
 export class AdaptiveLogSoftmaxWithLoss extends Module {
@@ -30,7 +31,7 @@ export class AdaptiveLogSoftmaxWithLoss extends Module {
   constructor(in_features: Int, n_classes: Int, cutoffs: readonly Int[], div_value: number, head_bias?: boolean | AdaptiveOptions, ...rest: unknown[]);
   constructor(...args: unknown[]) {
     super();
-    const o = named<{ in_features: number; n_classes: number; cutoffs: number[]; div_value: number; head_bias: boolean; dtype?: DType }>('AdaptiveLogSoftmaxWithLoss', args,
+    const o = named<Given>('AdaptiveLogSoftmaxWithLoss', args,
       ['in_features', 'n_classes', 'cutoffs', 'div_value', 'head_bias', 'device', 'dtype'], { div_value: 4, head_bias: false });
     const { in_features, n_classes, cutoffs, dtype = null } = o;
     if (cutoffs.length === 0) throw new ValueError('cutoffs should be a sequence of length larger than 0');
@@ -48,8 +49,8 @@ export class AdaptiveLogSoftmaxWithLoss extends Module {
     this.head = new Linear(in_features, this.head_size, { bias: o.head_bias, dtype });
     this.tail = new ModuleList();
     for (let i = 0; i < this.n_clusters; i++) {
-      const width = Math.floor(in_features / o.div_value ** (i + 1));
-      this.tail.append(new Sequential(new Linear(in_features, width, { bias: false, dtype }), new Linear(width, this.cutoffs[i + 1]! - this.cutoffs[i]!, { bias: false, dtype })));
+      const width = Math.floor(in_features / o.div_value ** (i + 1)), classes = this.cutoffs[i + 1]! - this.cutoffs[i]!;
+      this.tail.append(new Sequential(new Linear(in_features, width, { bias: false, dtype }), new Linear(width, classes, { bias: false, dtype })));
     }
   }
   reset_parameters(): void { for (const m of this.modules()) if (m instanceof Linear) m.reset_parameters(); }
@@ -57,7 +58,8 @@ export class AdaptiveLogSoftmaxWithLoss extends Module {
     if (target_.ndim > 1) throw new RuntimeError('0D or 1D target tensor expected, multi-target not supported');
     if (target_.ndim === 1 && input_.shape[0] !== target_.shape[0]) throw new RuntimeError('Input and target should have the same size in the batch dimension.');
     if (input_.ndim !== target_.ndim + 1) {
-      throw new RuntimeError(`${target_.ndim}D target tensor expects ${target_.ndim + 1}D input tensors, but found inputs with size torch.Size([${input_.shape.join(', ')}])`);
+      throw new RuntimeError(`${target_.ndim}D target tensor expects ${target_.ndim + 1}D input tensors, `
+        + `but found inputs with size torch.Size([${input_.shape.join(', ')}])`);
     }
     const single = target_.ndim === 0, input = single ? input_.unsqueeze(0) : input_, target = single ? target_.unsqueeze(0) : target_;
     const batch = target.shape[0]!;
@@ -78,7 +80,8 @@ export class AdaptiveLogSoftmaxWithLoss extends Module {
       output = output.index_copy(0, rows, inner);
     });
     if (used !== batch) {
-      throw new RuntimeError(`Target values should be in [0, ${this.n_classes - 1}], but values in range [${target.min().item()}, ${target.max().item()}] were found. `);
+      throw new RuntimeError(`Target values should be in [0, ${this.n_classes - 1}], `
+        + `but values in range [${target.min().item()}, ${target.max().item()}] were found. `);
     }
     output = output.add(F.log_softmax(this.head(input), 1).gather(1, where.unsqueeze(1)).squeeze(1));
     const loss = output.neg().mean(), out = single ? output.squeeze(0) : output;

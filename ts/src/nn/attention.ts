@@ -22,7 +22,9 @@ function isBatched(query: Tensor, key: Tensor, value: Tensor, key_padding_mask: 
     throw new AssertionError(`query should be unbatched 2D or batched 3D tensor but received ${query.ndim}-D query tensor`);
   }
   const n = query.ndim, expected = n === 3 ? 'For batched (3-D) `query`, expected' : 'For unbatched (2-D) `query`, expected';
-  if (key.ndim !== n || value.ndim !== n) throw new AssertionError(`${expected} \`key\` and \`value\` to be ${n}-D but found ${key.ndim}-D and ${value.ndim}-D tensors respectively`);
+  if (key.ndim !== n || value.ndim !== n) {
+    throw new AssertionError(`${expected} \`key\` and \`value\` to be ${n}-D but found ${key.ndim}-D and ${value.ndim}-D tensors respectively`);
+  }
   if (key_padding_mask && key_padding_mask.ndim !== n - 1) {
     throw new AssertionError(`${expected} \`key_padding_mask\` to be \`None\` or ${n - 1}-D but found ${key_padding_mask.ndim}-D tensor instead`);
   }
@@ -79,7 +81,8 @@ export function multi_head_attention_forward(...args: unknown[]): [Tensor, Tenso
   const [targets, batch, width] = query.shape as [number, number, number], head = Math.floor(width / num_heads);
   let padding = additive(batched ? a.key_padding_mask : a.key_padding_mask?.unsqueeze(0) ?? null, 'key_padding_mask', query.dtype);
   if (a.is_causal && a.attn_mask === null) {
-    throw new RuntimeError('Need attn_mask if specifying the is_causal hint. You may use the Transformer module method `generate_square_subsequent_mask` to create this mask.');
+    throw new RuntimeError('Need attn_mask if specifying the is_causal hint. '
+      + 'You may use the Transformer module method `generate_square_subsequent_mask` to create this mask.');
   }
   // Without padding the hint stands for the mask.
   const hinted = a.is_causal && padding === null && !need_weights;
@@ -90,7 +93,9 @@ export function multi_head_attention_forward(...args: unknown[]): [Tensor, Tenso
   if (mask) {
     const expected = mask.ndim === 2 ? [targets, key.shape[0]!] : [batch * num_heads, targets, key.shape[0]!];
     if (mask.ndim !== 2 && mask.ndim !== 3) throw new RuntimeError(`attn_mask's dimension ${mask.ndim} is not supported`);
-    if (String(mask.shape) !== String(expected)) throw new RuntimeError(`The shape of the ${mask.ndim}D attn_mask is ${size(mask.shape)}, but should be ${python(expected)}.`);
+    if (String(mask.shape) !== String(expected)) {
+      throw new RuntimeError(`The shape of the ${mask.ndim}D attn_mask is ${size(mask.shape)}, but should be ${python(expected)}.`);
+    }
     if (mask.ndim === 2) mask = mask.unsqueeze(0);
   }
   const widen = (): void => {
@@ -163,7 +168,8 @@ export interface AttentionOptions {
 
 /** Attention of many heads as a module: `[output, weights]`. */
 export class MultiheadAttention extends Module {
-  static override readonly takes: readonly string[] = ['query', 'key', 'value', 'key_padding_mask', 'need_weights', 'attn_mask', 'average_attn_weights', 'is_causal'];
+  static override readonly takes: readonly string[] = ['query', 'key', 'value', 'key_padding_mask', 'need_weights', 'attn_mask',
+    'average_attn_weights', 'is_causal'];
   embed_dim: number;
   kdim: number;
   vdim: number;
@@ -185,7 +191,8 @@ export class MultiheadAttention extends Module {
   constructor(embed_dim: Int, num_heads: Int, dropout: number, ...rest: unknown[]);
   constructor(...args: unknown[]) {
     super();
-    const o = named<Given>('MultiheadAttention', args, ['embed_dim', 'num_heads', 'dropout', 'bias', 'add_bias_kv', 'add_zero_attn', 'kdim', 'vdim', 'batch_first', 'device', 'dtype'],
+    const o = named<Given>('MultiheadAttention', args,
+      ['embed_dim', 'num_heads', 'dropout', 'bias', 'add_bias_kv', 'add_zero_attn', 'kdim', 'vdim', 'batch_first', 'device', 'dtype'],
       { dropout: 0, bias: true, add_bias_kv: false, add_zero_attn: false, kdim: null, vdim: null, batch_first: false });
     const { embed_dim: width, num_heads, bias, add_bias_kv, dtype = null } = o;
     if (width <= 0 || num_heads <= 0) {
@@ -222,8 +229,8 @@ export class MultiheadAttention extends Module {
     }
     for (const b of [this.bias_k, this.bias_v]) if (b) init.xavier_normal_(b);
   }
-  override forward(query: Tensor, key: Tensor, value: Tensor, key_padding_mask: Tensor | null | AttentionOptions = null, need_weights = true, attn_mask: Tensor | null = null,
-    average_attn_weights = true, is_causal = false): [Tensor, Tensor | null] {
+  override forward(query: Tensor, key: Tensor, value: Tensor, key_padding_mask: Tensor | null | AttentionOptions = null, need_weights = true,
+    attn_mask: Tensor | null = null, average_attn_weights = true, is_causal = false): [Tensor, Tensor | null] {
     const inputs: [Tensor, Tensor, Tensor] = [query, key, value];
     if (this.batch_first && query.ndim === 3) {
       const turned = new Map(inputs.map((x) => [x, x.transpose(0, 1)]));

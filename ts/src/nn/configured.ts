@@ -32,6 +32,7 @@ export abstract class Configured extends Module {
   }
   /** @internal `name=value` of options; those marked `~` are floats. */
   protected shown(...names: string[]): string {
-    return names.map((n) => (n.startsWith('~') ? `${n.slice(1)}=${this.asFloat(n.slice(1))}` : `${n}=${python((this as unknown as Record<string, unknown>)[n])}`)).join(', ');
+    const options = this as unknown as Record<string, unknown>;
+    return names.map((n) => (n.startsWith('~') ? `${n.slice(1)}=${this.asFloat(n.slice(1))}` : `${n}=${python(options[n])}`)).join(', ');
   }
 }

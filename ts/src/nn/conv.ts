@@ -76,7 +76,9 @@ export abstract class AnyConv extends Module {
   }
   override extra_repr(): string {
     const parts = [`${this.in_channels}, ${this.out_channels}`, `kernel_size=${python(this.kernel_size)}`, `stride=${python(this.stride)}`];
-    if (typeof this.padding === 'string' || this.padding.some((p) => p !== 0)) parts.push(`padding=${typeof this.padding === 'string' ? this.padding : python(this.padding)}`);
+    const { padding } = this;
+    if (typeof padding === 'string') parts.push(`padding=${padding}`);
+    else if (padding.some((p) => p !== 0)) parts.push(`padding=${python(padding)}`);
     if (this.dilation.some((d) => d !== 1)) parts.push(`dilation=${python(this.dilation)}`);
     if (this.output_padding.some((p) => p !== 0)) parts.push(`output_padding=${python(this.output_padding)}`);
     if (this.groups !== 1) parts.push(`groups=${this.groups}`);

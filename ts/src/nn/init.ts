@@ -34,7 +34,8 @@ interface Truncated extends Drawn { mean?: number; std?: number; a?: number; b?:
 export function trunc_normal_(tensor: Tensor, options?: Truncated): Tensor;
 export function trunc_normal_(tensor: Tensor, mean: number, std?: number | Truncated, a?: number, b?: number, generator?: Generator | null): Tensor;
 export function trunc_normal_(tensor: Tensor, ...args: unknown[]): Tensor {
-  const { mean, std, a, b, generator = null } = bound<Required<Truncated>>('trunc_normal_()', args, ['mean', 'std', 'a', 'b', 'generator'], { mean: 0, std: 1, a: -2, b: 2 });
+  const { mean, std, a, b, generator = null } = bound<Required<Truncated>>('trunc_normal_()', args, ['mean', 'std', 'a', 'b', 'generator'],
+    { mean: 0, std: 1, a: -2, b: 2 });
   const below = (x: number): number => (1 + Number(tensorOf((x - mean) / std / Math.SQRT2, { dtype: float64 }).erf().item())) / 2;
   return quietly(() => {
     if (below(b) - below(a) > 0.3) {
@@ -96,7 +97,8 @@ export function orthogonal_(tensor: Tensor, ...args: unknown[]): Tensor {
 }
 /** Normal, with a part of each column zero (Martens, 2010). */
 export function sparse_(tensor: Tensor, sparsity: number | ({ sparsity: number; std?: number } & Drawn), ...rest: unknown[]): Tensor {
-  const { sparsity: part, std, generator = null } = bound<{ sparsity: number; std: number } & Drawn>('sparse_()', [sparsity, ...rest], ['sparsity', 'std', 'generator'], { std: 0.01 });
+  const { sparsity: part, std, generator = null } = bound<{ sparsity: number; std: number } & Drawn>('sparse_()', [sparsity, ...rest],
+    ['sparsity', 'std', 'generator'], { std: 0.01 });
   if (tensor.ndim !== 2) throw new ValueError('Only tensors with 2 dimensions are supported');
   const [rows, columns] = tensor.shape as [number, number], zero = Math.ceil(part * rows);
   return quietly(() => {

@@ -3,7 +3,9 @@ import { ones, zeros } from '../generated.js';
 import { RuntimeError, ValueError } from '../errors.js';
 import { quietly } from '../autograd.js';
 import type { Int, Tensor } from '../tensor.js';
-import { AnyConv, Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d, type ConvOptions, type ConvTransposeOptions, type Sizes } from './conv.js';
+import {
+  type AnyConv, Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d, type ConvOptions, type ConvTransposeOptions, type Sizes,
+} from './conv.js';
 import { Linear, type FactoryOptions } from './linear.js';
 import { type Module, Parameter, UninitializedParameter } from './module.js';
 import { BatchNorm1d, BatchNorm2d, BatchNorm3d, InstanceNorm1d, InstanceNorm2d, InstanceNorm3d, type RunningNorm, type RunningOptions } from './norm.js';
@@ -13,14 +15,17 @@ function forget(module: Module): void {
   for (const [name, p] of module.named_parameters('', false)) module.register_parameter(name, new UninitializedParameter(p.dtype));
 }
 /** The module, now of an ordinary class, whose `forward` it has from here on. */
-function become<M extends Module>(module: Module, ordinary: abstract new (...args: never[]) => M): M { return Object.setPrototypeOf(module, ordinary.prototype as object) as M; }
+function become<M extends Module>(module: Module, ordinary: abstract new (...args: never[]) => M): M {
+  return Object.setPrototypeOf(module, ordinary.prototype as object) as M;
+}
 const waits = (p: Parameter | null): p is UninitializedParameter => p instanceof UninitializedParameter;
 
 /** How many channels an input of a convolution has. */
 function channels(module: AnyConv, input: Tensor): number {
   const n = module.kernel_size.length;
   if (input.ndim !== n + 1 && input.ndim !== n + 2) {
-    throw new RuntimeError(`Expected ${n + 1}D (unbatched) or ${n + 2}D (batched) input to ${module.constructor.name}, but got input of size: torch.Size([${input.shape.join(', ')}])`);
+    throw new RuntimeError(`Expected ${n + 1}D (unbatched) or ${n + 2}D (batched) input to ${module.constructor.name}, `
+      + `but got input of size: torch.Size([${input.shape.join(', ')}])`);
   }
   return input.shape[input.ndim - n - 1]!;
 }

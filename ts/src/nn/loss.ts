@@ -55,7 +55,8 @@ export class HuberLoss extends Loss {
   constructor(...args: unknown[]) {
     super(args, ['reduction', 'delta'], { delta: 1 });
     if (typeof this.delta !== 'number') {
-      throw new TypeError(`delta must be a float or int, got: <class '${typeof this.delta === 'object' ? 'complex' : { string: 'str', boolean: 'bool' }[typeof this.delta as string]}'>`);
+      const type = { object: 'complex', string: 'str', boolean: 'bool' }[typeof this.delta as string];
+      throw new TypeError(`delta must be a float or int, got: <class '${type}'>`);
     }
     if (this.delta <= 0) throw new ValueError('delta must be greater than 0.');
   }
@@ -218,7 +219,8 @@ const BY_DISTANCE = { distance_function: null, margin: 1, swap: false, reduction
 /** How much nearer the negative is to the anchor than the positive, by a distance of the user's own. */
 export function triplet_margin_with_distance_loss(anchor: Tensor, positive: Tensor, negative: Tensor, options?: DistanceOptions): Tensor;
 export function triplet_margin_with_distance_loss(...args: unknown[]): Tensor {
-  const { anchor, positive, negative, distance_function, margin, swap, reduction } = bound<Required<DistanceOptions> & Record<'anchor' | 'positive' | 'negative', Tensor>>(
+  type Given = Required<DistanceOptions> & Record<'anchor' | 'positive' | 'negative', Tensor>;
+  const { anchor, positive, negative, distance_function, margin, swap, reduction } = bound<Given>(
     'triplet_margin_with_distance_loss()', args, ['anchor', 'positive', 'negative', ...Object.keys(BY_DISTANCE)], BY_DISTANCE);
   if (!['none', 'mean', 'sum'].includes(reduction)) throw new ValueError(`${reduction} is not a valid value for reduction`);
   if (margin <= 0) throw new ValueError(`margin must be greater than 0, got ${pythonFloat(margin)}`);
@@ -268,12 +270,15 @@ export class LinearCrossEntropyLoss extends Loss {
   linear: Linear;
   constructor(in_features: Int, num_classes: Int, options?: LinearCrossEntropyOptions);
   constructor(...args: unknown[]) {
-    super(args, ['in_features', 'num_classes', 'out_features', 'bias', 'device', 'dtype', 'reduction', 'weight', 'ignore_index', 'label_smoothing', 'options', 'size_average', 'reduce'],
+    super(args, ['in_features', 'num_classes', 'out_features', 'bias', 'device', 'dtype', 'reduction', 'weight', 'ignore_index', 'label_smoothing', 'options',
+      'size_average', 'reduce'],
       { out_features: [], bias: false, weight: null, ignore_index: null, label_smoothing: 0, options: null });
     const in_features = this.taken<number>('in_features')!, bias = this.taken<boolean>('bias') ?? false, dtype = this.taken<DType>('dtype') ?? null;
     const { num_classes, weight } = this;
     if (weight && String(weight.shape) !== String(num_classes)) throw new RuntimeError(`expected weight shape to be (${num_classes},), got ${python(weight.shape)}`);
-    if (!(this.label_smoothing >= 0 && this.label_smoothing <= 1)) throw new RuntimeError(`expected label_smoothing to be in range [0, 1], got ${this.asFloat('label_smoothing')}`);
+    if (!(this.label_smoothing >= 0 && this.label_smoothing <= 1)) {
+      throw new RuntimeError(`expected label_smoothing to be in range [0, 1], got ${this.asFloat('label_smoothing')}`);
+    }
     this.linear = new Linear(in_features, this.out_features.reduce((a, b) => a * b, num_classes), { bias, dtype });
   }
   override forward(input: Tensor, target: Tensor): Tensor {

@@ -22,8 +22,8 @@ export class Parameter extends Tensor {
 export class UninitializedParameter extends Parameter {
   constructor(dtype: DType | null = null) { super(empty([0], { dtype })); }
   override get shape(): number[] {
-    throw new RuntimeError("Can't access the shape of an uninitialized parameter or buffer. This error usually happens in `load_state_dict` when trying to load an uninitialized "
-      + 'parameter into an initialized one. Call `forward` to initialize the parameters before accessing their attributes.');
+    throw new RuntimeError("Can't access the shape of an uninitialized parameter or buffer. This error usually happens in `load_state_dict` "
+      + 'when trying to load an uninitialized parameter into an initialized one. Call `forward` to initialize the parameters before accessing their attributes.');
   }
   /** Becomes an ordinary parameter of this shape; optimizers that have it already keep it. */
   materialize(shape: readonly number[]): void {

@@ -181,7 +181,8 @@ export abstract class RNNBase extends Module {
       const states = hx ? hx.map((t) => (sorted_indices ? t.index_select(1, sorted_indices) : t)) : this._zeros(data, sizes[0]!, count);
       this._check(data, states, sizes[0]!, 2);
       const [out, last] = this._layers(data, states, sizes);
-      return [new PackedSequence(out, batch_sizes, sorted_indices, unsorted_indices), unsorted_indices ? last.map((t) => t.index_select(1, unsorted_indices)) : last];
+      const packed = new PackedSequence(out, batch_sizes, sorted_indices, unsorted_indices);
+      return [packed, unsorted_indices ? last.map((t) => t.index_select(1, unsorted_indices)) : last];
     }
     const own = this.constructor.name;
     if (input.ndim !== 2 && input.ndim !== 3) {
@@ -202,7 +203,8 @@ export abstract class RNNBase extends Module {
     return single ? [output.squeeze(batchDim), last.map((t) => t.squeeze(1))] : [output, last];
   }
   private _zeros(input: Tensor, batch: number, count: number): State {
-    return Array.from({ length: count }, (_, i) => zeros([this.num_layers * this._directions, batch, i === 0 ? this._width : this.hidden_size], { dtype: input.dtype }));
+    const { dtype } = input, layers = this.num_layers * this._directions;
+    return Array.from({ length: count }, (_, i) => zeros([layers, batch, i === 0 ? this._width : this.hidden_size], { dtype }));
   }
   override extra_repr(): string {
     let text = `${this.input_size}, ${this.hidden_size}`;
@@ -230,8 +232,11 @@ export class RNN extends RNNBase {
   constructor(input_size: Int, hidden_size: Int, num_layers: Int, ...rest: unknown[]);
   constructor(...args: unknown[]) {
     noProjection(args);
-    const o = named<Given & { nonlinearity: 'tanh' | 'relu' }>('RNN', args, [...NAMES.slice(0, 3), 'nonlinearity', ...NAMES.slice(3), 'device', 'dtype'], { ...DEFAULTS, nonlinearity: 'tanh' });
-    if (o.nonlinearity !== 'tanh' && o.nonlinearity !== 'relu') throw new ValueError(`Unknown nonlinearity '${o.nonlinearity as string}'. Select from 'tanh' or 'relu'.`);
+    const names = [...NAMES.slice(0, 3), 'nonlinearity', ...NAMES.slice(3), 'device', 'dtype'];
+    const o = named<Given & { nonlinearity: 'tanh' | 'relu' }>('RNN', args, names, { ...DEFAULTS, nonlinearity: 'tanh' });
+    if (o.nonlinearity !== 'tanh' && o.nonlinearity !== 'relu') {
+      throw new ValueError(`Unknown nonlinearity '${o.nonlinearity as string}'. Select from 'tanh' or 'relu'.`);
+    }
     super(o.nonlinearity === 'tanh' ? 'RNN_TANH' : 'RNN_RELU', 1, o);
     this.nonlinearity = o.nonlinearity;
   }

@@ -82,7 +82,8 @@ export class EmbeddingBag extends Configured {
   weight: Parameter;
   constructor(num_embeddings: Int, embedding_dim: Int, max_norm?: number | null | EmbeddingBagOptions, ...rest: unknown[]);
   constructor(...args: unknown[]) {
-    super(args, ['num_embeddings', 'embedding_dim', 'max_norm', 'norm_type', 'scale_grad_by_freq', 'mode', 'sparse', '_weight', 'include_last_offset', 'padding_idx', 'device', 'dtype'],
+    super(args, ['num_embeddings', 'embedding_dim', 'max_norm', 'norm_type', 'scale_grad_by_freq', 'mode', 'sparse', '_weight', 'include_last_offset',
+      'padding_idx', 'device', 'dtype'],
       { max_norm: null, norm_type: 2, scale_grad_by_freq: false, mode: 'mean', sparse: false, _weight: null, include_last_offset: false, padding_idx: null });
     const _weight = this.taken<Tensor>('_weight') ?? null, dtype = this.taken<DType>('dtype') ?? null, size = [this.num_embeddings, this.embedding_dim];
     if (this.padding_idx !== null) {

@@ -14,7 +14,8 @@ import { LayerNorm } from './norm.js';
 
 type Activation = (input: Tensor) => Tensor;
 interface LayerOptions extends FactoryOptions {
-  dim_feedforward?: Int; dropout?: number; activation?: 'relu' | 'gelu' | Activation; layer_norm_eps?: number; batch_first?: boolean; norm_first?: boolean; bias?: boolean;
+  dim_feedforward?: Int; dropout?: number; activation?: 'relu' | 'gelu' | Activation; layer_norm_eps?: number; batch_first?: boolean;
+  norm_first?: boolean; bias?: boolean;
 }
 interface Given {
   d_model: number; nhead: number; dim_feedforward: number; dropout: number; activation: string | Activation; layer_norm_eps: number; batch_first: boolean;
@@ -117,8 +118,8 @@ export class TransformerDecoderLayer extends Layer {
   constructor(...args: unknown[]) { super(args, true); }
   override forward(tgt: Tensor, memory: Tensor, tgt_mask?: Mask | DecoderMasks, memory_mask?: Mask, tgt_key_padding_mask?: Mask, memory_key_padding_mask?: Mask,
     tgt_is_causal?: boolean, memory_is_causal?: boolean): Tensor;
-  override forward(tgt: Tensor, memory: Tensor, tgt_mask: Mask = null, memory_mask: Mask = null, tgt_key_padding_mask: Mask = null, memory_key_padding_mask: Mask = null,
-    tgt_is_causal = false, memory_is_causal = false): Tensor {
+  override forward(tgt: Tensor, memory: Tensor, tgt_mask: Mask = null, memory_mask: Mask = null, tgt_key_padding_mask: Mask = null,
+    memory_key_padding_mask: Mask = null, tgt_is_causal = false, memory_is_causal = false): Tensor {
     const self = (x: Tensor): Tensor => this.dropout1(this.attend(this.self_attn, x, x, tgt_mask, tgt_key_padding_mask, tgt_is_causal));
     const other = (x: Tensor): Tensor => this.dropout2(this.attend(this.multihead_attn, x, memory, memory_mask, memory_key_padding_mask, memory_is_causal));
     const feed = (x: Tensor): Tensor => this.dropout3(this.feed(x));
@@ -175,8 +176,8 @@ export class TransformerDecoder extends Stack<TransformerDecoderLayer> {
   }
   override forward(tgt: Tensor, memory: Tensor, tgt_mask?: Mask | DecoderMasks, memory_mask?: Mask, tgt_key_padding_mask?: Mask, memory_key_padding_mask?: Mask,
     tgt_is_causal?: boolean | null, memory_is_causal?: boolean): Tensor;
-  override forward(tgt: Tensor, memory: Tensor, tgt_mask: Mask = null, memory_mask: Mask = null, tgt_key_padding_mask: Mask = null, memory_key_padding_mask: Mask = null,
-    tgt_is_causal: boolean | null = null, memory_is_causal = false): Tensor {
+  override forward(tgt: Tensor, memory: Tensor, tgt_mask: Mask = null, memory_mask: Mask = null, tgt_key_padding_mask: Mask = null,
+    memory_key_padding_mask: Mask = null, tgt_is_causal: boolean | null = null, memory_is_causal = false): Tensor {
     const causal = isCausal(tgt_mask, tgt_is_causal, this.length_of(tgt));
     let x = tgt;
     for (const layer of this.layers) {
@@ -206,10 +207,11 @@ export class Transformer extends Module {
   constructor(d_model: Int, nhead?: Int | TransformerOptions, num_encoder_layers?: Int | TransformerOptions, ...rest: unknown[]);
   constructor(...args: unknown[]) {
     super();
-    const o = named<Given & { num_encoder_layers: number; num_decoder_layers: number; custom_encoder: Module | null; custom_decoder: Module | null }>('Transformer', args,
-      ['d_model', 'nhead', 'num_encoder_layers', 'num_decoder_layers', 'dim_feedforward', 'dropout', 'activation', 'custom_encoder', 'custom_decoder', ...LAYER.slice(5)],
+    type Whole = Given & { num_encoder_layers: number; num_decoder_layers: number; custom_encoder: Module | null; custom_decoder: Module | null };
+    const o = named<Whole>('Transformer', args, ['d_model', 'nhead', 'num_encoder_layers', 'num_decoder_layers', ...LAYER.slice(2, 5), 'custom_encoder',
+      'custom_decoder', ...LAYER.slice(5)],
       { ...DEFAULTS, d_model: 512, nhead: 8, num_encoder_layers: 6, num_decoder_layers: 6, custom_encoder: null, custom_decoder: null });
-    const options = Object.fromEntries(LAYER.filter((k) => k in o).map((k) => [k, o[k as keyof Given]])) as unknown as LayerOptions & { d_model: number; nhead: number };
+    const options = Object.fromEntries(LAYER.filter((k) => k in o).map((k) => [k, o[k as keyof Given]])) as never;
     const norm = (): LayerNorm => new LayerNorm(o.d_model, { eps: o.layer_norm_eps, bias: o.bias, dtype: o.dtype ?? null });
     this.encoder = o.custom_encoder ?? new TransformerEncoder(new TransformerEncoderLayer(options), o.num_encoder_layers, norm());
     this.decoder = o.custom_decoder ?? new TransformerDecoder(new TransformerDecoderLayer(options), o.num_decoder_layers, norm());
@@ -219,10 +221,11 @@ export class Transformer extends Module {
     for (const p of this.parameters()) if (p.ndim > 1) init.xavier_uniform_(p);
   }
   static generate_square_subsequent_mask(sz: Int, options: FactoryOptions = {}): Tensor { return generate_square_subsequent_mask(sz, options); }
-  override forward(src: Tensor, tgt: Tensor, src_mask?: Mask | TransformerMasks, tgt_mask?: Mask, memory_mask?: Mask, src_key_padding_mask?: Mask, tgt_key_padding_mask?: Mask,
-    memory_key_padding_mask?: Mask, src_is_causal?: boolean | null, tgt_is_causal?: boolean | null, memory_is_causal?: boolean): Tensor;
+  override forward(src: Tensor, tgt: Tensor, src_mask?: Mask | TransformerMasks, tgt_mask?: Mask, memory_mask?: Mask, src_key_padding_mask?: Mask,
+    tgt_key_padding_mask?: Mask, memory_key_padding_mask?: Mask, src_is_causal?: boolean | null, tgt_is_causal?: boolean | null, memory_is_causal?: boolean): Tensor;
   override forward(src: Tensor, tgt: Tensor, src_mask: Mask = null, tgt_mask: Mask = null, memory_mask: Mask = null, src_key_padding_mask: Mask = null,
-    tgt_key_padding_mask: Mask = null, memory_key_padding_mask: Mask = null, src_is_causal: boolean | null = null, tgt_is_causal: boolean | null = null, memory_is_causal = false): Tensor {
+    tgt_key_padding_mask: Mask = null, memory_key_padding_mask: Mask = null, src_is_causal: boolean | null = null, tgt_is_causal: boolean | null = null,
+    memory_is_causal = false): Tensor {
     const batch = this.batch_first ? 0 : 1;
     if (src.ndim === 3 && src.shape[batch] !== tgt.shape[batch]) throw new RuntimeError('the batch number of src and tgt must be equal');
     if ([src, tgt].some((x) => x.shape[x.ndim - 1] !== this.d_model)) throw new RuntimeError('the feature number of src and tgt must be equal to d_model');

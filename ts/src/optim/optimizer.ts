@@ -152,7 +152,10 @@ export abstract class Optimizer {
     }));
   }
   toString(): string {
-    const shown = (v: unknown): string => (typeof v === 'number' && !Number.isInteger(v) ? pythonFloat(v) : Array.isArray(v) ? `(${v.map(shown).join(', ')})` : python(v));
+    const shown = (v: unknown): string => {
+      if (Array.isArray(v)) return `(${v.map(shown).join(', ')})`;
+      return typeof v === 'number' && !Number.isInteger(v) ? pythonFloat(v) : python(v);
+    };
     const groups = this.param_groups.map((g, i) => {
       const lines = Object.keys(g).filter((k) => k !== 'params').sort().map((k) => `    ${k}: ${typeof g[k] === 'string' ? g[k] : shown(g[k])}`);
       return `Parameter Group ${i}\n${lines.join('\n')}\n`;

@@ -95,7 +95,9 @@ export class Adafactor extends OneByOne {
   constructor(params: Params, lr: Rate, beta2_decay: number, ...rest: unknown[]);
   constructor(params: Params, ...args: unknown[]) {
     const o = optionsOf('Adafactor', args, ADAFACTOR);
-    const least = (what: string, v: unknown, ok: boolean, bound: string): void => { if (!ok) throw new ValueError(`${what} should be ${bound} but is: ${String(v)}`); };
+    const least = (what: string, v: unknown, ok: boolean, bound: string): void => {
+      if (!ok) throw new ValueError(`${what} should be ${bound} but is: ${String(v)}`);
+    };
     least('Learning rate', printed(o, 'lr'), Number(o.lr) >= 0, '>= 0');
     least('beta2_decay', printed(o, 'beta2_decay'), o.beta2_decay <= 0, '<= 0');
     least('epsilon1', o.eps[0], o.eps[0] === null || o.eps[0] >= 0, '>= 0');

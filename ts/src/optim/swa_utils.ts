@@ -87,13 +87,18 @@ interface SWAOptions { swa_lr: number | readonly number[]; anneal_epochs?: numbe
 export class SWALR extends LRScheduler {
   declare anneal_epochs: number;
   declare anneal_strategy: 'cos' | 'linear';
-  constructor(optimizer: Optimizer, swa_lr: number | readonly number[] | SWAOptions, anneal_epochs?: number | Partial<SWAOptions>, anneal_strategy?: 'cos' | 'linear' | Partial<SWAOptions>, last_epoch?: number);
+  constructor(optimizer: Optimizer, swa_lr: number | readonly number[] | SWAOptions, anneal_epochs?: number | Partial<SWAOptions>,
+    anneal_strategy?: 'cos' | 'linear' | Partial<SWAOptions>, last_epoch?: number);
   constructor(...args: unknown[]) {
     super(args, ['swa_lr', 'anneal_epochs', 'anneal_strategy', 'last_epoch'], { anneal_epochs: 10, anneal_strategy: 'cos', last_epoch: -1 });
     const rates = forGroups('swa_lr', this.optimizer, (this as unknown as { swa_lr: number | number[] }).swa_lr);
     this.optimizer.param_groups.forEach((g, i) => { g['swa_lr'] = rates[i]!; });
-    if (!['cos', 'linear'].includes(this.anneal_strategy)) throw new ValueError(`anneal_strategy must be one of 'cos' or 'linear', instead got ${this.anneal_strategy}`);
-    if (!Number.isInteger(this.anneal_epochs) || this.anneal_epochs < 0) throw new ValueError(`anneal_epochs must be equal or greater than 0, got ${this.anneal_epochs}`);
+    if (!['cos', 'linear'].includes(this.anneal_strategy)) {
+      throw new ValueError(`anneal_strategy must be one of 'cos' or 'linear', instead got ${this.anneal_strategy}`);
+    }
+    if (!Number.isInteger(this.anneal_epochs) || this.anneal_epochs < 0) {
+      throw new ValueError(`anneal_epochs must be equal or greater than 0, got ${this.anneal_epochs}`);
+    }
     this.start();
   }
   /** How far the way to the constant rate is gone after some steps. */

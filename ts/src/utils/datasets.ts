@@ -79,7 +79,8 @@ export class ConcatDataset<T> extends Dataset<T> {
 }
 
 /** Splits a dataset at random into parts of these lengths, or of these fractions of it. */
-export function random_split<T>(dataset: MapStyle<T>, lengths: readonly number[], generator: Generator | null | { generator?: Generator | null } = null): Subset<T>[] {
+export function random_split<T>(dataset: MapStyle<T>, lengths: readonly number[],
+  generator: Generator | null | { generator?: Generator | null } = null): Subset<T>[] {
   const n = dataset.length, given = generator && !('manual_seed' in generator) ? generator.generator ?? null : generator;
   const sum = lengths.reduce((a, b) => a + b, 0);
   let sizes = [...lengths];

@@ -33,7 +33,8 @@ export class RandomSampler extends Sampler {
   readonly replacement: boolean;
   readonly generator: Generator | null;
   readonly #count: number | null;
-  constructor(readonly data_source: Sized, { replacement = false, num_samples = null, generator = null }: { replacement?: boolean; num_samples?: number | null } & Drawn = {}) {
+  constructor(readonly data_source: Sized,
+    { replacement = false, num_samples = null, generator = null }: { replacement?: boolean; num_samples?: number | null } & Drawn = {}) {
     super();
     this.replacement = replacement;
     this.generator = generator;

@@ -41,7 +41,8 @@ export function clip_grads_with_norm_(parameters: Tensors, max_norm: number | bi
 }
 /** Scales gradients down so that the norm of all of them is `max_norm` at most; returns what it was. */
 export function clip_grad_norm_(parameters: Tensors, max_norm: number | bigint, options?: NormOptions): Tensor;
-export function clip_grad_norm_(parameters: Tensors, max_norm: number | bigint, norm_type: number | bigint | 'inf', error_if_nonfinite?: boolean | NormOptions): Tensor;
+export function clip_grad_norm_(parameters: Tensors, max_norm: number | bigint, norm_type: number | bigint | 'inf',
+  error_if_nonfinite?: boolean | NormOptions): Tensor;
 export function clip_grad_norm_(parameters: Tensors, ...args: unknown[]): Tensor {
   const { max_norm, norm_type, error_if_nonfinite } = bound<Norm & { max_norm: number }>('clip_grad_norm_()', args, ['max_norm', ...Object.keys(NORM)], NORM);
   const list = listOf(parameters), total = get_total_norm(gradientsOf(list), { norm_type: order(norm_type), error_if_nonfinite });

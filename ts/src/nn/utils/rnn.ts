@@ -28,8 +28,8 @@ export function pack_padded_sequence(input: Tensor, lengths: Lengths, { batch_fi
   if (sizes.length !== x.shape[1]) throw new RuntimeError(`Expected \`len(lengths)\` to be equal to batch_size, but got ${sizes.length} (batch_size=${x.shape[1]})`);
   if (sizes.some((n) => n <= 0)) throw new RuntimeError('Length of all samples has to be greater than 0, but found an element in \'lengths\' that is <= 0');
   if (sizes.some((n, i) => i > 0 && n > sizes[i - 1]!)) {
-    throw new RuntimeError('`lengths` array must be sorted in decreasing order when `enforce_sorted` is True. You can pass `enforce_sorted=False` to pack_padded_sequence '
-      + 'and/or pack_sequence to sidestep this requirement if you do not need ONNX exportability.');
+    throw new RuntimeError('`lengths` array must be sorted in decreasing order when `enforce_sorted` is True. '
+      + 'You can pass `enforce_sorted=False` to pack_padded_sequence and/or pack_sequence to sidestep this requirement if you do not need ONNX exportability.');
   }
   if (sorted) x = x.index_select(1, sorted);
   const batch_sizes = Array.from({ length: sizes[0]! }, (_, t) => sizes.filter((n) => n > t).length);
@@ -41,7 +41,8 @@ interface PadOptions { batch_first?: boolean; padding_value?: number; total_leng
 export function pad_packed_sequence(sequence: PackedSequence, { batch_first = false, padding_value = 0, total_length = null }: PadOptions = {}): [Tensor, Tensor] {
   const sizes = numbers(sequence.batch_sizes), longest = sizes.length, batch = sizes[0]!;
   if (total_length !== null && total_length < longest) {
-    throw new ValueError(`Expected total_length to be at least the length of the longest sequence in input, but got total_length=${total_length} and max sequence length being ${longest}`);
+    throw new ValueError('Expected total_length to be at least the length of the longest sequence in input, '
+      + `but got total_length=${total_length} and max sequence length being ${longest}`);
   }
   const rest = sequence.data.shape.slice(1), padding = (n: number): Tensor => full([n, ...rest], padding_value, { dtype: sequence.data.dtype });
   const rows = sequence.data.split(sizes).map((t, i) => (sizes[i]! < batch ? cat([t, padding(batch - sizes[i]!)]) : t));
@@ -57,7 +58,9 @@ export function pad_packed_sequence(sequence: PackedSequence, { batch_first = fa
 export function pad_sequence(sequences: readonly Tensor[], { batch_first = false, padding_value = 0, padding_side = 'right' }:
 { batch_first?: boolean; padding_value?: number; padding_side?: 'left' | 'right' } = {}): Tensor {
   if (sequences.length === 0) throw new RuntimeError('received an empty list of sequences');
-  if (padding_side !== 'left' && padding_side !== 'right') throw new AssertionError(`Expected \`padding_side\` to be either 'left' or 'right', but got ${padding_side as string}`);
+  if (padding_side !== 'left' && padding_side !== 'right') {
+    throw new AssertionError(`Expected \`padding_side\` to be either 'left' or 'right', but got ${padding_side as string}`);
+  }
   const longest = Math.max(...sequences.map((s) => s.shape[0]!));
   const padded = sequences.map((s) => {
     const missing = longest - s.shape[0]!;

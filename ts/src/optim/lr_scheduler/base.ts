@@ -17,9 +17,14 @@ export function setRate(group: ParamGroup, lr: number): void {
 export function forGroups(name: string, optimizer: Optimizer, value: number | readonly number[]): number[] {
   const n = optimizer.param_groups.length;
   if (!Array.isArray(value)) return new Array<number>(n).fill(value as number);
-  if (value.length !== n) throw new ValueError(`${name} must have the same length as optimizer.param_groups. ${name} has ${value.length} values, param_groups has ${n}.`);
+  if (value.length !== n) {
+    throw new ValueError(`${name} must have the same length as optimizer.param_groups. ${name} has ${value.length} values, param_groups has ${n}.`);
+  }
   return [...(value as number[])];
 }
+
+/** Options of a schedule that may come by name instead of by place. */
+export type Named<O> = O & { last_epoch?: number };
 
 /** Learning rates of an optimizer as a function of the epoch. */
 export abstract class LRScheduler {

@@ -18,8 +18,8 @@ abstract class Combined extends LRScheduler {
           + `but got one at index ${i} in the given schedulers sequence.`);
       }
       if (s.optimizer !== this.optimizer) {
-        throw new ValueError(`${own} expects all schedulers to belong to the same optimizer, but got scheduler ${s.constructor.name} at index ${i} has ${String(s.optimizer)}, `
-          + `which is different from ${this.optimizer.constructor.name}.`);
+        throw new ValueError(`${own} expects all schedulers to belong to the same optimizer, but got scheduler ${s.constructor.name} at index ${i} `
+          + `has ${String(s.optimizer)}, which is different from ${this.optimizer.constructor.name}.`);
       }
     });
     this._schedulers = [...schedulers];
@@ -152,8 +152,9 @@ export class ReduceLROnPlateau extends LRScheduler {
   #reduce(): void {
     const groups = this.optimizer.param_groups;
     if (groups.length !== this.min_lrs.length) {
-      throw new RuntimeError(`The number of param groups in the \`optimizer\` (${groups.length}) differs from when \`ReduceLROnPlateau\` was initialized (${this.min_lrs.length}), `
-        + 'usually due to a new param group being added to the optimizer. Please modify the `min_lrs` field to match the length of the `optimizer` param groups.');
+      throw new RuntimeError(`The number of param groups in the \`optimizer\` (${groups.length}) differs from when \`ReduceLROnPlateau\` was initialized `
+        + `(${this.min_lrs.length}), usually due to a new param group being added to the optimizer. `
+        + 'Please modify the `min_lrs` field to match the length of the `optimizer` param groups.');
     }
     groups.forEach((g, i) => {
       const old = numberOf(g, 'lr'), lr = Math.max(old * this.factor, this.min_lrs[i]!);

@@ -2,7 +2,7 @@
 import { ValueError } from '../../errors.js';
 import { python } from '../../nn/module.js';
 import type { Optimizer, ParamGroup } from '../optimizer.js';
-import { forGroups, LRScheduler, numberOf, setRate } from './base.js';
+import { forGroups, LRScheduler, numberOf, setRate, type Named } from './base.js';
 
 type Rates = number | readonly number[];
 const { PI, cos } = Math;
@@ -11,7 +11,7 @@ const { PI, cos } = Math;
 export class CosineAnnealingLR extends LRScheduler {
   declare T_max: number;
   declare eta_min: number;
-  constructor(optimizer: Optimizer, T_max: number | { T_max: number; eta_min?: number; last_epoch?: number }, eta_min?: number | { eta_min?: number; last_epoch?: number }, last_epoch?: number);
+  constructor(optimizer: Optimizer, T_max: number | Named<{ T_max: number; eta_min?: number }>, eta_min?: number | Named<{ eta_min?: number }>, last_epoch?: number);
   constructor(...args: unknown[]) {
     super(args, ['T_max', 'eta_min', 'last_epoch'], { eta_min: 0, last_epoch: -1 });
     this.start();
@@ -35,7 +35,8 @@ export class CosineAnnealingWarmRestarts extends LRScheduler {
   declare eta_min: number;
   T_i: number;
   T_cur: number;
-  constructor(optimizer: Optimizer, T_0: number | ({ T_0: number } & RestartOptions), T_mult?: number | RestartOptions, eta_min?: number | RestartOptions, last_epoch?: number);
+  constructor(optimizer: Optimizer, T_0: number | ({ T_0: number } & RestartOptions), T_mult?: number | RestartOptions, eta_min?: number | RestartOptions,
+    last_epoch?: number);
   constructor(...args: unknown[]) {
     super(args, ['T_0', 'T_mult', 'eta_min', 'last_epoch'], { T_mult: 1, eta_min: 0, last_epoch: -1 });
     if (!(this.T_0 > 0 && Number.isInteger(this.T_0))) throw new ValueError(`Expected positive integer T_0, but got ${this.T_0}`);

@@ -1,7 +1,7 @@
 /** Schedules that multiply: by functions, in steps, along lines and powers. */
 import { TypeError, ValueError } from '../../errors.js';
 import type { Optimizer } from '../optimizer.js';
-import { LRScheduler } from './base.js';
+import { LRScheduler, type Named } from './base.js';
 
 /** A factor as a function of the epoch. */
 export type Factor = (epoch: number) => number;
@@ -9,7 +9,7 @@ type Factors = Factor | readonly Factor[];
 
 abstract class ByFunction extends LRScheduler {
   lr_lambdas: Factor[];
-  constructor(optimizer: Optimizer, lr_lambda: Factors | { lr_lambda: Factors; last_epoch?: number }, last_epoch?: number);
+  constructor(optimizer: Optimizer, lr_lambda: Factors | Named<{ lr_lambda: Factors }>, last_epoch?: number);
   constructor(...args: unknown[]) {
     super(args, ['lr_lambda', 'last_epoch'], { last_epoch: -1 });
     const given = this as unknown as { lr_lambda?: Factors }, groups = this.optimizer.param_groups.length;
@@ -34,7 +34,7 @@ export class MultiplicativeLR extends ByFunction {
 export class StepLR extends LRScheduler {
   declare step_size: number;
   declare gamma: number;
-  constructor(optimizer: Optimizer, step_size: number | { step_size: number; gamma?: number; last_epoch?: number }, gamma?: number | { gamma?: number; last_epoch?: number }, last_epoch?: number);
+  constructor(optimizer: Optimizer, step_size: number | Named<{ step_size: number; gamma?: number }>, gamma?: number | Named<{ gamma?: number }>, last_epoch?: number);
   constructor(...args: unknown[]) {
     super(args, ['step_size', 'gamma', 'last_epoch'], { gamma: 0.1, last_epoch: -1 });
     this.start();
@@ -46,7 +46,8 @@ export class StepLR extends LRScheduler {
 export class MultiStepLR extends LRScheduler {
   declare milestones: number[];
   declare gamma: number;
-  constructor(optimizer: Optimizer, milestones: readonly number[] | { milestones: readonly number[]; gamma?: number; last_epoch?: number }, gamma?: number | { gamma?: number; last_epoch?: number }, last_epoch?: number);
+  constructor(optimizer: Optimizer, milestones: readonly number[] | Named<{ milestones: readonly number[]; gamma?: number }>,
+    gamma?: number | Named<{ gamma?: number }>, last_epoch?: number);
   constructor(...args: unknown[]) {
     super(args, ['milestones', 'gamma', 'last_epoch'], { gamma: 0.1, last_epoch: -1 });
     this.milestones = [...this.milestones];
@@ -60,22 +61,27 @@ export class MultiStepLR extends LRScheduler {
 export class ConstantLR extends LRScheduler {
   declare factor: number;
   declare total_iters: number;
-  constructor(optimizer: Optimizer, factor?: number | { factor?: number; total_iters?: number; last_epoch?: number }, total_iters?: number | { total_iters?: number; last_epoch?: number }, last_epoch?: number);
+  constructor(optimizer: Optimizer, factor?: number | Named<{ factor?: number; total_iters?: number }>, total_iters?: number | Named<{ total_iters?: number }>,
+    last_epoch?: number);
   constructor(...args: unknown[]) {
     super(args, ['factor', 'total_iters', 'last_epoch'], { factor: 1 / 3, total_iters: 5, last_epoch: -1 });
     if (this.factor > 1 || this.factor < 0) throw new ValueError('Constant multiplicative factor expected to be between 0 and 1.');
     this.start();
   }
-  protected override next(lr: number): number { return this.last_epoch === 0 ? lr * this.factor : this.last_epoch === this.total_iters ? lr * (1 / this.factor) : lr; }
+  protected override next(lr: number): number {
+    if (this.last_epoch === 0) return lr * this.factor;
+    return this.last_epoch === this.total_iters ? lr * (1 / this.factor) : lr;
+  }
   protected override closed(base: number): number { return base * (this.last_epoch >= this.total_iters ? 1 : this.factor); }
 }
-interface LinearOptions { start_factor?: number; end_factor?: number; total_iters?: number; last_epoch?: number }
+type LinearOptions = Named<{ start_factor?: number; end_factor?: number; total_iters?: number }>;
 /** From `start_factor` to `end_factor` along a line. */
 export class LinearLR extends LRScheduler {
   declare start_factor: number;
   declare end_factor: number;
   declare total_iters: number;
-  constructor(optimizer: Optimizer, start_factor?: number | LinearOptions, end_factor?: number | LinearOptions, total_iters?: number | LinearOptions, last_epoch?: number);
+  constructor(optimizer: Optimizer, start_factor?: number | LinearOptions, end_factor?: number | LinearOptions, total_iters?: number | LinearOptions,
+    last_epoch?: number);
   constructor(...args: unknown[]) {
     super(args, ['start_factor', 'end_factor', 'total_iters', 'last_epoch'], { start_factor: 1 / 3, end_factor: 1, total_iters: 5, last_epoch: -1 });
     if (this.start_factor > 1 || this.start_factor <= 0) {
@@ -97,7 +103,7 @@ export class LinearLR extends LRScheduler {
 /** Times `gamma` every epoch. */
 export class ExponentialLR extends LRScheduler {
   declare gamma: number;
-  constructor(optimizer: Optimizer, gamma: number | { gamma: number; last_epoch?: number }, last_epoch?: number | { last_epoch?: number });
+  constructor(optimizer: Optimizer, gamma: number | Named<{ gamma: number }>, last_epoch?: number | Named<object>);
   constructor(...args: unknown[]) {
     super(args, ['gamma', 'last_epoch'], { last_epoch: -1 });
     this.start();
@@ -109,7 +115,8 @@ export class ExponentialLR extends LRScheduler {
 export class PolynomialLR extends LRScheduler {
   declare total_iters: number;
   declare power: number;
-  constructor(optimizer: Optimizer, total_iters?: number | { total_iters?: number; power?: number; last_epoch?: number }, power?: number | { power?: number; last_epoch?: number }, last_epoch?: number);
+  constructor(optimizer: Optimizer, total_iters?: number | Named<{ total_iters?: number; power?: number }>, power?: number | Named<{ power?: number }>,
+    last_epoch?: number);
   constructor(...args: unknown[]) {
     super(args, ['total_iters', 'power', 'last_epoch'], { total_iters: 5, power: 1, last_epoch: -1 });
     this.start();
