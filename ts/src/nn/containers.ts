@@ -8,12 +8,12 @@ const own = (m: Module): Named => m as unknown as Named;
 
 /** Modules by number. */
 abstract class Numbered extends Module {
-  override get length(): number { return [...this.named_children()].length; }
+  override get length(): number { return [...this].length; }
   /** The module of a number, from the end if negative. */
   at(index: number): Module {
     const n = this.length, i = index < 0 ? index + n : index;
     if (i < 0 || i >= n) throw new IndexError(`index ${index} is out of range`);
-    return own(this)[i]!;
+    return [...this][i]!;
   }
   append(module: Module): this {
     this.add_module(String(this.length), module);
@@ -29,7 +29,15 @@ abstract class Numbered extends Module {
     own(this)[at] = module;
     return this;
   }
-  *[Symbol.iterator](): IterableIterator<Module> { for (let i = 0; i < this.length; i++) yield own(this)[i]!; }
+  /** Takes one out and returns it; those after it move up. */
+  pop(index = -1): Module {
+    const found = this.at(index), n = this.length;
+    for (let i = index < 0 ? index + n : index; i < n - 1; i++) own(this)[i] = own(this)[i + 1]!;
+    delete own(this)[n - 1];
+    return found;
+  }
+  /** One module may be there several times. */
+  *[Symbol.iterator](): IterableIterator<Module> { yield* Object.values(this).filter((v) => v instanceof Module); }
 }
 
 /** Modules one after the other: the output of each is the input of the next. */
@@ -41,7 +49,6 @@ export class Sequential extends Numbered {
       else for (const [name, child] of Object.entries(m)) this.add_module(name, child);
     }
   }
-  override *[Symbol.iterator](): IterableIterator<Module> { yield* Object.values(this).filter((v) => v instanceof Module); }
   override forward(input: Tensor): Tensor {
     let x = input;
     for (const m of this) x = m(x) as Tensor;
@@ -89,6 +96,14 @@ export class ModuleDict extends Module {
     return this;
   }
   delete(name: string): boolean { return this.has(name) && delete own(this)[name]; }
+  /** Takes one out and returns it. */
+  pop(name: string): Module {
+    const found = this.get(name);
+    this.delete(name);
+    return found;
+  }
+  clear(): void { for (const name of [...this.keys()]) this.delete(name); }
+  items(): IterableIterator<[string, Module]> { return this.entries(); }
   *entries(): IterableIterator<[string, Module]> { yield* this.named_children(); }
   *keys(): IterableIterator<string> { for (const [name] of this.named_children()) yield name; }
   *values(): IterableIterator<Module> { yield* this.children(); }
@@ -102,13 +117,13 @@ export class ParameterList extends Module {
     super();
     for (const p of parameters) this.append(p);
   }
-  override get length(): number { return [...this.parameters(false)].length; }
+  override get length(): number { return [...this].length; }
   append(p: Parameter): this {
     this.register_parameter(String(this.length), p);
     return this;
   }
   at(index: number): Parameter { return [...this].at(index)!; }
-  *[Symbol.iterator](): IterableIterator<Parameter> { yield* this.parameters(false); }
+  *[Symbol.iterator](): IterableIterator<Parameter> { yield* Object.values(this).filter((v) => v instanceof Parameter); }
   override forward(): never { throw new NotImplementedError('Module [ParameterList] is missing the required "forward" function'); }
   override _child_lines(): string[] { return [...this].map((p, i) => `(${i}): ${described(p)}`); }
 }
@@ -135,6 +150,14 @@ export class ParameterDict extends Module {
     return this;
   }
   delete(name: string): boolean { return this.has(name) && delete (this as unknown as Record<string, unknown>)[name]; }
+  /** Takes one out and returns it. */
+  pop(name: string): Parameter {
+    const found = this.get(name);
+    this.delete(name);
+    return found;
+  }
+  clear(): void { for (const name of [...this.keys()]) this.delete(name); }
+  items(): IterableIterator<[string, Parameter]> { return this.entries(); }
   *entries(): IterableIterator<[string, Parameter]> { yield* this.named_parameters('', false); }
   *keys(): IterableIterator<string> { for (const [name] of this.entries()) yield name; }
   *values(): IterableIterator<Parameter> { yield* this.parameters(false); }

@@ -160,6 +160,11 @@ export class Module extends Callable {
     }
   }
   *children(): IterableIterator<Module> { for (const [, m] of this.named_children()) yield m; }
+  /** Every path to a module, also where one has several. */
+  private *_paths(prefix = ''): IterableIterator<[string, Module]> {
+    yield [prefix, this];
+    for (const [name, m] of Object.entries(this)) if (m instanceof Module) yield* m._paths(prefix ? `${prefix}.${name}` : name);
+  }
   *named_modules(prefix = '', seen = new Set<Module>()): IterableIterator<[string, Module]> {
     if (seen.has(this)) return;
     seen.add(this);
@@ -223,7 +228,7 @@ export class Module extends Callable {
   /** Parameters and persistent buffers by their paths; they share memory with the module's. */
   state_dict(prefix = ''): StateDict {
     const out: StateDict = {};
-    for (const [path, module] of this.named_modules()) {
+    for (const [path, module] of this._paths()) {
       const lead = prefix + (path ? `${path}.` : '');
       const own = Object.entries(module);
       for (const [name, v] of own) if (v instanceof Parameter) out[lead + name] = v.detach();
@@ -234,8 +239,12 @@ export class Module extends Callable {
   /** Copies parameters and buffers from `state`; every key must fit unless `strict` is false. */
   load_state_dict(state: StateDict, { strict = true }: { strict?: boolean } = {}): IncompatibleKeys {
     const mine = new Map<string, Tensor>();
-    for (const [name, p] of this._members('parameter', '', true)) mine.set(name, p);
-    for (const [name, b, module, key] of this._members('buffer', '', true)) if (module[OWN].buffers.get(key)) mine.set(name, b);
+    for (const [path, module] of this._paths()) {
+      const own = Object.entries(module).filter((e): e is [string, Tensor] => isTensor(e[1])), lead = path ? `${path}.` : '';
+      for (const [name, t] of own) if (t instanceof Parameter) mine.set(lead + name, t);
+      for (const [name, t] of own) if (module[OWN].buffers.get(name)) mine.set(lead + name, t);
+    }
+    const size = (t: Tensor): string => `torch.Size([${t.shape.join(', ')}])`;
     const missing_keys = [...mine.keys()].filter((k) => !(k in state));
     const unexpected_keys = Object.keys(state).filter((k) => !mine.has(k));
     const problems: string[] = [];
@@ -248,7 +257,7 @@ export class Module extends Callable {
         if (!from) continue;
         if (t instanceof UninitializedParameter) t.materialize(from.shape);
         if (String(from.shape) !== String(t.shape)) {
-          problems.push(`size mismatch for ${k}: copying a param with shape torch.Size([${from.shape.join(', ')}]) from checkpoint, the shape in current model is torch.Size([${t.shape.join(', ')}]).`);
+          problems.push(`size mismatch for ${k}: copying a param with shape ${size(from)} from checkpoint, the shape in current model is ${size(t)}.`);
         } else {
           invoke('copy', [t, from], true);
         }
@@ -299,7 +308,9 @@ export class Module extends Callable {
   /** What stands in the parentheses of its printed form. */
   extra_repr(): string { return ''; }
   /** @internal The lines for the children. */
-  _child_lines(): string[] { return [...this.named_children()].map(([name, m]) => `(${name}): ${indent(m.toString())}`); }
+  _child_lines(): string[] {
+    return Object.entries(this).filter(([, m]) => m instanceof Module).map(([name, m]) => `(${name}): ${indent(String(m))}`);
+  }
   override toString(): string {
     const extra = this.extra_repr();
     const lines = this._child_lines();
