@@ -41,6 +41,11 @@ abstract class RNNCellBase extends Module {
   protected check(input: Tensor): void {
     if (input.ndim !== 1 && input.ndim !== 2) throw new ValueError(`${this.constructor.name}: Expected input to be 1D or 2D, got ${input.ndim}D instead`);
   }
+  /** @internal Fails unless the input is of the size that the weights are for. */
+  protected checkSize(input: Tensor): void {
+    const size = input.shape[input.ndim - 1];
+    if (size !== this.input_size) throw new RuntimeError(`input has inconsistent input_size: got ${size} expected ${this.input_size}`);
+  }
   /** @internal The state of a batch, zeros where none is given. */
   protected state(input: Tensor, hx: Tensor | null): Tensor {
     if (hx === null) return zeros([input.shape[0]!, this.hidden_size], { dtype: input.dtype });
@@ -56,6 +61,7 @@ abstract class SimpleCell extends RNNCellBase {
   override forward(input: Tensor, hx: Tensor | null = null): Tensor {
     this.check(input);
     if (hx !== null && hx.ndim !== 1 && hx.ndim !== 2) throw new ValueError(`${this.constructor.name}: Expected hidden to be 1D or 2D, got ${hx.ndim}D instead`);
+    this.checkSize(input);
     const single = input.ndim === 1, batch = single ? input.unsqueeze(0) : input;
     const out = this.cell(batch, this.state(batch, hx));
     return single ? out.squeeze(0) : out;
@@ -97,6 +103,7 @@ export class LSTMCell extends RNNCellBase {
   override forward(input: Tensor, hx: Pair | null = null): [Tensor, Tensor] {
     this.check(input);
     hx?.forEach((t, i) => { if (t.ndim !== 1 && t.ndim !== 2) throw new ValueError(`LSTMCell: Expected hx[${i}] to be 1D or 2D, got ${t.ndim}D instead`); });
+    this.checkSize(input);
     const single = input.ndim === 1, batch = single ? input.unsqueeze(0) : input;
     const state = [this.state(batch, hx?.[0] ?? null), this.state(batch, hx?.[1] ?? null)];
     const [h, c] = lstm_cell(batch, state, this.weight_ih, this.weight_hh, this.bias_ih, this.bias_hh) as unknown as [Tensor, Tensor];

@@ -181,8 +181,9 @@ abstract class FractionalMaxPool extends Configured {
     if (this.output_ratio?.some((r) => !(r > 0 && r < 1))) throw new ValueError(`output_ratio must be between 0 and 1 (got ${python(ratio)})`);
   }
   override forward(input: Tensor): Tensor {
+    const samples = this._random_samples && this._random_samples.to(input.dtype);
     return op(`fractional_max_pool${this.kernel_size.length}d`)(input, this.kernel_size, this.output_size, this.output_ratio, this.return_indices,
-      { _random_samples: this._random_samples });
+      { _random_samples: samples });
   }
 }
 /** The greatest elements of windows at random places of an image (Graham, 2014). */
