@@ -2,7 +2,7 @@
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { build, generate } from './build.mjs';
-import { ROOT, run, step } from './setup.mjs';
+import { browser, ROOT, run, step } from './setup.mjs';
 
 const NODE = join(ROOT, 'node_modules/.bin/node');
 const table = (options) => step('op table', () => generate(options));
@@ -13,6 +13,7 @@ async function test() {
   let [passed, failed] = [0, 0];
   await table({ check: true });
   await build();
+  await browser();
   const rust = run('cargo', ['test', '-p', 'cresset-core'], { may: true });
   process.stdout.write(rust.stdout + (rust.status ? rust.stderr : ''));
   for (const m of rust.stdout.matchAll(/(\d+) passed; (\d+) failed/g)) { passed += +m[1]; failed += +m[2]; }

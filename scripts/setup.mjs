@@ -173,3 +173,13 @@ export async function setup({ shared }) {
   }
   return env;
 }
+
+/** A browser for the smoke test: installed where that is possible, else the test is skipped. */
+export async function browser() {
+  if (['/usr/bin/chromium', '/usr/bin/google-chrome', process.env.CHROMIUM].some((f) => f && existsSync(f))) return;
+  if (process.getuid?.() !== 0 || !works('apt-get')) {
+    console.log('no Chromium: the smoke test of the browser is skipped (apt-get install chromium)');
+    return;
+  }
+  await step('Chromium', () => start('sh', ['-c', 'apt-get update && apt-get install -y chromium'], { env: { DEBIAN_FRONTEND: 'noninteractive' } }).then(() => 'installed', (e) => `not installed, its test is skipped: ${e.message.split('\n').at(-1)}`));
+}
