@@ -1,8 +1,9 @@
 //! Evacuation: a tensor that nothing but its handle holds leaves wasm memory as a record of bytes,
 //! which the JavaScript garbage collector can take; and comes back from the record when it is used.
 //!
-//! A record is a length, dtype, flags, number of dimensions and sizes in units of 8 bytes, then the
-//! elements, padded. Only this file knows.
+//! A record is, in units of 8 bytes: its length, dtype, number of dimensions, output number and the
+//! length of the name of a history that has been run backward (0: none); sizes; then the name and the
+//! elements, each padded. Only this file knows.
 
 use crate::args::{self, Reader};
 use crate::{guard, handles};
@@ -17,33 +18,51 @@ thread_local! {
     static RECORDS: RefCell<Vec<u64>> = const { RefCell::new(Vec::new()) };
 }
 
+/// Appends bytes, padded with zeros.
+///
+/// # Safety
+/// `from` must be readable for `bytes`.
+unsafe fn append(from: *const u8, bytes: usize, to: &mut Vec<u64>) {
+    let at = to.len();
+    to.resize(at + bytes.div_ceil(8), 0);
+    unsafe { std::ptr::copy_nonoverlapping(from, to.as_mut_ptr().add(at).cast::<u8>(), bytes) };
+}
+
 /// Appends the record of a tensor; nothing if it has to stay.
 fn record(t: &Tensor, to: &mut Vec<u64>) -> bool {
     if !t.is_evacuable() {
         return false;
     }
     let start = to.len();
-    to.extend([0, t.dtype() as u64, t.ndim() as u64]);
+    let (name, output) = t.grad_fn().map_or((String::new(), 0), |(node, output)| (node.name(), output));
+    to.extend([0, t.dtype() as u64, t.ndim() as u64, output as u64, name.len() as u64]);
     to.extend(t.sizes().iter().map(|n| *n as u64));
-    let bytes = t.numel() * t.dtype().itemsize();
-    let at = to.len();
-    to.resize(at + bytes.div_ceil(8), 0);
-    // SAFETY: the tensor is row-major, so its bytes follow each other; the vector has room.
-    unsafe { std::ptr::copy_nonoverlapping(t.ptr_bytes(), to.as_mut_ptr().add(at).cast::<u8>(), bytes) };
+    // SAFETY: a string's bytes; and the tensor is row-major, so its bytes follow each other.
+    unsafe {
+        append(name.as_ptr(), name.len(), to);
+        append(t.ptr_bytes(), t.numel() * t.dtype().itemsize(), to);
+    }
     to[start] = (to.len() - start) as u64;
     true
 }
 
 fn restored(units: &[u64]) -> Result<Tensor> {
     let broken = || Error::runtime("a record of a tensor is damaged");
-    let dtype = units.get(1).and_then(|d| DType::from_index(*d as usize)).ok_or_else(broken)?;
-    let ndim = *units.get(2).ok_or_else(broken)? as usize;
-    let sizes: Vec<i64> = units.get(3..3 + ndim).ok_or_else(broken)?.iter().map(|n| *n as i64).collect();
+    let [_, dtype, ndim, output, name] = *units.first_chunk::<5>().ok_or_else(broken)?;
+    let dtype = DType::from_index(dtype as usize).ok_or_else(broken)?;
+    let sizes: Vec<i64> = units.get(5..5 + ndim as usize).ok_or_else(broken)?.iter().map(|n| *n as i64).collect();
+    let at = 5 + ndim as usize;
+    let text: Vec<u8> = units.get(at..at + (name as usize).div_ceil(8)).ok_or_else(broken)?
+        .iter().flat_map(|u| u.to_le_bytes()).take(name as usize).collect();
+    let at = at + (name as usize).div_ceil(8);
     let t = Tensor::empty(&sizes, dtype)?;
     let bytes = t.numel() * dtype.itemsize();
-    let data = units.get(3 + ndim..3 + ndim + bytes.div_ceil(8)).ok_or_else(broken)?;
+    let data = units.get(at..at + bytes.div_ceil(8)).ok_or_else(broken)?;
     // SAFETY: the tensor was just made with this many bytes, and the record holds them.
     unsafe { std::ptr::copy_nonoverlapping(data.as_ptr().cast::<u8>(), t.ptr_bytes(), bytes) };
+    if !text.is_empty() {
+        t.set_freed_history(&String::from_utf8_lossy(&text), output as usize);
+    }
     Ok(t)
 }
 
