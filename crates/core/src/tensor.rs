@@ -360,13 +360,19 @@ impl Tensor {
         if self.dtype() == dtype { self.contiguous_data() } else { self.copied(dtype) }
     }
 
-    /// Whether its bytes are all that there is of it: nothing else holds the tensor or its storage,
-    /// and it has no gradient, hook, history or base.
+    /// Whether its elements are all that there is of it: nothing else holds the tensor or its storage
+    /// (but a base that it alone is a view of), it has no gradient and no hook, and its history, if
+    /// any, has been run backward.
     pub fn is_evacuable(&self) -> bool {
-        let alone = Rc::strong_count(&self.0) == 1 && Rc::strong_count(&self.0.storage) == 1;
         let meta = self.0.meta.borrow();
-        alone && !self.0.wrapped && self.is_contiguous() && !meta.requires_grad && meta.grad_fn.is_none()
-            && meta.grad.is_none() && meta.hooks.is_none() && meta.view.is_none()
+        let owners = match &meta.view {
+            None => 1,
+            Some(view) if Rc::strong_count(&view.base.0) == 1 => 2,
+            Some(_) => return false,
+        };
+        Rc::strong_count(&self.0) == 1 && Rc::strong_count(&self.0.storage) == owners
+            && !self.0.wrapped && !self.0.inference && !meta.requires_grad && meta.grad.is_none()
+            && meta.hooks.is_none() && meta.grad_fn.as_ref().is_none_or(|(node, _)| node.is_freed())
     }
 
     /// A copy of sizes as a list.
