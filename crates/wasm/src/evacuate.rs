@@ -35,7 +35,7 @@ fn record(t: &Tensor, to: &mut Vec<u64>) -> bool {
     }
     let Ok(row) = t.contiguous_data() else { return false };
     let start = to.len();
-    let (name, output) = t.grad_fn().map_or((String::new(), 0), |(node, output)| (node.name(), output));
+    let (name, output) = t.grad_fn().ok().flatten().map_or((String::new(), 0), |(node, output)| (node.name(), output));
     to.extend([0, t.dtype() as u64, t.ndim() as u64, output as u64, name.len() as u64]);
     to.extend(t.sizes().iter().map(|n| *n as u64));
     // SAFETY: a string's bytes; and `row` is row-major, so its bytes follow each other.
