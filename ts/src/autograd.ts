@@ -1,7 +1,6 @@
 /** Gradients: backward passes, hooks, recording modes, and the namespace `torch.autograd`. */
 import { door } from '#wasm';
 import { begin, check, result, writeTensors } from './call.js';
-import { RuntimeError } from './errors.js';
 import { keep, scoped } from './memory.js';
 import { isTensor, Tensor } from './tensor.js';
 
@@ -50,7 +49,11 @@ export function runBackward(roots: readonly Tensor[], grads: readonly (Tensor | 
   writeTensors(roots);
   writeTensors(grads);
   writeTensors(inputs);
-  const status = door.backward(flags);
+  return finished(door.backward(flags));
+}
+
+/** The gradients that a pass left, or what a hook threw in it. */
+function finished(status: number): (Tensor | null)[] {
   if (thrown) {
     const { error } = thrown;
     thrown = null;
@@ -70,8 +73,15 @@ function withGrad<T>(on: boolean, fn: () => T): T {
 }
 /** Runs `fn` without recording. */
 export function no_grad<T>(fn: () => T): T { return withGrad(false, fn); }
-/** Runs `fn` without recording, for good. */
-export function inference_mode<T>(fn: () => T): T { return withGrad(false, fn); }
+/** Runs `fn` without recording; what it makes can never become part of a graph. */
+export function inference_mode<T>(fn: () => T): T {
+  const before = door.inference_mode(true);
+  try {
+    return fn();
+  } finally {
+    door.restore_mode(before);
+  }
+}
 /** Runs `fn` with recording. */
 export function enable_grad<T>(fn: () => T): T { return withGrad(true, fn); }
 /** Sets recording, for `fn` or from now on. */
@@ -91,23 +101,21 @@ const list = <T>(x: T | readonly T[]): readonly T[] => (Array.isArray(x) ? (x as
 /** Options of `torch.autograd.grad`. */
 export interface GradOptions {
   grad_outputs?: Tensor | readonly (Tensor | null)[] | null; retain_graph?: boolean | null; create_graph?: boolean;
-  allow_unused?: boolean | null; materialize_grads?: boolean;
+  allow_unused?: boolean | null; materialize_grads?: boolean; is_grads_batched?: boolean;
 }
 
 /** Gradients of `outputs` in `inputs`, returned rather than added up. */
 export function grad(outputs: Tensor | readonly Tensor[], inputs: Tensor | readonly Tensor[], options: GradOptions = {}): Tensor[] {
-  const roots = list(outputs), wanted = list(inputs);
-  const given = options.grad_outputs ? list<Tensor | null>(options.grad_outputs) : roots.map(() => null);
-  for (const t of wanted) {
-    if (!t.requires_grad) throw new RuntimeError('One of the differentiated Tensors does not require grad');
-  }
-  const flags = (options.retain_graph ?? options.create_graph ? 1 : 0) | (options.create_graph ? 2 : 0);
-  const grads = runBackward(roots, given, wanted, flags);
-  if (options.materialize_grads) return grads.map((g, i) => g ?? wanted[i]!.detach().mul(0n));
-  if (!options.allow_unused && grads.includes(null)) {
-    throw new RuntimeError('One of the differentiated Tensors appears to not have been used in the graph. Set allow_unused=True if this is the desired behavior.');
-  }
-  return grads as Tensor[];
+  const roots = list(outputs);
+  const { grad_outputs, allow_unused = null } = options;
+  const given = grad_outputs ? list<Tensor | null>(grad_outputs) : roots.map(() => null);
+  begin();
+  writeTensors(roots);
+  writeTensors(list(inputs));
+  writeTensors(given);
+  const status = door.gradients((options.retain_graph ?? options.create_graph ? 1 : 0) | (options.create_graph ? 2 : 0)
+    | (allow_unused === null ? 0 : allow_unused ? 4 : 8) | (options.materialize_grads ? 16 : 0) | (options.is_grads_batched ? 32 : 0));
+  return finished(status) as Tensor[];
 }
 
 /** The sum of the gradients of several tensors, added to the leaves. */

@@ -372,6 +372,13 @@ if (door.table_hash() >>> 0 !== TABLE_HASH) {
 const short = (name: string): string => name.slice(name.lastIndexOf('.') + 1);
 
 function mismatch(name: string, list: readonly Compiled[], args: readonly unknown[], count: number, why: string): TypeError {
+  const all = list.flatMap((op) => op.slots.map((s) => s.name));
+  const keywords = count < args.length ? Object.keys(args[count] as object) : [];
+  const unknown = keywords.find((k) => !all.includes(k) && !IGNORED.has(k) && !SYNONYMS[k]);
+  if (unknown !== undefined) {
+    const near = closest(unknown, all);
+    return new TypeError(`${short(name)}() got an unexpected keyword argument '${unknown}'${near ? `; did you mean '${near}'?` : ''}`);
+  }
   if (list.length === 1) {
     const plain = why.startsWith('argument');
     return new TypeError(`${short(name)}()${plain ? ':' : ''} ${why}`);

@@ -94,7 +94,7 @@ export class Tensor {
     return this.dtype.is_complex ? this.transpose(-2, -1).conj() : this.transpose(-2, -1);
   }
   /** The same elements, outside of the graph and without its version counter. */
-  get data(): Tensor { return this.detach(); }
+  get data(): Tensor { return new Tensor(check(door.variable_data(this.handle))); }
   set data(value: Tensor) {
     const { requires_grad } = this;
     this._become(value.detach());
@@ -225,8 +225,8 @@ export class Tensor {
   cpu(): this { return this; }
   /** Cuts it off from its history, in place. */
   detach_(): this {
-    const leaf = this.detach();
-    return this._become(leaf);
+    check(door.detach_in_place(this.handle));
+    return this;
   }
 
   /** What stands in brackets in Python: `x.index(1, torch.slice(2, null), null, '...', mask)`. */

@@ -2,7 +2,7 @@
 
 use crate::args::{self, Reader};
 use crate::{guard, handles};
-use cresset_core::autograd::{self, Backward, Hook};
+use cresset_core::autograd::{self, Backward, Grad, Hook};
 use cresset_core::error::{Error, Result};
 use cresset_core::state;
 use cresset_core::tensor::Tensor;
@@ -43,28 +43,46 @@ pub fn grad(handle: i32, known: i32) -> i32 {
     })
 }
 
+/// `torch.autograd.grad`: outputs, inputs, gradients of the outputs. `flags`: 1 retain, 2 create,
+/// 4 and 8 what is said of unused inputs (yes, no), 16 zeros for them, 32 gradients in batches.
+#[wasm_bindgen]
+pub fn gradients(flags: u32) -> i32 {
+    guard(|| {
+        let mut reader = Reader::new();
+        let mut list = || reader.tensors().map(Option::unwrap_or_default);
+        let outputs: Vec<Tensor> = list()?.into_iter().flatten().collect();
+        let inputs: Vec<Tensor> = list()?.into_iter().flatten().collect();
+        let grads = list()?;
+        let ask = Grad {
+            retain_graph: flags & 1 != 0,
+            create_graph: flags & 2 != 0,
+            allow_unused: if flags & 12 == 0 { None } else { Some(flags & 4 != 0) },
+            materialize_grads: flags & 16 != 0,
+            batched: flags & 32 != 0,
+        };
+        args::reply(Value::Tensors(autograd::grad(&outputs, &inputs, &grads, &ask)?))
+    })
+}
+
 /// Sets or, with handle 0, clears the gradient.
 #[wasm_bindgen]
 pub fn set_grad(handle: i32, grad: i32) -> i32 {
     guard(|| {
-        let t = handles::get(handle)?;
         let g = if grad == 0 { None } else { Some(handles::get(grad)?) };
-        if let Some(g) = &g {
-            if g.dtype() != t.dtype() {
-                return Err(Error::runtime(format!(
-                    "attempting to assign a gradient with dtype '{}' to a tensor with dtype '{}'. Please ensure that the gradient and the tensor have the same dtype",
-                    g.dtype().name(), t.dtype().name()
-                )));
-            }
-            if g.sizes() != t.sizes() {
-                return Err(Error::runtime(format!(
-                    "assigned grad has data of a different size: expected {:?} but got {:?}", t.sizes(), g.sizes()
-                )));
-            }
-        }
-        t.set_grad(g);
-        Ok(0)
+        handles::get(handle)?.assign_grad(g).map(|()| 0)
     })
+}
+
+/// `detach_`.
+#[wasm_bindgen]
+pub fn detach_in_place(handle: i32) -> i32 {
+    guard(|| handles::get(handle)?.detach_in_place().map(|()| 0))
+}
+
+/// `.data`.
+#[wasm_bindgen]
+pub fn variable_data(handle: i32) -> i32 {
+    guard(|| handles::put(handles::get(handle)?.variable_data()))
 }
 
 /// `requires_grad_`.
@@ -129,4 +147,17 @@ pub fn grad_mode(on: Option<bool>) -> bool {
         state::set_grad_enabled(on);
     }
     old
+}
+
+/// Switches inference mode; the answer is for `restore_mode`.
+#[wasm_bindgen]
+pub fn inference_mode(on: bool) -> u32 {
+    let (inference, grad) = state::set_inference_mode(on);
+    u32::from(inference) | u32::from(grad) << 1
+}
+
+/// Ends what `inference_mode` began.
+#[wasm_bindgen]
+pub fn restore_mode(before: u32) {
+    state::restore((before & 1 != 0, before & 2 != 0));
 }
