@@ -3,7 +3,8 @@ import { door } from '#wasm';
 import * as backwardPasses from './autograd.js';
 import { begin, check, writeScalar, writeTensor } from './call.js';
 import { DType, DTYPES } from './dtype.js';
-import { var_ } from './generated.js';
+import { RuntimeError } from './errors.js';
+import { var_, zeros } from './generated.js';
 import { Tensor, type Num } from './tensor.js';
 
 export * from './dtype.js';
@@ -38,6 +39,24 @@ export function is_tensor(v: unknown): v is Tensor { return v instanceof Tensor;
 export function numel(t: Tensor): number { return t.numel(); }
 export function is_floating_point(t: Tensor): boolean { return t.is_floating_point(); }
 export function is_complex(t: Tensor): boolean { return t.is_complex(); }
+export function is_signed(t: Tensor): boolean { return t.is_signed(); }
+export function is_nonzero(t: Tensor): boolean { return t.is_nonzero(); }
+export function is_same_size(a: Tensor, b: Tensor): boolean { return a.is_same_size(b); }
+/** The smallest dtype that both convert to. */
+export function promote_types(a: DType, b: DType): DType { return result_type(zeros([1], { dtype: a }), zeros([1], { dtype: b })); }
+/** The shape that tensors of these shapes have together. */
+export function broadcast_shapes(...shapes: (number | readonly number[])[]): number[] {
+  const out: number[] = [];
+  for (const shape of shapes) {
+    [...(typeof shape === 'number' ? [shape] : shape)].reverse().forEach((n, i) => {
+      if (n < 0) throw new RuntimeError(`Trying to create tensor with negative dimension (${n}): (${n})`);
+      const have = out[i] ?? 1;
+      if (n !== 1 && have !== 1 && n !== have) throw new RuntimeError('Shape mismatch: objects cannot be broadcast to a single shape');
+      out[i] = have === 1 ? n : have;
+    });
+  }
+  return out.reverse();
+}
 
 /** The dtype that an op on both has. */
 export function result_type(a: Tensor | Num, b: Tensor | Num): DType {

@@ -1,6 +1,7 @@
 /** The tensor as JavaScript sees it: a handle of the core, with PyTorch's attributes and methods. */
 import { door, wasm } from '#wasm';
 import { check, invoke, readUnits, result } from './call.js';
+import { tensor, type Nested, type TensorOptions } from './creation.js';
 import { bool, DType, DTYPES, float32, float64, type TypedArray } from './dtype.js';
 import * as dtypes from './dtype.js';
 import { IndexError, RuntimeError, ValueError } from './errors.js';
@@ -223,6 +224,8 @@ export class Tensor {
   cfloat(): Tensor { return this.to(dtypes.complex64); }
   cdouble(): Tensor { return this.to(dtypes.complex128); }
   cpu(): this { return this; }
+  /** A tensor of other data, in this dtype if none is named. */
+  new_tensor(data: Nested, options: TensorOptions = {}): Tensor { return tensor(data, { dtype: this.dtype, ...options }); }
   /** Cuts it off from its history, in place. */
   detach_(): this {
     check(door.detach_in_place(this.handle));

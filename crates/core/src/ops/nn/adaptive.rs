@@ -122,8 +122,8 @@ fn greatest_line(input: &Tensor, size: &Dims, indices: bool) -> Result<Value> {
         )));
     }
     let (v, i) = pair(&_adaptive_max_pool2d::OP, &[Value::Tensor(input.unsqueeze(-2i64)?), Value::Ints(smallvec![1, n])])?;
-    let v = v.squeeze_dims([-2])?;
-    Ok(if indices { Value::Tensors(vec![Some(v), Some(i.squeeze_dims([-2])?)]) } else { Value::Tensor(v) })
+    let v = v.squeeze_dim(-2i64)?;
+    Ok(if indices { Value::Tensors(vec![Some(v), Some(i.squeeze_dim(-2i64)?)]) } else { Value::Tensor(v) })
 }
 
 /// The size that `max_unpool` gives where none is asked for; and, of the one asked for, its checks.
@@ -190,7 +190,7 @@ fn unpool(input: &Tensor, indices: &Tensor, kernel: &Dims, stride: Option<&Dims>
     let stride = stride.unwrap_or(kernel);
     let size = unpooled_size(input, kernel, stride, padding, asked, n)?;
     match n {
-        1 => input.unsqueeze(-1i64)?.max_unpool2d_op(indices.unsqueeze(-1i64), [size[0], 1])?.squeeze_dims([-1]),
+        1 => input.unsqueeze(-1i64)?.max_unpool2d_op(indices.unsqueeze(-1i64), [size[0], 1])?.squeeze_dim(-1i64),
         2 => input.max_unpool2d_op(indices, &size),
         _ => {
             let wide = if stride.len() == 1 { Dims::from_elem(stride[0], 3) } else { stride.clone() };
@@ -204,7 +204,7 @@ ops! { TABLE, AdaptivePoolOps;
     fn adaptive_avg_pool1d "nn.functional.adaptive_avg_pool1d"(input: Tensor, output_size: Dims) ["adaptive_avg_pool1d", function] compose {
         let n = one_size("adaptive_avg_pool1d", &output_size)?;
         check_line_rank("adaptive_avg_pool1d", &input)?;
-        average_any(&input.unsqueeze(-2i64)?, &smallvec![1, n], 2)?.squeeze_dims([-2]) };
+        average_any(&input.unsqueeze(-2i64)?, &smallvec![1, n], 2)?.squeeze_dim(-2i64) };
     /// Averages over windows that make two dimensions `output_size` large; a size left out stays.
     fn adaptive_avg_pool2d "nn.functional.adaptive_avg_pool2d"(input: Tensor, output_size: MaybeDims) [function] compose { average_any(&input, &wanted(&input, &output_size, 2)?, 2) };
     /// Averages over windows that make three dimensions `output_size` large; a size left out stays.

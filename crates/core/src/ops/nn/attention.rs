@@ -110,7 +110,7 @@ fn attention(q: &Tensor, k: &Tensor, v: &Tensor, mask: Option<&Tensor>, dropout:
     if q.ndim() == 3 && k.ndim() == 3 && v.ndim() == 3 {
         let lift = |t: &Tensor| t.unsqueeze(0i64);
         let mask = mask.map(|m| if m.ndim() == 3 { lift(m) } else { Ok(m.clone()) }).transpose()?;
-        return attention(&lift(q)?, &lift(k)?, &lift(v)?, mask.as_ref(), dropout, causal, scale, grouped)?.squeeze_dims([0]);
+        return attention(&lift(q)?, &lift(k)?, &lift(v)?, mask.as_ref(), dropout, causal, scale, grouped)?.squeeze_dim(0i64);
     }
     let (k, v) = if grouped { repeated(q, k, v)? } else { (k.clone(), v.clone()) };
     let width = q.sizes()[q.ndim() - 1];

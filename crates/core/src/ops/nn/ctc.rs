@@ -219,7 +219,7 @@ fn classified(log: &Tensor, targets: &Tensor, times: &Dims, lengths: &Dims, blan
             loss.true_divide(Tensor::from_slice(&floor, &[floor.len() as i64])?.as_contiguous(loss.dtype())?)?.mean(())
         }
         "sum" => loss.sum(()),
-        _ if single => loss.squeeze_dims([0]),
+        _ if single => loss.squeeze_dim(0i64),
         _ => Ok(loss),
     }
 }

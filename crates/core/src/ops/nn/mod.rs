@@ -94,7 +94,7 @@ pub(crate) fn triple(sizes: &[i64], n: usize, fill: usize) -> [usize; 3] {
 /// The result of the first `dims` dimensions of an unbatched input: a batch of one goes in, and the
 /// batch is taken off again.
 pub(crate) fn batched(input: &Tensor, dims: usize, f: impl FnOnce(&Tensor) -> Result) -> Result {
-    if input.ndim() == dims { f(&input.unsqueeze(0i64)?)?.squeeze_dims([0]) } else { f(input) }
+    if input.ndim() == dims { f(&input.unsqueeze(0i64)?)?.squeeze_dim(0i64) } else { f(input) }
 }
 
 /// Runs a kernel that adds to zeros of `sizes`: operand and sums are row-major in the compute type.

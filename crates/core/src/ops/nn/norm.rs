@@ -431,12 +431,12 @@ fn local_response(input: &Tensor, size: i64, alpha: f64, beta: f64, k: f64) -> R
     let squares = input.mul(input)?;
     let (before, after) = (size / 2, (size - 1) / 2);
     let mean = if n == 3 {
-        squares.unsqueeze(1i64)?.pad([0, 0, before, after], "constant", ())?.avg_pool2d([size, 1], [1], [0], false, true, ())?.squeeze_dims([1])?
+        squares.unsqueeze(1i64)?.pad([0, 0, before, after], "constant", ())?.avg_pool2d([size, 1], [1], [0], false, true, ())?.squeeze_dim(1i64)?
     } else {
         squares.view([s[0], 1, s[1], s[2], s[3..].iter().product::<i64>()])?
             .pad([0, 0, 0, 0, before, after], "constant", ())?
             .avg_pool3d([size, 1, 1], [1], [0], false, true, ())?
-            .squeeze_dims([1])?
+            .squeeze_dim(1i64)?
             .view(&s)?
     };
     input.true_divide(mean.mul(alpha)?.add(k, 1i64)?.pow_scalar(beta)?)

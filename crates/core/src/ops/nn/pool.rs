@@ -271,8 +271,8 @@ fn max_line(input: &Tensor, kernel: &Dims, stride: Option<&Dims>, padding: &Dims
         Value::Tensor(input.unsqueeze(-2i64)?), Value::Ints(flat(kernel, 1)), Value::Ints(flat(stride, 1)), Value::Ints(flat(padding, 0)),
         Value::Ints(flat(dilation, 1)), Value::Scalar(Scalar::Bool(ceil)), Value::Scalar(Scalar::Bool(true)),
     ])?;
-    let v = v.squeeze_dims([-2])?;
-    Ok(if indices { Value::Tensors(vec![Some(v), Some(i.squeeze_dims([-2])?)]) } else { Value::Tensor(v) })
+    let v = v.squeeze_dim(-2i64)?;
+    Ok(if indices { Value::Tensors(vec![Some(v), Some(i.squeeze_dim(-2i64)?)]) } else { Value::Tensor(v) })
 }
 
 /// Runs a pooling that tells indices, and keeps them or not.
@@ -354,7 +354,7 @@ fn averaged_line(input: &Tensor, kernel: &Dims, stride: Option<&Dims>, padding: 
     let k = one("kernel_size", kernel)?;
     let s = stride.filter(|s| !s.is_empty()).map_or(Ok(k), |s| one("stride", s))?;
     let p = one("padding", padding)?;
-    input.unsqueeze(-2i64)?.avg_pool2d([1, k], [1, s], [0, p], ceil, include_pad, ())?.squeeze_dims([-2])
+    input.unsqueeze(-2i64)?.avg_pool2d([1, k], [1, s], [0, p], ceil, include_pad, ())?.squeeze_dim(-2i64)
 }
 
 /// `sign(s) * (max(|s|, 0) * k)^(1/p)` of the averaged powers: the sum of `p`-th powers, and its root.
