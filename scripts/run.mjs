@@ -40,6 +40,10 @@ switch (command) {
     if (!existsSync(join(ROOT, 'ts/dist/index.js'))) await build();
     process.exitCode = run(NODE, [join(ROOT, 'test/conformance/run.ts'), ...args], { show: true, may: true }).status;
     break;
+  case 'bench':
+    if (!existsSync(join(ROOT, 'ts/pkg/relaxed'))) await build();
+    process.exitCode = run(NODE, [join(ROOT, 'bench/run.mjs'), ...args], { show: true, may: true }).status;
+    break;
   case 'example': {
     const names = readdirSync(join(ROOT, 'examples')).filter((f) => f.endsWith('.ts')).map((f) => f.slice(0, -3));
     if (!names.includes(args[0])) throw new Error(`which one? ${names.join(', ')}`);

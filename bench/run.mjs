@@ -1,0 +1,68 @@
+// The benchmarks: `npm run bench -- [--peers] [--threads N] [--rounds N] [PATTERN]`.
+//
+// Each library is measured in processes of its own, which take turns: what else the machine does
+// meets all of them alike. The least time of all rounds counts. PATTERN is matched against
+// `group/name`; `overhead` is a group. `--peers` measures the other libraries too, and installs them
+// the first time. PyTorch is measured if a Python has it (`TORCH_PY` names one).
+import { execFileSync, spawnSync } from 'node:child_process';
+import { appendFileSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { cpus } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { select } from './cases.mjs';
+import { report } from './report.mjs';
+
+const HERE = fileURLToPath(new URL('.', import.meta.url));
+const PEERS = ['tfjs', 'jax', 'js-pytorch', 'ort-web', 'ort-node'];
+
+const { values: ask, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { peers: { type: 'boolean' }, threads: { type: 'string', default: '1' }, rounds: { type: 'string', default: '3' } },
+});
+const pattern = positionals[0] ?? '.';
+const threads = Number(ask.threads);
+const cases = select(pattern);
+if (cases.length === 0) throw new Error(`no case matches ${pattern}`);
+
+const quiet = (command, args) => spawnSync(command, args, { encoding: 'utf8' });
+const python = process.env.TORCH_PY ?? 'python3';
+const hasTorch = quiet(python, ['-c', 'import torch']).status === 0;
+if (!hasTorch) console.log('no PyTorch found: set TORCH_PY to a Python that has it, to see both side by side');
+if (ask.peers && !existsSync(join(HERE, 'peers/node_modules'))) {
+  console.log('installing the other libraries');
+  execFileSync('npm', ['install', '--ignore-scripts', '--no-audit', '--no-fund'], { cwd: join(HERE, 'peers'), stdio: 'inherit' });
+}
+const libraries = ['cresset', ...(hasTorch ? ['torch'] : []), ...(ask.peers ? PEERS : [])];
+
+/** One library measured once; with one thread it stays on one core. */
+function measure(library) {
+  const command = library === 'torch'
+    ? [python, join(HERE, 'torch_reference.py'), JSON.stringify(cases)]
+    : [process.execPath, join(HERE, 'worker.mjs'), library, pattern];
+  if (threads === 1 && quiet('taskset', ['--version']).status === 0) command.unshift('taskset', '-c', '0');
+  const [program, ...args] = command;
+  const done = spawnSync(program, args, { encoding: 'utf8', env: { ...process.env, THREADS: String(threads) }, maxBuffer: 1 << 26 });
+  const lines = done.stdout.split('\n').filter((line) => line.startsWith('{')).map((line) => JSON.parse(line));
+  if (done.status !== 0) console.log(`${library}: ${done.stderr.trim().split('\n').slice(-3).join('\n')}`);
+  return lines;
+}
+
+const machine = { cpu: cpus()[0].model, cores: cpus().length, node: process.version };
+const commit = quiet('git', ['-C', HERE, 'rev-parse', '--short', 'HEAD']).stdout.trim();
+const date = new Date().toISOString();
+const records = [];
+for (let round = 1; round <= Number(ask.rounds); round++) {
+  for (const library of libraries) {
+    const begin = Date.now();
+    const lines = measure(library);
+    records.push(...lines.map((line) => ({ date, ...machine, commit, ...line })));
+    console.log(`round ${round} of ${ask.rounds}, ${library}: ${lines.length} cases, ${((Date.now() - begin) / 1000).toFixed(0)} s`);
+  }
+}
+for (const folder of ['record', 'report']) mkdirSync(join(HERE, folder), { recursive: true });
+appendFileSync(join(HERE, `record/${date.slice(0, 10)}.jsonl`), records.map((r) => `${JSON.stringify(r)}\n`).join(''));
+const text = report(records, cases);
+const name = pattern === '.' ? 'all' : pattern.replace(/[^\w]+/g, '-');
+writeFileSync(join(HERE, `report/${name}${threads > 1 ? `-${threads}-threads` : ''}.md`), text);
+console.log(`\n${text}`);
