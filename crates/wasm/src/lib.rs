@@ -3,6 +3,7 @@
 //! A function that can fail answers `FAILED` and leaves the error for `error`; answers that are no
 //! handle lie in the buffer.
 
+mod alloc;
 mod args;
 mod autograd;
 mod evacuate;

@@ -263,9 +263,11 @@ unsafe fn times_vector<T: Number>(
                 &copy
             };
             let x = Shared(x);
-            parallel_for(rows, grain, |range| {
-                let from = source.get().wrapping_offset(range.start as isize * a.row);
-                (kernel.dots)(from, a.row as usize, range.len(), x.get(), target.get().add(range.start * y_step), y_step, add);
+            // In eights, which `dots` sums in another order than rows left over.
+            parallel_for(rows.div_ceil(8), grain.div_ceil(8), |range| {
+                let (first, end) = (range.start * 8, rows.min(range.end * 8));
+                let from = source.get().wrapping_offset(first as isize * a.row);
+                (kernel.dots)(from, a.row as usize, end - first, x.get(), target.get().add(first * y_step), y_step, add);
             });
         } else if a.row == 1 && y_step == 1 {
             let factors = Shared(x.ptr);
