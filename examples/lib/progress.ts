@@ -6,7 +6,14 @@ import { dirname } from 'node:path';
 export class Progress {
   #start = performance.now();
   #shown = 0;
-  constructor(readonly label: string, readonly total: number, readonly unit: string) {}
+  readonly label: string;
+  readonly total: number;
+  readonly unit: string;
+  constructor(label: string, total: number, unit: string) {
+    this.label = label;
+    this.total = total;
+    this.unit = unit;
+  }
   /** Tells that `done` of the total is done. */
   at(done: number, note: string): void {
     const now = performance.now();
