@@ -11,7 +11,7 @@ import { Progress, writeCurve } from './lib/progress.ts';
 
 const { nn, optim } = torch;
 const { values: options } = parseArgs({
-  options: { epochs: { type: 'string', default: '3' }, batch: { type: 'string', default: '64' }, lr: { type: 'string', default: '0.001' } },
+  options: { epochs: { type: 'string', default: '5' }, batch: { type: 'string', default: '64' }, lr: { type: 'string', default: '0.001' } },
 });
 
 /** The network of LeCun et al., "Gradient-based learning applied to document recognition", 1998, with today's activations. */
