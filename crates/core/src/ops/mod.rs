@@ -4,52 +4,72 @@ pub mod promote;
 #[macro_use]
 pub mod loops;
 
-pub mod arith;
-pub mod bessel;
-pub mod bitwise;
-pub mod compare;
-pub mod complex;
-pub mod contract;
-pub mod copies;
-pub mod create;
-pub mod cumulative;
-pub mod distance;
-pub mod diagonals;
-pub mod dropout;
-pub mod einsum;
-pub mod embedding;
-pub mod extremes;
-pub mod histogram;
-pub mod index;
-pub mod indices;
-pub mod join;
-pub mod linalg;
-pub mod linear;
-pub mod masks;
+/// Declares families of entries: a file each, the trait of its methods for the prelude, and its part of
+/// the table, in this order (which is that of overloads in several files).
+macro_rules! families {
+    ($(#[$doc:meta])* $($file:ident: $methods:ident),* $(,)?) => {
+        $(pub mod $file;)*
+
+        $(#[$doc])*
+        pub mod methods {
+            $(pub use super::$file::$methods;)*
+        }
+
+        /// The table, family by family.
+        pub static FAMILIES: &[&[&crate::table::Op]] = &[$($file::TABLE),*];
+    };
+}
+
 pub mod nn;
-pub mod norms;
-pub mod optim;
-pub mod pick;
-pub mod power;
-pub mod quantile;
-pub mod random;
-pub mod reduce;
-pub mod reorder;
-pub mod replace;
-pub mod rounding;
-pub mod scatter;
-pub mod scatter_reduce;
-pub mod search;
-pub mod softmax;
-pub mod solve;
-pub mod sort;
-pub mod special;
-pub mod split;
-pub mod stats;
-pub mod svd;
-pub mod strided;
-pub mod trig;
-pub mod views;
+
+families! {
+    /// Every method of every family here.
+    arith: ArithOps,
+    power: PowerOps,
+    trig: TrigOps,
+    rounding: RoundingOps,
+    special: SpecialOps,
+    bessel: BesselOps,
+    complex: ComplexOps,
+    bitwise: BitwiseOps,
+    compare: CompareOps,
+    reduce: ReduceOps,
+    extremes: ExtremeOps,
+    stats: StatsOps,
+    norms: NormOps,
+    softmax: SoftmaxOps,
+    cumulative: CumulativeOps,
+    views: ViewOps,
+    strided: StridedOps,
+    split: SplitOps,
+    reorder: ReorderOps,
+    copies: CopyOps,
+    diagonals: DiagonalOps,
+    join: JoinOps,
+    index: IndexOps,
+    scatter: ScatterOps,
+    scatter_reduce: ScatterReduceOps,
+    pick: PickOps,
+    masks: MaskOps,
+    replace: ReplaceOps,
+    embedding: EmbeddingOps,
+    sort: SortOps,
+    quantile: QuantileOps,
+    search: SearchOps,
+    histogram: HistogramOps,
+    indices: IndicesOps,
+    linear: LinearOps,
+    contract: ContractOps,
+    einsum: EinsumOps,
+    distance: DistanceOps,
+    linalg: LinalgOps,
+    svd: SvdOps,
+    solve: SolveOps,
+    create: CreateOps,
+    random: RandomOps,
+    dropout: DropoutOps,
+    optim: OptimOps,
+}
 
 use crate::dtype::DType;
 use crate::error::Result;
@@ -59,50 +79,10 @@ use crate::tensor::Tensor;
 
 /// All that a formula is written with: every method of every family.
 pub mod prelude {
-    pub use super::arith::ArithOps;
-    pub use super::bessel::BesselOps;
-    pub use super::bitwise::BitwiseOps;
-    pub use super::compare::CompareOps;
-    pub use super::complex::ComplexOps;
-    pub use super::contract::ContractOps;
-    pub use super::copies::CopyOps;
-    pub use super::create::CreateOps;
-    pub use super::cumulative::CumulativeOps;
-    pub use super::diagonals::DiagonalOps;
-    pub use super::distance::DistanceOps;
-    pub use super::dropout::DropoutOps;
-    pub use super::einsum::EinsumOps;
-    pub use super::embedding::EmbeddingOps;
-    pub use super::extremes::ExtremeOps;
-    pub use super::index::IndexOps;
-    pub use super::join::JoinOps;
-    pub use super::linalg::LinalgOps;
-    pub use super::linear::LinearOps;
     pub use super::loops::{map, zip, zip3};
-    pub use super::masks::MaskOps;
+    pub use super::methods::*;
     pub use super::nn::prelude::*;
-    pub use super::norms::NormOps;
-    pub use super::pick::PickOps;
-    pub use super::power::PowerOps;
     pub use super::promote::{float_type, result_type};
-    pub use super::quantile::QuantileOps;
-    pub use super::random::RandomOps;
-    pub use super::reduce::ReduceOps;
-    pub use super::reorder::ReorderOps;
-    pub use super::replace::ReplaceOps;
-    pub use super::rounding::RoundingOps;
-    pub use super::scatter::ScatterOps;
-    pub use super::scatter_reduce::ScatterReduceOps;
-    pub use super::search::SearchOps;
-    pub use super::softmax::SoftmaxOps;
-    pub use super::sort::SortOps;
-    pub use super::solve::SolveOps;
-    pub use super::svd::SvdOps;
-    pub use super::split::SplitOps;
-    pub use super::strided::StridedOps;
-    pub use super::special::SpecialOps;
-    pub use super::trig::TrigOps;
-    pub use super::views::ViewOps;
     pub use crate::dtype::{Convert, DType, Element};
     pub use crate::error::{Error, Result};
     pub use crate::layout::{broadcast, wrap_dim, Dims, Layout};
@@ -113,58 +93,9 @@ pub mod prelude {
     pub use smallvec::{smallvec, SmallVec};
 }
 
-/// The table, family by family.
-pub static FAMILIES: &[(&str, &[&Op])] = &[
-    ("arith", arith::TABLE),
-    ("power", power::TABLE),
-    ("trig", trig::TABLE),
-    ("rounding", rounding::TABLE),
-    ("special", special::TABLE),
-    ("bessel", bessel::TABLE),
-    ("complex", complex::TABLE),
-    ("bitwise", bitwise::TABLE),
-    ("compare", compare::TABLE),
-    ("reduce", reduce::TABLE),
-    ("extremes", extremes::TABLE),
-    ("stats", stats::TABLE),
-    ("norms", norms::TABLE),
-    ("softmax", softmax::TABLE),
-    ("cumulative", cumulative::TABLE),
-    ("views", views::TABLE),
-    ("strided", strided::TABLE),
-    ("split", split::TABLE),
-    ("reorder", reorder::TABLE),
-    ("copies", copies::TABLE),
-    ("diagonals", diagonals::TABLE),
-    ("join", join::TABLE),
-    ("index", index::TABLE),
-    ("scatter", scatter::TABLE),
-    ("scatter_reduce", scatter_reduce::TABLE),
-    ("pick", pick::TABLE),
-    ("masks", masks::TABLE),
-    ("replace", replace::TABLE),
-    ("embedding", embedding::TABLE),
-    ("sort", sort::TABLE),
-    ("quantile", quantile::TABLE),
-    ("search", search::TABLE),
-    ("histogram", histogram::TABLE),
-    ("indices", indices::TABLE),
-    ("linear", linear::TABLE),
-    ("contract", contract::TABLE),
-    ("einsum", einsum::TABLE),
-    ("distance", distance::TABLE),
-    ("linalg", linalg::TABLE),
-    ("svd", svd::TABLE),
-    ("solve", solve::TABLE),
-    ("create", create::TABLE),
-    ("random", random::TABLE),
-    ("dropout", dropout::TABLE),
-    ("optim", optim::TABLE),
-];
-
 /// Every entry, in the order of its number at the JS boundary.
 pub fn all() -> impl Iterator<Item = &'static Op> {
-    FAMILIES.iter().chain(nn::FAMILIES).flat_map(|(_, ops)| ops.iter()).flat_map(|op| {
+    FAMILIES.iter().chain([&nn::TABLE]).chain(nn::FAMILIES).flat_map(|ops| ops.iter()).flat_map(|op| {
         let copy = op.copy.filter(|_| op.is("copy"));
         std::iter::once(*op).chain(copy)
     })

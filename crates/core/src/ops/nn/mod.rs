@@ -1,69 +1,33 @@
 //! Ops of `torch.nn.functional`, one theme a file, and what they share.
 
-pub mod activation;
-pub mod adaptive;
-pub mod attention;
-pub mod cell;
-pub mod classify;
-pub mod conv;
-pub mod ctc;
-pub mod fold;
-pub mod fractional;
-pub mod grid;
-pub mod interpolate;
-pub mod loss;
-pub mod margin;
-pub mod norm;
-pub mod pad;
-pub mod pool;
-pub mod shuffle;
-
 use super::prelude::*;
-use crate::table::Op;
 
-/// The methods of the families here.
-pub mod prelude {
-    pub use super::activation::ActivationOps;
-    pub use super::adaptive::AdaptivePoolOps;
-    pub use super::attention::AttentionOps;
-    pub use super::cell::CellOps;
-    pub use super::shuffle::ShuffleOps;
-    pub use super::classify::ClassLossOps;
-    pub use super::conv::ConvOps;
-    pub use super::ctc::CtcOps;
-    pub use super::fold::FoldOps;
-    pub use super::grid::GridOps;
-    pub use super::fractional::FractionalPoolOps;
-    pub use super::interpolate::InterpolateOps;
-    pub use super::loss::LossOps;
-    pub use super::margin::MarginLossOps;
-    pub use super::norm::NormalisationOps;
-    pub use super::pad::PadOps;
-    pub use super::pool::PoolOps;
-    pub use super::NnOps;
+families! {
+    /// Every method of every family here.
+    activation: ActivationOps,
+    conv: ConvOps,
+    pad: PadOps,
+    pool: PoolOps,
+    adaptive: AdaptivePoolOps,
+    norm: NormalisationOps,
+    loss: LossOps,
+    classify: ClassLossOps,
+    margin: MarginLossOps,
+    attention: AttentionOps,
+    shuffle: ShuffleOps,
+    cell: CellOps,
+    fold: FoldOps,
+    fractional: FractionalPoolOps,
+    interpolate: InterpolateOps,
+    grid: GridOps,
+    ctc: CtcOps,
 }
 
-/// The families here.
-pub static FAMILIES: &[(&str, &[&Op])] = &[
-    ("nn", TABLE),
-    ("activation", activation::TABLE),
-    ("conv", conv::TABLE),
-    ("pad", pad::TABLE),
-    ("pool", pool::TABLE),
-    ("adaptive pool", adaptive::TABLE),
-    ("normalisation", norm::TABLE),
-    ("loss", loss::TABLE),
-    ("class loss", classify::TABLE),
-    ("margin loss", margin::TABLE),
-    ("attention", attention::TABLE),
-    ("shuffle", shuffle::TABLE),
-    ("cell", cell::TABLE),
-    ("fold", fold::TABLE),
-    ("fractional pool", fractional::TABLE),
-    ("interpolate", interpolate::TABLE),
-    ("grid", grid::TABLE),
-    ("ctc", ctc::TABLE),
-];
+/// The methods of the families here and of this file.
+pub mod prelude {
+    pub use super::methods::*;
+    pub use super::NnOps;
+}
 
 /// One number for each of `n` spatial dimensions, given as one or as a list.
 pub(crate) fn expand(what: &str, given: &[i64], n: usize) -> Result<Dims> {
