@@ -41,6 +41,7 @@ test('indices are read as Python reads them', () => {
   expect(x.index('1, :, ::2').shape).toEqual([3, 2]);
   expect(x.index(torch.slice(null, 1), null, '...', -1).tolist()).toEqual([[[3n, 7n, 11n]]]);
   expect(x.index(x.gt(20n)).tolist()).toEqual([21n, 22n, 23n]);
+  expect(x.index(x.select(2, 0).gt(15n), torch.tensor([3n, 1n])).tolist()).toEqual([19n, 21n]);
   expect(x.index([0, 1], [2, 0]).tolist()).toEqual([[8n, 9n, 10n, 11n], [12n, 13n, 14n, 15n]]);
   expect(() => x.index(2)).toThrow('index 2 is out of bounds for dimension 0 with size 2');
   expect(() => x.index(0, 0, 0, 0)).toThrow('too many indices for tensor of dimension 3');

@@ -2,7 +2,7 @@
 import { invoke } from './call.js';
 import { tensor } from './creation.js';
 import { bool, int64, uint8 } from './dtype.js';
-import { IndexError } from './errors.js';
+import { IndexError, ValueError } from './errors.js';
 import { Tensor, type Int, type TensorLike } from './tensor.js';
 
 /** `start:end:step`. */
@@ -50,9 +50,13 @@ function split(input: Tensor, indices: readonly Index[]): [Tensor, (Tensor | nul
   const used = parts.reduce<number>((n, i) => n + (i === null || i === '...' || typeof i === 'boolean' ? 0
     : i instanceof Tensor && isMask(i) ? i.ndim : 1), 0);
   if (used > input.ndim) throw new IndexError(`too many indices for tensor of dimension ${input.ndim}`);
-  let view = input, dim = 0;
+  // A mask of several dimensions has one place in the list for all of them.
+  let view = input, dim = 0, saved = 0;
   const tensors: (Tensor | null)[] = [];
-  const skip = (to: number): void => { while (tensors.length < to) tensors.push(null); };
+  const take = (t: Tensor): void => {
+    while (tensors.length < dim - saved) tensors.push(null);
+    tensors.push(t);
+  };
   for (const i of parts) {
     if (i === '...') {
       dim += input.ndim - used;
@@ -61,22 +65,21 @@ function split(input: Tensor, indices: readonly Index[]): [Tensor, (Tensor | nul
     } else if (typeof i === 'boolean') {
       // A new dimension, taken or not.
       view = view.unsqueeze(dim);
-      skip(dim);
-      tensors[dim++] = tensor(i ? [0n] : [], { dtype: int64 });
+      take(tensor(i ? [0n] : [], { dtype: int64 }));
+      dim += 1;
     } else if (i instanceof Slice) {
-      if (i.step !== null && Number(i.step) <= 0) throw valueError();
+      if (i.step !== null && Number(i.step) <= 0) throw new ValueError('step must be greater than zero');
       view = invoke('slice', [view, dim++, i.start, i.end, i.step ?? 1]) as Tensor;
     } else if (i instanceof Tensor) {
-      skip(dim);
       if (i.ndim === 0 && !isMask(i) && !i.dtype.is_floating_point && !i.requires_grad) {
         view = pick(view, dim, i.item());
         continue;
       }
       if (i.ndim === 0 && isMask(i)) view = view.unsqueeze(dim);
-      tensors[dim] = i;
-      dim += i.ndim > 0 && isMask(i) ? i.ndim : 1;
-      // A mask of several dimensions stands for all of them.
-      if (i.ndim > 1 && isMask(i)) for (let k = 1; k < i.ndim; k++) tensors.length = Math.max(tensors.length, dim - i.ndim + 1);
+      take(i);
+      const covers = isMask(i) ? Math.max(i.ndim, 1) : 1;
+      dim += covers;
+      saved += covers - 1;
     } else {
       view = pick(view, dim, i);
     }
@@ -89,9 +92,6 @@ function pick(view: Tensor, dim: number, index: Int): Tensor {
   if (k < -n || k >= n) throw new IndexError(`index ${k} is out of bounds for dimension ${dim} with size ${n}`);
   return view.select(dim, index);
 }
-
-import { ValueError } from './errors.js';
-const valueError = (): Error => new ValueError('step must be greater than zero');
 
 /** `input[indices]`. */
 export function indexed(input: Tensor, indices: readonly Index[]): Tensor {
