@@ -8,10 +8,32 @@
  * cell holds, so that the ordinary collector takes them, and come back when they are used again.
  */
 import { door, wasm } from '#wasm';
+import { check } from './call.js';
 import type { Tensor } from './tensor.js';
 
-/** Tensors of one page; holds no tensor, so that the collector can tell when all are gone. */
-class Page { cells: Cell[] = []; }
+/** Cells of one page; holds no tensor, so that the collector can tell when all are gone. */
+interface Page { cells: Cell[] }
+
+/** The page that new tensors go to. Each of them holds the token, and the collector watches it. */
+class OpenPage {
+  page: Page = { cells: [] };
+  #token: object = {};
+  add(tensor: Tensor, cell: Cell): void {
+    if (this.page.cells.length === 0) registry.register(this.#token, this.page);
+    cell.page = this.page;
+    tensor._page = this.#token;
+    this.page.cells.push(cell);
+  }
+  get isEmpty(): boolean { return this.page.cells.length === 0; }
+  get isFull(): boolean { return this.page.cells.length >= PAGE; }
+  /** Begins another page; returns the one before. */
+  turn(): Page {
+    const full = this.page;
+    this.page = { cells: [] };
+    this.#token = {};
+    return full;
+  }
+}
 
 /** The bytes of an evacuated tensor, as a part of what one evacuation moved. */
 interface Evacuated { units: BigUint64Array; at: number; length: number }
@@ -45,13 +67,12 @@ const registry = new FinalizationRegistry<Page>(retire);
 /** Full pages, the oldest first; those before `oldest` are done with. */
 let pages: Page[] = [];
 let oldest = 0;
-let open = new Page();
-let token: object = {};
+const open = new OpenPage();
 /** Parameters and other leaves share pages with their like. */
-let leafPage = new Page();
-let leafToken: object = {};
+const leaves = new OpenPage();
 let budget = 1 << 29;
 let warned = false;
+let evacuations = 0;
 let lastLive = 0;
 let counter = new Int32Array(0);
 const counterAt = door.live_address() >>> 2;
@@ -74,18 +95,13 @@ export function free(cell: Cell): void {
   cell.page = null;
 }
 
-/** Whether a disposed tensor would be used; an evacuated one comes back. */
+/** Brings an evacuated tensor back; false for one that has been disposed of. */
 export function revive(cell: Cell): boolean {
   const from = cell.evacuated;
   if (!from) return false;
-  const room = door.record_room(from.length) >>> 0;
+  const room = check(door.record_room(from.length)) >>> 0;
   new BigUint64Array(wasm.memory.buffer, room, from.length).set(from.units.subarray(from.at, from.at + from.length));
-  const handle = door.revive();
-  if (handle === -1) {
-    door.error();
-    return false;
-  }
-  cell.handle = handle;
+  cell.handle = check(door.revive());
   cell.evacuated = null;
   cell.pinned = true;
   cell.page?.cells.push(cell);
@@ -96,30 +112,22 @@ export function revive(cell: Cell): boolean {
 function settle(tensor: Tensor, cell: Cell, leaf: boolean): void {
   cell.scope = null;
   if (leaf) {
-    if (leafPage.cells.length >= PAGE) leafPage = new Page(), leafToken = {};
-    if (leafPage.cells.length === 0) registry.register(leafToken, leafPage);
-    cell.page = leafPage;
-    tensor._page = leafToken;
-    leafPage.cells.push(cell);
+    if (leaves.isFull) leaves.turn();
+    leaves.add(tensor, cell);
     return;
   }
   const live = liveBytes();
   const large = live - lastLive > LARGE;
   lastLive = live;
-  if (open.cells.length >= PAGE || (large && open.cells.length > 0)) turn();
-  if (open.cells.length === 0) registry.register(token, open);
-  cell.page = open;
-  tensor._page = token;
-  open.cells.push(cell);
+  if (open.isFull || (large && !open.isEmpty)) turn();
+  open.add(tensor, cell);
   if (large) turn();
   if (live > budget || pages.length - oldest > MANY / PAGE) relieve(live);
 }
 
 /** Closes the open page. */
 function turn(): void {
-  pages.push(open);
-  open = new Page();
-  token = {};
+  pages.push(open.turn());
   scheduleBeat();
 }
 
@@ -179,8 +187,6 @@ function evacuate(cells: readonly Cell[]): void {
   door.evacuated();
 }
 
-let evacuations = 0;
-
 /** Evacuates what of a page may go; the page forgets what went. */
 function evacuatePage(page: Page, idle: number): void {
   const cells = page.cells.filter((c) => c.handle !== 0 && !c.pinned && Cell.beats - c.used >= idle);
@@ -217,7 +223,7 @@ function compact(): void {
  */
 export function beat(): void {
   Cell.beats += 1;
-  if (open.cells.length > 0) turn();
+  if (!open.isEmpty) turn();
   const kept: Page[] = [];
   for (let i = oldest; i < pages.length; i++) {
     const page = pages[i]!;

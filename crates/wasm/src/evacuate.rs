@@ -18,7 +18,7 @@ thread_local! {
     static RECORDS: RefCell<Vec<u64>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Appends bytes, padded with zeros.
+/// Appends bytes, padded with zeros, to a vector that has room for them.
 ///
 /// # Safety
 /// `from` must be readable for `bytes`.
@@ -36,12 +36,17 @@ fn record(t: &Tensor, to: &mut Vec<u64>) -> bool {
     let Ok(row) = t.contiguous_data() else { return false };
     let start = to.len();
     let (name, output) = t.grad_fn().ok().flatten().map_or((String::new(), 0), |(node, output)| (node.name(), output));
+    let bytes = row.numel() * row.dtype().itemsize();
+    // Evacuation comes when memory is short: it must not be what fails.
+    if to.try_reserve(5 + t.ndim() + name.len().div_ceil(8) + bytes.div_ceil(8)).is_err() {
+        return false;
+    }
     to.extend([0, t.dtype() as u64, t.ndim() as u64, output as u64, name.len() as u64]);
     to.extend(t.sizes().iter().map(|n| *n as u64));
     // SAFETY: a string's bytes; and `row` is row-major, so its bytes follow each other.
     unsafe {
         append(name.as_ptr(), name.len(), to);
-        append(row.ptr_bytes(), row.numel() * row.dtype().itemsize(), to);
+        append(row.ptr_bytes(), bytes, to);
     }
     to[start] = (to.len() - start) as u64;
     true
@@ -99,14 +104,15 @@ pub fn evacuated() {
     RECORDS.with_borrow_mut(|r| if r.capacity() > 1 << 16 { *r = Vec::new() });
 }
 
-/// Room for a record of so many units that is to come back.
+/// Room for a record of so many units that is to come back: its address, or `FAILED`.
 #[wasm_bindgen]
-pub fn record_room(units: usize) -> usize {
-    RECORDS.with_borrow_mut(|r| {
+pub fn record_room(units: usize) -> i32 {
+    guard(|| RECORDS.with_borrow_mut(|r| {
         r.clear();
+        r.try_reserve(units).map_err(|_| Error::out_of_memory(8 * units, cresset_core::storage::stats().live_bytes))?;
         r.resize(units, 0);
-        r.as_ptr() as usize
-    })
+        Ok(r.as_ptr() as usize as i32)
+    }))
 }
 
 /// Makes the tensor again whose record has been written to `record_room`.
