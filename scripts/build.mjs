@@ -20,7 +20,11 @@ const SHARED = ['--shared-memory', '--import-memory', '--max-memory=4294967296',
 function module(name, env, { profile = '--release', flags = TUNED, target = 'wasm', features = [] }) {
   return step(`wasm module ${name}`, () => start('wasm-pack', ['build', join(ROOT, 'crates/wasm'), profile, '--target', 'web', '--mode', 'no-install', '--no-pack',
     '--out-dir', join(PACKAGES, name), '--out-name', 'cresset', ...(features.length ? ['--', '--features', features.join(',')] : [])],
-  { env: { ...env, RUSTFLAGS: `${env.RUSTFLAGS} ${flags}`.trim(), CARGO_TARGET_DIR: join(ROOT, 'target', target) } }).then(() => 'done'));
+  { env: { ...env, RUSTFLAGS: `${env.RUSTFLAGS} ${flags}`.trim(), CARGO_TARGET_DIR: join(ROOT, 'target', target) } }).then(() => {
+    // It would keep npm from packing the module.
+    rmSync(join(PACKAGES, name, '.gitignore'), { force: true });
+    return 'done';
+  }));
 }
 
 /** The facade imports the JavaScript of two modules: the loader picks the wasm. */
