@@ -1,11 +1,11 @@
 /** The packed call: arguments bound to a signature, written to the buffer, one call, the result read. */
 import { door, wasm } from '#wasm';
 import { DType, DTYPES } from './dtype.js';
-import { closest, raised, RuntimeError } from './errors.js';
+import { raised, RuntimeError, unexpected } from './errors.js';
 import { TABLE, TABLE_HASH } from './generated.js';
 import { writeOut } from './out.js';
 import { Generator } from './random.js';
-import { Tensor } from './tensor.js';
+import { isComplex, Tensor } from './tensor.js';
 
 /** Name, Rust type, default, keyword only. */
 export type Param = readonly [string, string, unknown, boolean];
@@ -40,6 +40,8 @@ let f64 = new Float64Array(0);
 let u8 = new Uint8Array(0);
 /** Where the buffer starts, where the next unit goes, where the buffer ends: in units of 4 bytes. */
 let base = 0, at = 0, end = 0;
+/** The buffer has at least so many bytes. */
+const LEAST = 65536;
 
 function refresh(): void {
   const { buffer } = wasm.memory;
@@ -59,7 +61,7 @@ export function begin(): void {
 /** Makes sure that so many units of 4 bytes more fit. */
 function room(units: number): void {
   if (at + units + 8 <= end && base !== 0) return;
-  const used = at - base, size = Math.max(65536, 8 * (used + units));
+  const used = at - base, size = Math.max(LEAST, 8 * (used + units));
   base = door.buffer(size) >>> 2;
   refresh();
   end = base + (size >>> 2);
@@ -140,14 +142,23 @@ export function check(status: number): number {
 
 /** What a call answered: a tensor, or what lies in the buffer. */
 export function result(status: number): unknown {
-  if (status === FAILED) throw raised(door.error());
+  check(status);
   if (status === IN_BUFFER) return stored();
   return status === NOTHING ? null : new Tensor(status);
 }
 
-function stored(): unknown {
-  base = door.buffer(0) >>> 2;
+/** Finds the buffer again after a call: a long answer may have moved it. */
+function locate(): void {
+  const found = door.buffer(0) >>> 2;
+  if (found !== base) {
+    base = found;
+    end = base + (LEAST >>> 2);
+  }
   if (i32.length === 0 || i32.buffer !== wasm.memory.buffer) refresh();
+}
+
+function stored(): unknown {
+  locate();
   const tag = i32[base]!, n = i32[base + 1]!, first = base + 2;
   switch (tag) {
     case FLOAT: return f64[first >>> 1]!;
@@ -168,8 +179,7 @@ function big(i: number): bigint { return (BigInt(i32[i + 1]!) << 32n) | BigInt(i
 
 /** The first `count` integers that a function of the door wrote. */
 export function readUnits(count: number): number[] {
-  base = door.buffer(0) >>> 2;
-  if (i32.length === 0 || i32.buffer !== wasm.memory.buffer) refresh();
+  locate();
   const out = new Array<number>(count);
   for (let i = 0; i < count; i++) {
     const low = i32[base + 2 * i]!, high = i32[base + 2 * i + 1]!;
@@ -181,7 +191,6 @@ export function readUnits(count: number): number[] {
 // --- binding ------------------------------------------------------------------------------------
 
 const isInt = (v: unknown): boolean => typeof v === 'bigint' || (typeof v === 'number' && Number.isInteger(v));
-const isComplex = (v: unknown): boolean => typeof v === 'object' && v !== null && 're' in v && 'im' in v;
 const isNumber = (v: unknown): boolean => {
   const t = typeof v;
   return t === 'number' || t === 'bigint' || t === 'boolean' || isComplex(v);
@@ -256,10 +265,9 @@ export function isKeywords(v: unknown): v is Record<string, unknown> {
 const SYNONYMS: Record<string, string> = {
   axis: 'dim', axes: 'dim', keepdims: 'keepdim', x: 'input', self: 'input', a: 'input', x1: 'input', x2: 'other',
 };
-/** Keywords of every op, and of those that make tensors, that change nothing here. */
 /** What stands for a size that is left out. */
 const LEFT_OUT = -(2n ** 63n);
-
+/** Keywords that no entry names: those of every op and of what makes tensors. */
 const IGNORED = new Set(['device', 'layout', 'pin_memory', 'memory_format', 'requires_grad', 'out', 'generator']);
 
 const bound: unknown[] = [];
@@ -305,8 +313,7 @@ function bind(op: Compiled, args: readonly unknown[], count: number, keywords: R
       let i = slots.findIndex((s) => s.name === key);
       if (i < 0 && SYNONYMS[key]) i = slots.findIndex((s) => s.name === SYNONYMS[key]);
       if (i < 0) {
-        const near = closest(key, slots.map((s) => s.name));
-        return `got an unexpected keyword argument '${key}'${near ? `; did you mean '${near}'?` : ''}`;
+        return unexpected(key, slots.map((s) => s.name));
       }
       const slot = slots[i]!;
       if (bound[i] !== undefined) return `got multiple values for argument '${slot.name}'`;
@@ -376,8 +383,7 @@ function mismatch(name: string, list: readonly Compiled[], args: readonly unknow
   const keywords = count < args.length ? Object.keys(args[count] as object) : [];
   const unknown = keywords.find((k) => !all.includes(k) && !IGNORED.has(k) && !SYNONYMS[k]);
   if (unknown !== undefined) {
-    const near = closest(unknown, all);
-    return new TypeError(`${short(name)}() got an unexpected keyword argument '${unknown}'${near ? `; did you mean '${near}'?` : ''}`);
+    return new TypeError(`${short(name)}() ${unexpected(unknown, all)}`);
   }
   if (list.length === 1) {
     const plain = why.startsWith('argument');

@@ -4,7 +4,7 @@ import { begin, check, invoke, writeInts } from './call.js';
 import { bool, complex128, DType, DTYPES, float64, int64, type TypedArray } from './dtype.js';
 import * as dtypes from './dtype.js';
 import { ValueError } from './errors.js';
-import { Tensor, type Complex, type Num } from './tensor.js';
+import { isComplex, Tensor, type Complex, type Num } from './tensor.js';
 
 /** Numbers nested in arrays. */
 export type Nested = Num | Complex | Tensor | readonly Nested[] | TypedArray;
@@ -39,8 +39,6 @@ function fromTyped(data: ArrayBufferView): Tensor {
   if (!dtype) throw new TypeError(`tensor(): no dtype holds the elements of ${data.constructor.name}`);
   return fromBytes(data, [data.byteLength / dtype.itemsize], dtype);
 }
-
-const isComplex = (v: unknown): v is Complex => typeof v === 'object' && v !== null && 're' in v && 'im' in v;
 
 /** The numbers of nested arrays, row-major, and their shape. */
 function flatten(data: Nested): [(Num | Complex)[], number[]] {

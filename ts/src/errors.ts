@@ -39,7 +39,13 @@ function distance(a: string, b: string): number {
 }
 
 /** The word that was probably meant, for a message that suggests it. */
-export function closest(word: string, words: readonly string[]): string | null {
+function closest(word: string, words: readonly string[]): string | null {
   const best = words.map((w) => [distance(word, w), w] as const).sort((a, b) => a[0] - b[0])[0];
   return best && best[0] <= Math.max(1, word.length >> 1) ? best[1] : null;
+}
+
+/** That no parameter has this name, and which was probably meant. */
+export function unexpected(key: string, names: readonly string[]): string {
+  const near = closest(key, names);
+  return `got an unexpected keyword argument '${key}'${near ? `; did you mean '${near}'?` : ''}`;
 }

@@ -4,7 +4,7 @@ import { check, invoke, readUnits, result } from './call.js';
 import { tensor, type Nested, type TensorOptions } from './creation.js';
 import { bool, DType, DTYPES, float32, float64, type TypedArray } from './dtype.js';
 import * as dtypes from './dtype.js';
-import { IndexError, RuntimeError, ValueError } from './errors.js';
+import { IndexError, RuntimeError } from './errors.js';
 import { runBackward, gradFn, addHook, type BackwardOptions, type GradFn, type RemovableHandle } from './autograd.js';
 import type { Methods } from './generated.js';
 import { indexed, putIndexed, type Index } from './indexing.js';
@@ -14,6 +14,8 @@ import { Cell, free, keepLeaf, revive, scoped, track } from './memory.js';
 export type Num = number | bigint | boolean;
 /** A complex number. */
 export interface Complex { re: number; im: number }
+/** @internal */
+export function isComplex(v: unknown): v is Complex { return typeof v === 'object' && v !== null && 're' in v && 'im' in v; }
 /** Sizes, dims, indices, counts. */
 export type Int = number | bigint;
 /** What an op takes for a tensor. */
@@ -54,8 +56,8 @@ export class Tensor {
   }
 
   #read(): number[] {
-    check(door.info(this.handle));
-    return (this.#info = readUnits(5 + 2 * readUnits(5)[4]!));
+    const ndim = check(door.info(this.handle));
+    return (this.#info = readUnits(5 + 2 * ndim));
   }
   #fixed(): number[] { return this.#info ?? this.#read(); }
 
@@ -285,8 +287,3 @@ function elements(t: Tensor): (number | bigint | boolean | Complex)[] {
 export const isTensor = (v: unknown): v is Tensor => v instanceof Tensor;
 /** Runs `fn` and frees the tensors made in it that it does not return or `keep`. */
 export function tidy<T>(fn: () => T): T { return scoped(fn, isTensor); }
-
-/** Fails unless a flag has one of two values, as PyTorch's enumerations do. */
-export function oneOf(name: string, value: string, allowed: readonly string[]): void {
-  if (!allowed.includes(value)) throw new ValueError(`${value} is not a valid value for ${name}`);
-}

@@ -111,7 +111,7 @@ pub fn replace(handle: i32, other: i32) -> i32 {
 }
 
 /// Writes dtype, flags (1 requires_grad, 2 leaf, 4 row-major), version, offset and the number of
-/// dimensions; then sizes and strides.
+/// dimensions, which it also answers; then sizes and strides.
 #[wasm_bindgen]
 pub fn info(handle: i32) -> i32 {
     guard(|| {
@@ -122,7 +122,7 @@ pub fn info(handle: i32) -> i32 {
             ];
             out.extend(t.sizes().iter().chain(t.strides()).map(|x| *x as u64));
             args::write_units(&out);
-            0
+            t.ndim() as i32
         })
     })
 }

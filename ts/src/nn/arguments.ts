@@ -1,6 +1,6 @@
 /** The arguments of module constructors: by place, then by name in a trailing object, as in Python. */
 import { isKeywords } from '../call.js';
-import { closest, TypeError } from '../errors.js';
+import { TypeError, unexpected } from '../errors.js';
 
 /** Which arguments were given as Python's int: they are printed without a point. */
 export const WHOLE = Symbol('whole');
@@ -31,8 +31,7 @@ export function bound<T extends object>(callee: string, args: readonly unknown[]
   for (const [key, value] of Object.entries(keywords)) {
     const i = names.indexOf(key);
     if (i < 0) {
-      const near = closest(key, names);
-      throw new TypeError(`${callee} got an unexpected keyword argument '${key}'${near ? `; did you mean '${near}'?` : ''}`);
+      throw new TypeError(`${callee} ${unexpected(key, names)}`);
     }
     if (i < places.length) throw new TypeError(`${callee} got multiple values for argument '${key}'`);
     if (value !== undefined) take(key, value);
