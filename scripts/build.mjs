@@ -27,11 +27,14 @@ function module(name, env, { profile = '--release', flags = TUNED, target = 'was
   }));
 }
 
-/** The facade imports the JavaScript of two modules: the loader picks the wasm. */
-function oneModule() {
-  for (const name of ['relaxed', 'threads']) rmSync(join(PACKAGES, name), { recursive: true, force: true });
-  mkdirSync(join(PACKAGES, 'threads'), { recursive: true });
-  for (const f of ['cresset.js', 'cresset.d.ts']) cpSync(join(PACKAGES, 'simd', f), join(PACKAGES, 'threads', f));
+/** The facade imports the JavaScript of two modules, and the loader takes what wasm there is. */
+function alone(name) {
+  for (const other of ['simd', 'relaxed', 'threads'].filter((n) => n !== name)) {
+    rmSync(join(PACKAGES, other), { recursive: true, force: true });
+    if (other === 'relaxed') continue;
+    mkdirSync(join(PACKAGES, other), { recursive: true });
+    for (const f of ['cresset.js', 'cresset.d.ts']) cpSync(join(PACKAGES, name, f), join(PACKAGES, other, f));
+  }
 }
 
 /** The relaxed module has the same JavaScript as the plain one, which the loader relies on. */
@@ -40,12 +43,16 @@ function sameDoor() {
   if (simd !== relaxed) throw new Error('the modules simd and relaxed differ in their JavaScript');
 }
 
-/** The package; `quick` compiles one module, in seconds and to slow code, for work on the code itself. */
-export async function build({ quick = false } = {}) {
-  const env = await setup({ shared: !quick });
+/** The package; `quick` compiles one module, in seconds and to slow code, for work on the code itself;
+ * `fast` compiles the relaxed one alone, for work on its speed. */
+export async function build({ quick = false, fast = false } = {}) {
+  const env = await setup({ shared: !quick && !fast });
   if (quick) {
     await module('simd', env.plain, { profile: '--dev', flags: FLAGS });
-    oneModule();
+    alone('simd');
+  } else if (fast) {
+    await module('relaxed', env.plain, { features: ['relaxed'] });
+    alone('relaxed');
   } else {
     const plain = module('simd', env.plain, {}).then(() => module('relaxed', env.plain, { features: ['relaxed'] }));
     await Promise.all([plain, module('threads', env.threads, { features: ['relaxed'], flags: `${TUNED} ${SHARED}`, target: 'threads' })]);

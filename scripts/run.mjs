@@ -31,8 +31,8 @@ const [command, ...args] = process.argv.slice(2);
 switch (command) {
   case 'generate': await table(); break;
   case 'build':
-    if (args.includes('--quick')) await table();
-    await build({ quick: args.includes('--quick') });
+    if (args.length) await table();
+    await build({ quick: args.includes('--quick'), fast: args.includes('--fast') });
     break;
   case 'start': await build(); example('tutorial'); if (existsSync(join(ROOT, 'examples/mnist.ts'))) example('mnist', '--epochs', '1'); break;
   case 'test': await test(); break;
