@@ -31,7 +31,11 @@ const WANTED = ['Tensor', 'Tensor', 'Number', 'float', 'int', 'bool', 'str', 'to
   'tuple of Tensors', 'pair of tuples of ints'];
 
 interface Slot { name: string; kind: Kind; optional: boolean; fallback: unknown; keyword: boolean }
-interface Compiled { index: number; name: string; slots: Slot[]; places: number; fields: readonly string[]; entry: Entry }
+interface Compiled {
+  index: number; name: string; slots: Slot[]; places: number; fields: readonly string[]; entry: Entry;
+  /** Whether the core knows the defaults. */
+  told: boolean;
+}
 
 // --- the buffer ---------------------------------------------------------------------------------
 
@@ -133,6 +137,9 @@ function writeText(s: string): void {
   u8.set(bytes, at * 4);
   at += Math.ceil(bytes.length / 8) * 2;
 }
+
+/** Whether an answer is the handle of a tensor. */
+const isHandle = (status: number): boolean => status >= 0 || status < NOTHING;
 
 /** Throws what the core left behind. */
 export function check(status: number): number {
@@ -335,25 +342,91 @@ function bind(op: Compiled, args: readonly unknown[], count: number, keywords: R
 /** Calls an op whose arguments are in `bound`. */
 function run(op: Compiled, inPlace: boolean): unknown {
   const { slots } = op;
-  const target = bound[0];
+  const target = bound[0] as Tensor;
   begin();
   for (let i = 0; i < slots.length; i++) {
     const slot = slots[i]!;
     const value = bound[i];
     write(slot.kind, value === undefined ? slot.fallback : value);
   }
-  const status = door.call(op.index, slots.length, inPlace);
-  if (inPlace) {
+  return answer(op, door.call(op.index, slots.length, inPlace), inPlace ? target : null);
+}
+
+/** What a call gave; `target` is the tensor that it wrote to, if it wrote in place. */
+function answer(op: Compiled, status: number, target: Tensor | null): unknown {
+  if (target) {
     check(status);
     // A view in place (`t_`) makes the target another tensor.
-    return status === NOTHING ? target : (target as Tensor)._become(new Tensor(status));
+    return status === NOTHING ? target : target._become(new Tensor(status));
   }
-  if (status >= 0 || status < NOTHING) return new Tensor(status);
+  if (isHandle(status)) return new Tensor(status);
   const out = result(status);
   const { fields } = op;
   if (fields.length > 1 && Array.isArray(out)) fields.forEach((f, i) => { (out as unknown as Record<string, unknown>)[f] = out[i]; });
   if (fields[0] === 'number') return Number(out);
   return out;
+}
+
+// --- the short way --------------------------------------------------------------------------------
+//
+// Most calls are `x.op()`, `x.op(tensor)` or `x.op(number)`: which overload takes them is known before
+// the first call, and their arguments need no buffer.
+
+/** The overload that surely takes `x.op()`, or `x.op(given)`; null where that depends on the values. */
+function straight(list: readonly Compiled[], given: Kind | null): Compiled | null {
+  const count = given === null ? 1 : 2;
+  for (const op of list) {
+    const { slots } = op;
+    if (slots[0]!.kind > Kind.Operand) return null;
+    if (op.places < count || slots.some((s, i) => i >= count && s.fallback === undefined)) continue;
+    if (given === null) return op;
+    const { kind } = slots[1]!;
+    if (kind === given || kind === Kind.Operand) return op;
+    if (given === Kind.Scalar ? kind === Kind.Float : false) return op;
+    // A tensor without dimensions is a number too, and a whole number a size.
+    if (given === Kind.Tensor ? kind <= Kind.Int || kind === Kind.Dims : kind !== Kind.Tensor) return null;
+  }
+  return null;
+}
+
+/** The overload for a short call, once the core knows the defaults of its other arguments. */
+function prepared(list: readonly Compiled[], given: Kind | null): Compiled | null {
+  const op = straight(list, given);
+  if (op && !op.told) {
+    begin();
+    for (const slot of op.slots) write(slot.kind, slot.fallback);
+    check(door.tell_defaults(op.index, op.slots.length));
+    op.told = true;
+  }
+  return op;
+}
+
+type Short = (input: unknown, given: unknown, count: number) => unknown;
+
+/** Calls with one argument, or with a tensor or a number as the second; undefined where these overloads
+ * need a closer look. */
+function shortWay(list: readonly Compiled[], inPlace: boolean): Short {
+  let alone: Compiled | null | undefined, tensor: Compiled | null | undefined, number: Compiled | null | undefined;
+  return (input, given, count) => {
+    if (!(input instanceof Tensor)) return undefined;
+    let op: Compiled | null, status: number;
+    if (count === 1) {
+      op = alone === undefined ? (alone = prepared(list, null)) : alone;
+      if (op === null) return undefined;
+      status = door.call_tensors(op.index, input.handle, 0, inPlace);
+    } else if (given instanceof Tensor) {
+      op = tensor === undefined ? (tensor = prepared(list, Kind.Tensor)) : tensor;
+      if (op === null) return undefined;
+      status = door.call_tensors(op.index, input.handle, given.handle, inPlace);
+    } else if (typeof given === 'number') {
+      op = number === undefined ? (number = prepared(list, Kind.Scalar)) : number;
+      if (op === null) return undefined;
+      status = door.call_number(op.index, input.handle, given, inPlace);
+    } else {
+      return undefined;
+    }
+    return isHandle(status) && !inPlace ? new Tensor(status) : answer(op, status, inPlace ? input : null);
+  };
 }
 
 // --- calling by name ----------------------------------------------------------------------------
@@ -366,7 +439,7 @@ TABLE.forEach((entry, index) => {
   });
   for (const name of entry.names) {
     const list = OVERLOADS.get(name) ?? [];
-    list.push({ index, name, slots, places: slots.filter((s) => !s.keyword).length, fields: entry.returns, entry });
+    list.push({ index, name, slots, places: slots.filter((s) => !s.keyword).length, fields: entry.returns, entry, told: false });
     OVERLOADS.set(name, list);
   }
 });
@@ -436,7 +509,23 @@ export function invoke(name: string, args: readonly unknown[], inPlace = false):
  * are made before this module's own constants are. */
 export function functionOf(name: string): (...args: unknown[]) => unknown {
   let list: readonly Compiled[] | undefined;
-  return { [name]: (...args: unknown[]): unknown => call(name, list ??= OVERLOADS.get(name)!, args, false) }[name]!;
+  let short: Short | undefined;
+  return { [name](input?: unknown, given?: unknown): unknown {
+    const count = arguments.length;
+    list ??= OVERLOADS.get(name)!;
+    const out = count === 1 || count === 2 ? (short ??= shortWay(list, false))(input, given, count) : undefined;
+    return out === undefined ? call(name, list, [...arguments], false) : out;
+  } }[name]!;
+}
+
+/** The same as a method. */
+function methodOf(name: string, list: readonly Compiled[], inPlace: boolean): (...args: unknown[]) => unknown {
+  const short = shortWay(list, inPlace);
+  return function (this: Tensor, given?: unknown): unknown {
+    const count = arguments.length;
+    const out = count <= 1 ? short(this, given, count + 1) : undefined;
+    return out === undefined ? call(name, list, [this, ...arguments], inPlace) : out;
+  };
 }
 
 /** Defines the methods of the table on the prototype of tensors, and the in-place ones. */
@@ -449,18 +538,9 @@ function defineMethods(prototype: object): void {
       && !o.entry.marks.includes('function') && !o.entry.marks.includes('create'));
     if (name.includes('.') || methods.length === 0) continue;
     const readers = methods.filter((o) => !o.entry.marks.includes('hidden'));
-    if (readers.length > 0) {
-      define(name, function (this: Tensor, ...args: unknown[]) {
-        args.unshift(this);
-        return call(name, readers, args, false);
-      });
-    }
+    if (readers.length > 0) define(name, methodOf(name, readers, false));
     const writers = methods.filter((o) => o.entry.marks.includes('inplace'));
-    if (writers.length === 0) continue;
-    define(`${name}_`, function (this: Tensor, ...args: unknown[]) {
-      args.unshift(this);
-      return call(name, writers, args, true);
-    });
+    if (writers.length > 0) define(`${name}_`, methodOf(name, writers, true));
   }
 }
 

@@ -27,6 +27,8 @@ use wasm_bindgen::prelude::*;
 thread_local! {
     static ERROR: RefCell<Option<Error>> = const { RefCell::new(None) };
     static OPS: Vec<&'static Op> = ops::all().collect();
+    /// For each op its arguments where a short call leaves them out; empty while they are unknown.
+    static DEFAULTS: RefCell<Vec<Vec<Value>>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Runs when a thread has loaded the module.
@@ -54,20 +56,74 @@ pub fn buffer(bytes: usize) -> usize {
     args::reserve(bytes) as usize
 }
 
+fn entry(op: usize) -> Result<&'static Op> {
+    OPS.with(|o| o.get(op).copied()).ok_or_else(|| Error::runtime("unknown op"))
+}
+
+/// Runs an entry; in place there is an answer only where the first argument becomes another tensor (`t_`).
+fn run(entry: &'static Op, values: &[Value], in_place: bool) -> Result<i32> {
+    if in_place {
+        let out = autograd_core::call_in_place(entry, values)?;
+        return if entry.how == How::View { handles::put(out) } else { Ok(handles::NOTHING) };
+    }
+    args::reply(autograd_core::call(entry, values)?)
+}
+
 /// Runs op number `op` on `count` arguments in the buffer; in place, the first takes the result, and
 /// there is an answer only where that makes it another tensor (`t_`).
 #[wasm_bindgen]
 pub fn call(op: usize, count: u32, in_place: bool) -> i32 {
     guard(|| {
-        let entry = OPS.with(|o| o.get(op).copied()).ok_or_else(|| Error::runtime("unknown op"))?;
+        let entry = entry(op)?;
         let mut values = Reader::new().values(count)?;
         values.resize(entry.params.len(), Value::None);
-        if in_place {
-            let out = autograd_core::call_in_place(entry, &values)?;
-            return if entry.how == How::View { handles::put(out) } else { Ok(handles::NOTHING) };
-        }
-        args::reply(autograd_core::call(entry, &values)?)
+        run(entry, &values, in_place)
     })
+}
+
+/// Tells what the arguments of an op are where a short call leaves them out: `count` values in the buffer.
+#[wasm_bindgen]
+pub fn tell_defaults(op: usize, count: u32) -> i32 {
+    guard(|| {
+        let mut values = Reader::new().values(count)?;
+        values.resize(entry(op)?.params.len(), Value::None);
+        DEFAULTS.with_borrow_mut(|all| {
+            if all.len() <= op {
+                all.resize_with(op + 1, Vec::new);
+            }
+            all[op] = values.into_vec();
+        });
+        Ok(0)
+    })
+}
+
+/// Runs an op on the arguments given, and on its defaults for the others.
+fn short_call<const N: usize>(op: usize, given: [Value; N], in_place: bool) -> Result<i32> {
+    let mut values = args::Values::from_iter(given);
+    DEFAULTS.with_borrow(|all| values.extend(all.get(op).into_iter().flatten().skip(N).cloned()));
+    let entry = entry(op)?;
+    if values.len() != entry.params.len() {
+        return Err(Error::runtime("the defaults of this op are not known"));
+    }
+    run(entry, &values, in_place)
+}
+
+/// `call` on one tensor, or on two where `other` is not 0; the op's defaults have been told.
+#[wasm_bindgen]
+pub fn call_tensors(op: usize, input: i32, other: i32, in_place: bool) -> i32 {
+    guard(|| {
+        let input = Value::Tensor(handles::get(input)?);
+        if other == 0 {
+            return short_call(op, [input], in_place);
+        }
+        short_call(op, [input, Value::Tensor(handles::get(other)?)], in_place)
+    })
+}
+
+/// `call` on a tensor and a float; the op's defaults have been told.
+#[wasm_bindgen]
+pub fn call_number(op: usize, input: i32, other: f64, in_place: bool) -> i32 {
+    guard(|| short_call(op, [Value::Tensor(handles::get(input)?), Value::Scalar(Scalar::Float(other))], in_place))
 }
 
 /// The last failure: its class, a line break, its sentence.
