@@ -3,8 +3,7 @@
 use crate::error::{Error, Result};
 use smallvec::SmallVec;
 
-/// A short list of sizes or strides; up to five live without an allocation.
-pub type Dims = SmallVec<[i64; 5]>;
+pub use crate::dims::Dims;
 
 /// Where the elements of a tensor lie in its storage, counted in elements.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,5 +1,8 @@
 //! Tensors and reverse-mode automatic differentiation with PyTorch's names and numbers.
 
+#[macro_use]
+mod dims;
+
 pub mod autograd;
 pub mod dtype;
 pub mod error;

@@ -56,7 +56,7 @@ fn transpose<T: Copy>(l: &Loop<2>, src: *mut T, dst: *mut T) {
     let (dn, sm) = (l.strides[d][0], l.strides[d + 1][1]);
     let mut outer = Loop::<2> { sizes: l.sizes[..d].into(), strides: l.strides[..d].into() };
     if d == 0 {
-        outer = Loop { sizes: smallvec::smallvec![1], strides: smallvec::smallvec![[0, 0]] };
+        outer = Loop { sizes: dims![1], strides: smallvec::smallvec![[0, 0]] };
     }
     outer.runs(|len, at, step| {
         for k in 0..len as i64 {

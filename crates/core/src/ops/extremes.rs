@@ -186,7 +186,7 @@ ops! { TABLE, ExtremeOps;
     fn aminmax(input: Tensor; dim: Option<i64> = "null", keepdim: bool = "false") -> (min, max) [exact_out] eval {
             both_extremes(&input, dim, keepdim) }
         d input = |g, input, outs, dim, keepdim, grads| {
-            let d: Option<Dims> = dim.map(|d| smallvec![d]);
+            let d: Option<Dims> = dim.map(|d| dims![d]);
             let _ = g;
             let part = |i: usize| grads[i].as_ref()
                 .map(|g| extreme_grad(g, &input, &outs[i], d.as_ref(), keepdim)).transpose();

@@ -55,7 +55,7 @@ fn expanded(sizes: &[i64], indices: &[Option<Tensor>]) -> Result<Vec<Option<Tens
 
 /// The layout of a tensor without dimensions as one of size one.
 pub(crate) fn one_dim(t: &Tensor) -> Layout {
-    Layout { sizes: smallvec![1], strides: smallvec![1], offset: t.layout().offset }
+    Layout { sizes: dims![1], strides: dims![1], offset: t.layout().offset }
 }
 
 /// The index tensors broadcast together, with the dimensions they index.

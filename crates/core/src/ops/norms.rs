@@ -217,7 +217,7 @@ fn linalg_norm(t: &Tensor, ord: Option<f64>, dim: Option<Dims>, keepdim: bool, d
     if let Some(p) = ord {
         norm_dims(t, dim.as_ref(), true)?;
         if dim.as_ref().map_or(t.ndim(), |d| d.len()) == 2 {
-            return matrix_norm_of(t, p, &dim.unwrap_or(smallvec![0, 1]), keepdim, dtype);
+            return matrix_norm_of(t, p, &dim.unwrap_or(dims![0, 1]), keepdim, dtype);
         }
     }
     t.vector_norm(ord.unwrap_or(2.0), dim, keepdim, dtype)
@@ -320,7 +320,7 @@ ops! { TABLE, NormOps;
     fn linalg_norm_named "linalg.norm"(A: Tensor, ord: String, dim: Option<Dims> = "null",
         keepdim: bool = "false"; dtype: Option<DType> = "null")
         [] compose { norm_dims(&A, None, dim.is_none())?;
-            crate::ops::norms::matrix_norm_named(&A, &ord, &dim.unwrap_or(smallvec![-2, -1]), keepdim, dtype) };
+            crate::ops::norms::matrix_norm_named(&A, &ord, &dim.unwrap_or(dims![-2, -1]), keepdim, dtype) };
     /// The norm of order `p`, 2 if left out, over all the dimensions together.
     fn norm(input: Tensor, p: Option<f64> = "null", dim: Option<Dims> = "null", keepdim: bool = "false";
         dtype: Option<DType> = "null")

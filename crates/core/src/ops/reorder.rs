@@ -35,7 +35,7 @@ fn rolled(t: &Tensor, shifts: &Dims, dims: &Dims) -> Result {
     if dims.is_empty() && shifts.len() == 1 {
         let n = t.numel() as i64;
         let flat = t.contiguous_data()?.alias(Layout { offset: t.contiguous_data()?.layout().offset, ..Layout::contiguous(&[n]) });
-        let out = rolled(&flat, shifts, &smallvec![0])?;
+        let out = rolled(&flat, shifts, &dims![0])?;
         return Ok(out.alias(Layout::contiguous(t.sizes())));
     }
     if shifts.len() != dims.len() {

@@ -37,7 +37,7 @@ fn pieces(t: &Tensor, n: i64, dim: i64) -> Result<Dims> {
     }
     let all = t.sizes()[wrap_dim(dim, t.ndim())?];
     if n == 0 {
-        return if all == 0 { Ok(smallvec![0]) } else {
+        return if all == 0 { Ok(dims![0]) } else {
             Err(Error::runtime(format!("split_size can only be 0 if dimension size is 0, but got dimension size of {all}")))
         };
     }

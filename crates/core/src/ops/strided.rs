@@ -105,7 +105,7 @@ pub(crate) fn scatter_strided(input: &Tensor, src: &Tensor, size: &Dims, stride:
 
 fn scatter_grad(g: &Tensor, l: &Layout, size: &Dims, stride: &Dims, offset: Option<i64>) -> Result {
     let v = Layout { sizes: size.clone(), strides: stride.clone(), offset: offset.unwrap_or(l.offset) };
-    let room: Dims = smallvec![l.extent().max(v.extent()) as i64];
+    let room: Dims = dims![l.extent().max(v.extent()) as i64];
     g._strided_add(&room, &l.strides, l.offset)?
         .copy_slices(Tensor::zeros(size, g.dtype()), size, stride, v.offset)?
         ._strided_take(&l.sizes, &l.strides, l.offset)
@@ -113,13 +113,13 @@ fn scatter_grad(g: &Tensor, l: &Layout, size: &Dims, stride: &Dims, offset: Opti
 
 fn src_grad(g: &Tensor, l: &Layout, size: &Dims, stride: &Dims, offset: Option<i64>) -> Result {
     let v = Layout { sizes: size.clone(), strides: stride.clone(), offset: offset.unwrap_or(l.offset) };
-    let room: Dims = smallvec![l.extent().max(v.extent()) as i64];
+    let room: Dims = dims![l.extent().max(v.extent()) as i64];
     g._strided_add(&room, &l.strides, l.offset)?._strided_take(size, stride, v.offset)
 }
 
 /// The storage that two layouts share, from its first element.
 fn room(a: &Layout, b: &Layout) -> Dims {
-    smallvec![a.extent().max(b.extent()) as i64]
+    dims![a.extent().max(b.extent()) as i64]
 }
 
 /// The gradient of `as_strided`: added up in the storage, and, where elements of the input share

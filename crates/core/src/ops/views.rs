@@ -226,7 +226,7 @@ fn flat_range(t: &Tensor, start: i64, end: i64) -> Result<Dims> {
         return Err(Error::runtime("flatten() has invalid args: start_dim cannot come after end_dim"));
     }
     if t.ndim() == 0 {
-        return Ok(smallvec![1]);
+        return Ok(dims![1]);
     }
     let mut out: Dims = t.sizes()[..s].into();
     out.push(t.sizes()[s..=e].iter().product());
@@ -401,7 +401,7 @@ ops! { TABLE, ViewOps;
         d input = |g, sizes| g.reshape(&sizes);
     /// A dimension removed if it is of size one.
     fn squeeze_dim "squeeze"(input: Tensor, dim: i64) [inplace, copy, SqueezeBackward1] view {
-        squeeze_named(&input, &smallvec![dim]).map(|l| input.alias(l)) }
+        squeeze_named(&input, &dims![dim]).map(|l| input.alias(l)) }
         d input = |g, sizes| g.reshape(&sizes);
     /// Dimensions removed where they are of size one.
     fn squeeze_dims "squeeze"(input: Tensor, dim: Dims) [inplace, copy, SqueezeBackward2] view {

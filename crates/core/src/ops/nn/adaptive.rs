@@ -121,7 +121,7 @@ fn greatest_line(input: &Tensor, size: &Dims, indices: bool) -> Result<Value> {
             input.sizes()
         )));
     }
-    let (v, i) = pair(&_adaptive_max_pool2d::OP, &[Value::Tensor(input.unsqueeze(-2i64)?), Value::Ints(smallvec![1, n])])?;
+    let (v, i) = pair(&_adaptive_max_pool2d::OP, &[Value::Tensor(input.unsqueeze(-2i64)?), Value::Ints(dims![1, n])])?;
     let v = v.squeeze_dim(-2i64)?;
     Ok(if indices { Value::Tensors(vec![Some(v), Some(i.squeeze_dim(-2i64)?)]) } else { Value::Tensor(v) })
 }
@@ -204,7 +204,7 @@ ops! { TABLE, AdaptivePoolOps;
     fn adaptive_avg_pool1d "nn.functional.adaptive_avg_pool1d"(input: Tensor, output_size: Dims) ["adaptive_avg_pool1d", function] compose {
         let n = one_size("adaptive_avg_pool1d", &output_size)?;
         check_line_rank("adaptive_avg_pool1d", &input)?;
-        average_any(&input.unsqueeze(-2i64)?, &smallvec![1, n], 2)?.squeeze_dim(-2i64) };
+        average_any(&input.unsqueeze(-2i64)?, &dims![1, n], 2)?.squeeze_dim(-2i64) };
     /// Averages over windows that make two dimensions `output_size` large; a size left out stays.
     fn adaptive_avg_pool2d "nn.functional.adaptive_avg_pool2d"(input: Tensor, output_size: MaybeDims) [function] compose { average_any(&input, &wanted(&input, &output_size, 2)?, 2) };
     /// Averages over windows that make three dimensions `output_size` large; a size left out stays.

@@ -136,7 +136,7 @@ fn any_dims(input: &Tensor, target: &Tensor, weight: &Option<Tensor>, ignore: i6
         1 | 2 => input._nll_loss(target, weight, ignore, word),
         4 => input._nll_loss2d(target, weight, ignore, word),
         _ => {
-            let mut want: Dims = smallvec![x[0]];
+            let mut want: Dims = dims![x[0]];
             want.extend_from_slice(&x[2..]);
             if t[1..] != x[2..] {
                 return Err(Error::runtime(format!("Expected target size {:?}, got {:?}", want.as_slice(), t.as_slice())));

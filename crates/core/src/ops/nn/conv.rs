@@ -356,19 +356,19 @@ fn check_rank(name: &str, input: &Tensor, n: usize) -> Result<()> {
 
 fn plain(name: &str, n: usize, input: &Tensor, weight: &Tensor, bias: Option<&Tensor>, stride: &Dims, padding: &Dims, dilation: &Dims, groups: i64) -> Result {
     check_rank(name, input, n)?;
-    batched(input, n + 1, |x| general(x, weight, bias, stride, padding, dilation, false, &smallvec![0], groups))
+    batched(input, n + 1, |x| general(x, weight, bias, stride, padding, dilation, false, &dims![0], groups))
 }
 
 /// Padding by name: `'valid'` is none, `'same'` keeps the size, one more at the end where it is odd.
 fn named(name: &str, n: usize, input: &Tensor, weight: &Tensor, bias: Option<&Tensor>, stride: &Dims, padding: &str, dilation: &Dims, groups: i64) -> Result {
     if padding == "valid" {
-        return plain(name, n, input, weight, bias, stride, &smallvec![0], dilation, groups);
+        return plain(name, n, input, weight, bias, stride, &dims![0], dilation, groups);
     }
     if padding != "same" {
         return Err(Error::runtime(format!("Invalid padding string: '{padding}'")));
     }
     check_rank(name, input, n)?;
-    let zeros = smallvec![0];
+    let zeros = dims![0];
     let s = spec(weight, stride, &zeros, dilation, false, &zeros, groups)?;
     if s.stride.iter().any(|s| *s != 1) {
         return Err(Error::runtime("padding='same' is not supported for strided convolutions"));
@@ -419,7 +419,7 @@ fn time_batch_channels(input: &Tensor, weight: &Tensor, bias: &Tensor, pad: i64)
     }
     let x = input.detached().permute([1, 2, 0])?;
     let w = weight.detached().permute([2, 1, 0])?;
-    plain("conv_tbc", 1, &x, &w, Some(&bias.detached()), &smallvec![1], &smallvec![pad], &smallvec![1], 1)?
+    plain("conv_tbc", 1, &x, &w, Some(&bias.detached()), &dims![1], &dims![pad], &dims![1], 1)?
         .permute([2, 0, 1])?
         .contiguous_data()
 }
@@ -444,7 +444,7 @@ ops! { TABLE, ConvOps;
             transposed: false, output_padding: Dims::from_elem(0, n), groups };
         weight_grad(&input, &grad, &size, &s) }
         d input = |g, grad, sizes, stride, padding, dilation, groups|
-            input_grad(&grad, g, &sizes, &spec(g, &stride, &padding, &dilation, false, &smallvec![0], groups)?),
+            input_grad(&grad, g, &sizes, &spec(g, &stride, &padding, &dilation, false, &dims![0], groups)?),
         d grad = |g, input, sizes, stride, padding, dilation, groups|
             cropped(input.convolution_op(g, (), &stride, &padding, &dilation, false, [0], groups), &sizes);
     /// Convolution over one dimension.
@@ -476,7 +476,7 @@ ops! { TABLE, ConvOps;
         upward("conv_transpose3d", 3, &input, &weight, bias.as_ref(), &stride, &padding, &output_padding, groups, &dilation) };
     /// Convolution over the first of time, batch and channels.
     fn conv_tbc(input: Tensor, weight: Tensor, bias: Tensor, pad: i64 = "0") [function] eval { time_batch_channels(&input, &weight, &bias, pad) }
-        d input = |g, sizes, weight, pad| { let s = spec(&weight, &smallvec![1], &smallvec![pad], &smallvec![1], false, &smallvec![0], 1)?;
+        d input = |g, sizes, weight, pad| { let s = spec(&weight, &dims![1], &dims![pad], &dims![1], false, &dims![0], 1)?;
             input_grad(&g.permute([1, 2, 0])?, &weight.permute([2, 1, 0])?, &[sizes[1], sizes[2], sizes[0]], &s)?.permute([2, 0, 1]) },
         d weight = |g, input, sizes, pad| input.permute([1, 2, 0])?._convolution_weight(g.permute([1, 2, 0]), [sizes[2], sizes[1], sizes[0]], [1], [pad], [1], 1i64)?.permute([2, 1, 0]),
         d bias = |g| g.sum_dim([0, 1], false, ());

@@ -265,7 +265,7 @@ fn check_affine(theta: &Tensor, size: &Dims) -> Result<()> {
 fn affine(theta: &Tensor, size: &Dims, corners: bool) -> Result {
     let spatial = &size[2..];
     let grid = base_grid(spatial, corners, theta.dtype())?.matmul(theta.detached().transpose(1i64, 2i64)?)?;
-    let mut sizes: Dims = smallvec![size[0]];
+    let mut sizes: Dims = dims![size[0]];
     sizes.extend_from_slice(spatial);
     sizes.push(spatial.len() as i64);
     grid.view(&sizes)

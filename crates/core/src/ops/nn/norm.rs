@@ -28,9 +28,9 @@ impl Plan {
         Plan {
             shape: Shape { rows: rows as usize, channels: channels as usize, space: 1, across: false },
             period: channels as usize,
-            view: smallvec![rows, channels],
-            dims: smallvec![1],
-            params: smallvec![1, channels],
+            view: dims![rows, channels],
+            dims: dims![1],
+            params: dims![1, channels],
         }
     }
 
@@ -39,9 +39,9 @@ impl Plan {
         Plan {
             shape: Shape { rows: (n * groups) as usize, channels: each as usize, space: space as usize, across: false },
             period: c as usize,
-            view: smallvec![n, groups, each, space],
-            dims: smallvec![2, 3],
-            params: smallvec![1, groups, each, 1],
+            view: dims![n, groups, each, space],
+            dims: dims![2, 3],
+            params: dims![1, groups, each, 1],
         }
     }
 
@@ -51,9 +51,9 @@ impl Plan {
         Plan {
             shape: Shape { rows: n as usize, channels: c as usize, space: space as usize, across: true },
             period: c as usize,
-            view: smallvec![n, c, space],
-            dims: smallvec![0, 2],
-            params: smallvec![1, c, 1],
+            view: dims![n, c, space],
+            dims: dims![0, 2],
+            params: dims![1, c, 1],
         }
     }
 }

@@ -308,7 +308,7 @@ fn divisors(pool: &Pool, input: &[i64], include_pad: bool, fixed: Option<i64>) -
 fn averaged(n: usize, input: &Tensor, kernel: &Dims, stride: Option<&Dims>, padding: &Dims, ceil: bool, include_pad: bool,
     divisor: Option<i64>, back: Option<&Dims>) -> Result {
     let name = if n == 2 { "avg_pool2d" } else { "avg_pool3d" };
-    let pool = Pool::new(name, n, kernel, stride, padding, &smallvec![1], ceil)?;
+    let pool = Pool::new(name, n, kernel, stride, padding, &dims![1], ceil)?;
     if divisor == Some(0) {
         return Err(Error::runtime("divisor must be not zero"));
     }
