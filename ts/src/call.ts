@@ -5,7 +5,7 @@ import { raised, RuntimeError, unexpected } from './errors.js';
 import { TABLE, TABLE_HASH } from './generated.js';
 import { writeOut } from './out.js';
 import { Generator } from './random.js';
-import { isComplex, Tensor } from './tensor.js';
+import { isComplex, requireGrad, Tensor } from './tensor.js';
 
 /** Name, Rust type, default, keyword only. */
 export type Param = readonly [string, string, unknown, boolean];
@@ -248,7 +248,7 @@ function write(kind: Kind, v: unknown): void {
 }
 
 /** What Python would call the type of a value. */
-function typeName(v: unknown): string {
+export function typeName(v: unknown): string {
   if (v === null || v === undefined) return 'NoneType';
   if (v instanceof Tensor) return 'Tensor';
   if (v instanceof DType) return 'torch.dtype';
@@ -488,7 +488,7 @@ function call(name: string, list: readonly Compiled[], args: readonly unknown[],
     let out = generator instanceof Generator ? generator.during(() => run(op, inPlace)) : run(op, inPlace);
     if (keywords) {
       if (keywords['out'] !== undefined && keywords['out'] !== null) out = writeOut(op.entry, short(op.name), bound, out, keywords['out']);
-      if (keywords['requires_grad'] && out instanceof Tensor) out.requires_grad_();
+      if (keywords['requires_grad'] && out instanceof Tensor) requireGrad(out, true);
     }
     return out;
   }

@@ -4,7 +4,7 @@ import { begin, check, invoke, writeInts } from './call.js';
 import { bool, complex128, DType, DTYPES, float64, int64, type TypedArray } from './dtype.js';
 import * as dtypes from './dtype.js';
 import { ValueError } from './errors.js';
-import { isComplex, Tensor, type Complex, type Num } from './tensor.js';
+import { isComplex, requireGrad, Tensor, type Complex, type Num } from './tensor.js';
 
 /** Numbers nested in arrays. */
 export type Nested = Num | Complex | Tensor | readonly Nested[] | TypedArray;
@@ -105,7 +105,7 @@ export function tensor(data: Nested, options: TensorOptions = {}): Tensor {
   else if (ArrayBuffer.isView(data)) out = fromTyped(data);
   else out = fromNumbers(...flatten(data), options.dtype ?? null);
   if (options.dtype) out = out.to(options.dtype);
-  return options.requires_grad ? out.requires_grad_() : out;
+  return options.requires_grad ? requireGrad(out, true) : out;
 }
 
 /** A tensor of `data`: itself if it is one already, in `dtype` if given. */
@@ -126,7 +126,7 @@ export function frombuffer(buffer: ArrayBuffer | ArrayBufferView, options: { dty
   }
   const part = new Uint8Array(view.buffer, view.byteOffset + offset, count * dtype.itemsize);
   const out = fromBytes(part, [count], dtype);
-  return options.requires_grad ? out.requires_grad_() : out;
+  return options.requires_grad ? requireGrad(out, true) : out;
 }
 
 /** @internal A number as a tensor of a dtype. */

@@ -4,7 +4,7 @@ import { functionOf, type Entry } from './call.js';
 import type { DType } from './dtype.js';
 import type { Complex, Int, Num, Tensor, TensorLike } from './tensor.js';
 
-export const TABLE_HASH = 2443533464;
+export const TABLE_HASH = 949097364;
 
 export const TABLE: readonly Entry[] = [
   { names: ['add'], params: [['input', 'AsTensor', undefined, false], ['other', 'AsTensor', undefined, false], ['alpha', 'Scalar', 1n, true]], returns: [], marks: ['inplace'] },
@@ -149,8 +149,8 @@ export const TABLE: readonly Entry[] = [
   { names: ['conj_physical'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
   { names: ['resolve_conj'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
   { names: ['resolve_neg'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
-  { names: ['real'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
-  { names: ['imag'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
+  { names: ['real'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['function'] },
+  { names: ['imag'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['function'] },
   { names: ['part'], params: [['input', 'Tensor', undefined, false], ['imag', 'bool', undefined, false]], returns: [], marks: ['hidden'] },
   { names: ['view_as_real'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
   { names: ['view_as_complex'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
@@ -1373,10 +1373,6 @@ export interface Methods {
   resolve_conj(kwargs?: object): Tensor;
   /** The input: negation is never lazy here. */
   resolve_neg(kwargs?: object): Tensor;
-  /** The real parts, as a view; of a real tensor the tensor itself. */
-  real(kwargs?: object): Tensor;
-  /** The imaginary parts, as a view. */
-  imag(kwargs?: object): Tensor;
   /** A complex tensor as a real one with a last dimension of 2. */
   view_as_real(kwargs?: object): Tensor;
   /** A real tensor whose last dimension is 2 as a complex one. */

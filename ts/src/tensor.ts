@@ -1,6 +1,6 @@
 /** The tensor as JavaScript sees it: a handle of the core, with PyTorch's attributes and methods. */
 import { door, wasm } from '#wasm';
-import { check, invoke, readUnits, result } from './call.js';
+import { check, invoke, readUnits, result, typeName } from './call.js';
 import { tensor, type Nested, type TensorOptions } from './creation.js';
 import { bool, DType, DTYPES, float32, float64, type TypedArray } from './dtype.js';
 import * as dtypes from './dtype.js';
@@ -70,6 +70,10 @@ export class Tensor {
   get requires_grad(): boolean { return (this.#read()[1]! & 1) !== 0; }
   set requires_grad(on: boolean) { this.requires_grad_(on); }
   get is_leaf(): boolean { return (this.#read()[1]! & 2) !== 0; }
+  /** Whether it is no leaf and keeps its gradient all the same. */
+  get retains_grad(): boolean { return (this.#read()[1]! & 16) !== 0; }
+  /** Whether it was made in inference mode. */
+  is_inference(): boolean { return (this.#fixed()[1]! & 8) !== 0; }
   get _version(): number { return this.#read()[2]!; }
   get itemsize(): number { return this.dtype.itemsize; }
   get nbytes(): number { return this.numel() * this.itemsize; }
@@ -96,6 +100,12 @@ export class Tensor {
     if (this.ndim < 2) throw new RuntimeError(`tensor.mH is only supported on matrices or batches of matrices. Got ${this.ndim}-D tensor.`);
     return this.dtype.is_complex ? this.transpose(-2, -1).conj() : this.transpose(-2, -1);
   }
+  /** The real parts, as a view; of a real tensor the tensor itself. */
+  get real(): Tensor { return invoke('real', [this]) as Tensor; }
+  set real(value: Tensor) { this.real.copy_(value); }
+  /** The imaginary parts, as a view. */
+  get imag(): Tensor { return invoke('imag', [this]) as Tensor; }
+  set imag(value: Tensor) { this.imag.copy_(value); }
   /** The same elements, outside of the graph and without its version counter. */
   get data(): Tensor { return new Tensor(check(door.variable_data(this.handle))); }
   set data(value: Tensor) {
@@ -151,6 +161,9 @@ export class Tensor {
     return handle === known && this.#grad ? this.#grad : (this.#grad = new Tensor(handle));
   }
   set grad(grad: Tensor | null) {
+    if (grad !== null && !(grad instanceof Tensor)) {
+      throw new TypeError(`assigned grad expected to be a Tensor or None but got grad of type ${typeName(grad)}`);
+    }
     check(door.set_grad(this.handle, grad ? grad.handle : 0));
     this.#grad = grad;
   }
@@ -283,6 +296,13 @@ function elements(t: Tensor): (number | bigint | boolean | Complex)[] {
   return t.dtype === bool ? flat.map(Boolean) : flat;
 }
 
+/** @internal Makes a new tensor require a gradient, if it is to. */
+export function requireGrad<T extends Tensor>(t: T, on: boolean): T {
+  if (on && !t.dtype.is_floating_point && !t.dtype.is_complex) {
+    throw new RuntimeError('Only Tensors of floating point and complex dtype can require gradients');
+  }
+  return t.requires_grad_(on);
+}
 /** @internal */
 export const isTensor = (v: unknown): v is Tensor => v instanceof Tensor;
 /** Runs `fn` and frees the tensors made in it that it does not return or `keep`. */

@@ -172,7 +172,8 @@ pub fn replace(handle: i32, other: i32) -> i32 {
 pub fn info(handle: i32) -> i32 {
     guard(|| {
         handles::with(handle, |t| {
-            let flags = u64::from(t.requires_grad()) | u64::from(t.is_leaf()) << 1 | u64::from(t.is_contiguous()) << 2;
+            let flags = [t.requires_grad(), t.is_leaf(), t.is_contiguous(), t.is_inference(), t.retains_grad()];
+            let flags = flags.iter().rev().fold(0, |bits, on| bits << 1 | u64::from(*on));
             let mut out: smallvec::SmallVec<[u64; 16]> = smallvec::smallvec![
                 t.dtype() as u64, flags, u64::from(t.version()), t.layout().offset as u64, t.ndim() as u64
             ];

@@ -5,15 +5,15 @@ import { AttributeError, KeyError, NotImplementedError, RuntimeError, TypeError 
 import { quietly, type RemovableHandle } from '../autograd.js';
 import { keep, keepLeaf, scoped } from '../memory.js';
 import { empty } from '../generated.js';
-import { isTensor, Tensor } from '../tensor.js';
+import { isTensor, requireGrad, Tensor } from '../tensor.js';
 import { door } from '#wasm';
 
 /** A tensor that is a parameter of the module whose property it becomes; it requires a gradient. */
 export class Parameter extends Tensor {
-  constructor(data: Tensor, requires_grad = true) {
+  constructor(data: Tensor, requires_grad: boolean | { requires_grad?: boolean } = true) {
     super(check(door.same(data.detach().handle)));
     keepLeaf(this);
-    this.requires_grad_(requires_grad);
+    requireGrad(this, typeof requires_grad === 'boolean' ? requires_grad : requires_grad.requires_grad ?? true);
   }
   override toString(): string { return `Parameter containing:\n${super.toString()}`; }
 }
@@ -276,9 +276,10 @@ export class Module extends Callable {
     for (const p of this.parameters()) p.requires_grad_(on);
     return this;
   }
-  zero_grad(set_to_none = true): void {
+  zero_grad(set_to_none: boolean | { set_to_none?: boolean } = true): void {
+    const drop = typeof set_to_none === 'boolean' ? set_to_none : set_to_none.set_to_none ?? true;
     for (const p of this.parameters()) {
-      if (set_to_none) p.grad = null;
+      if (drop) p.grad = null;
       else p.grad?.zero_();
     }
   }
@@ -323,8 +324,17 @@ export class Module extends Callable {
 
 import * as floats from '../dtype.js';
 
-/** A module with tensors and modules of its own, as Python's `copy.deepcopy` makes it. */
-export function deepcopy<M extends Module>(module: M): M { return copied(module, new Map()) as M; }
+/** A copy with tensors and modules of its own, as Python's `copy.deepcopy` makes it. */
+export function deepcopy<T>(value: T): T { return copied(value, new Map()) as T; }
+function copiedTensor(t: Tensor, known: Map<unknown, unknown>): Tensor {
+  if (!t.is_leaf) {
+    throw new RuntimeError('Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the moment.  If you were '
+      + 'attempting to deepcopy a module, this may be because of a torch.nn.utils.weight_norm usage, see https://github.com/pytorch/pytorch/pull/103001');
+  }
+  const copy = t instanceof Parameter ? new Parameter(t.clone(), t.requires_grad) : keep(t.detach().clone()).requires_grad_(t.requires_grad);
+  if (t.grad) copy.grad = copied(t.grad, known) as Tensor;
+  return copy;
+}
 function copied(v: unknown, known: Map<unknown, unknown>): unknown {
   if (typeof v !== 'object' && !(v instanceof Module)) return v;
   if (known.has(v)) return known.get(v);
@@ -337,7 +347,7 @@ function copied(v: unknown, known: Map<unknown, unknown>): unknown {
     for (const key of Reflect.ownKeys(v)) copy[key] = copied((v as unknown as Record<string | symbol, unknown>)[key], known);
     return copy;
   }
-  if (isTensor(v)) return note(quietly(() => (v instanceof Parameter ? new Parameter(v.clone(), v.requires_grad) : keep(v.detach().clone()))));
+  if (isTensor(v)) return note(quietly(() => copiedTensor(v, known)));
   if (Array.isArray(v)) return note(v.map((x) => copied(x, known)));
   if (v instanceof Map) return note(new Map([...v].map(([k, x]) => [k, copied(x, known)] as const)));
   if (v instanceof Set) return note(new Set([...v].map((x) => copied(x, known))));

@@ -85,10 +85,11 @@ export abstract class Optimizer {
     this.param_groups.push({ ...this.defaults, ...options, params });
   }
   /** Clears all gradients; zeros are left in their place if `set_to_none` is false. */
-  zero_grad(set_to_none = true): void {
+  zero_grad(set_to_none: boolean | { set_to_none?: boolean } = true): void {
+    const drop = typeof set_to_none === 'boolean' ? set_to_none : set_to_none.set_to_none ?? true;
     for (const { params } of this.param_groups) {
       for (const p of params) {
-        if (set_to_none) p.grad = null;
+        if (drop) p.grad = null;
         else p.grad?.detach().zero_();
       }
     }

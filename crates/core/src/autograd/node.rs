@@ -294,7 +294,9 @@ fn formulas(op: &'static Op, node: &Rc<Node>, saved: &Saved, grads: &[Option<Ten
             _ => Dims::new(),
         };
         let kept = Kept { values: &values, sizes, grads, wrt: rule.wrt, saved, node };
-        let slopes = (rule.run)(g, &kept).map_err(|e| e.located(|| format!("the backward of {}", op.name)))?;
+        let slopes = (rule.run)(g, &kept).map_err(|e| {
+            e.located(|| format!("the backward of {}({})", op.name, Value::Tensor(g.clone()).brief().unwrap_or_default()))
+        })?;
         result.extend(slopes);
     }
     Ok(result)

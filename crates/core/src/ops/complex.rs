@@ -126,12 +126,12 @@ ops! { TABLE, ComplexOps;
     fn resolve_neg(input: Tensor) [] compose { Ok::<_, Error>(input) };
 
     /// The real parts, as a view; of a real tensor the tensor itself.
-    fn real(input: Tensor) [] compose {
+    fn real(input: Tensor) [function] compose {
         if input.dtype().is_complex() { input.part(false) } else { Ok(input) }
     };
 
     /// The imaginary parts, as a view.
-    fn imag(input: Tensor) [] compose {
+    fn imag(input: Tensor) [function] compose {
         if !input.dtype().is_complex() {
             return Err(Error::type_error("imag is not implemented for tensors with non-complex dtypes."));
         }
