@@ -7,6 +7,7 @@ pub mod autograd;
 pub mod dtype;
 pub mod error;
 pub mod kernels;
+pub mod kinds;
 pub mod layout;
 pub mod ops;
 pub mod parallel;

@@ -228,6 +228,9 @@ fn suffixes(t: &Tensor, options: Options) -> Vec<String> {
         // A view that a write has made useless.
         Err(_) => out.push("grad_fn=<Invalid>".into()),
     }
+    if let Some(tangent) = t.last_tangent() {
+        out.push(format!("tangent={}", repr(&tangent).unwrap_or_default()));
+    }
     out
 }
 

@@ -6,6 +6,7 @@ use std::cell::Cell;
 thread_local! {
     static GRAD: Cell<bool> = const { Cell::new(true) };
     static INFERENCE: Cell<bool> = const { Cell::new(false) };
+    static TRANSFORMS: Cell<u32> = const { Cell::new(0) };
     static WARN: Cell<fn(&str)> = const { Cell::new(|message| eprintln!("{message}")) };
     static DEFAULT: Cell<DType> = const { Cell::new(DType::Float32) };
 }
@@ -42,6 +43,21 @@ pub fn set_inference_mode(on: bool) -> (bool, bool) {
 pub fn restore((inference, grad): (bool, bool)) {
     INFERENCE.set(inference);
     GRAD.set(grad);
+}
+
+/// Whether any tensor may carry a tangent: a level of forward mode is open.
+pub fn transforming() -> bool {
+    TRANSFORMS.get() != 0
+}
+
+/// A level begins.
+pub(crate) fn begin_transform() {
+    TRANSFORMS.set(TRANSFORMS.get() + 1);
+}
+
+/// A level ends.
+pub(crate) fn end_transform() {
+    TRANSFORMS.set(TRANSFORMS.get() - 1);
 }
 
 /// Tells the user something that is no error.

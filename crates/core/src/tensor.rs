@@ -73,6 +73,8 @@ pub struct Meta {
     pub hooks: Option<Box<TensorHooks>>,
     /// What it is a view of, if it is one.
     pub view: Option<Box<View>>,
+    /// Its tangents, by level.
+    pub tangents: Option<Box<Vec<(u32, Tensor)>>>,
 }
 
 /// The shared part of a tensor.
@@ -372,7 +374,7 @@ impl Tensor {
         };
         Rc::strong_count(&self.0) == 1 && Rc::strong_count(&self.0.storage) == owners
             && !self.0.wrapped && !self.0.inference && !meta.requires_grad && meta.grad.is_none()
-            && meta.hooks.is_none() && meta.grad_fn.as_ref().is_none_or(|(node, _)| node.is_freed())
+            && meta.hooks.is_none() && meta.tangents.is_none() && meta.grad_fn.as_ref().is_none_or(|(node, _)| node.is_freed())
     }
 
     /// A copy of sizes as a list.

@@ -98,6 +98,17 @@ impl Value {
         })
     }
 
+    /// The same with `f` of each tensor in its place.
+    pub fn map_tensors(&self, mut f: impl FnMut(&Tensor) -> Result) -> Result<Value> {
+        Ok(match self {
+            Value::Tensor(t) => Value::Tensor(f(t)?),
+            Value::Tensors(list) => {
+                Value::Tensors(list.iter().map(|t| t.as_ref().map(&mut f).transpose()).collect::<Result<_>>()?)
+            }
+            other => other.clone(),
+        })
+    }
+
     /// The tensors inside.
     pub fn tensors(&self) -> impl Iterator<Item = &Tensor> {
         let (one, many) = match self {

@@ -10,24 +10,8 @@ use cresset_core::autograd::{call, call_in_place};
 use cresset_core::table::{How, Op};
 use cresset_core::ops::prelude::*;
 use cresset_core::{kernels, ops, random};
-use samples::{Sample, Shape};
+use samples::{tensors_of, with_tensors, Sample};
 use std::panic::{catch_unwind, AssertUnwindSafe};
-
-/// The arguments with their tensors replaced, in order.
-fn with_tensors(args: &[Value], tensors: &[Tensor]) -> Vec<Value> {
-    let mut next = tensors.iter().cloned();
-    args.iter()
-        .map(|v| match v {
-            Value::Tensor(_) => next.next().map_or(Value::None, Value::Tensor),
-            Value::Tensors(list) => Value::Tensors(list.iter().map(|t| t.as_ref().and_then(|_| next.next())).collect()),
-            other => other.clone(),
-        })
-        .collect()
-}
-
-fn tensors_of(args: &[Value]) -> Vec<Tensor> {
-    args.iter().flat_map(Value::tensors).cloned().collect()
-}
 
 /// The outputs, with random ops starting anew each time.
 fn outputs(op: &'static Op, args: &[Value]) -> Result<Vec<Tensor>> {
@@ -119,13 +103,7 @@ impl Checker {
             return Outcome::Unfit("its results are not finite".into());
         }
         let run = |list: &[Tensor]| {
-            let mut list = list.to_vec();
-            for &(i, shape) in &sample.shaped {
-                list[i] = match shape {
-                    Shape::Symmetric => list[i].add(list[i].transpose(-2i64, -1i64).conj(), 1i64)?.mul(0.5)?,
-                    Shape::Lower => list[i].tril(0i64)?,
-                };
-            }
+            let list = sample.shape(list)?;
             outputs(op, &with_tensors(args, &list))
         };
         if !self.excepted("first order") {

@@ -10,6 +10,7 @@ mod evacuate;
 mod handles;
 mod random;
 mod threads;
+mod transforms;
 
 use args::Reader;
 use cresset_core::autograd as autograd_core;

@@ -12,7 +12,7 @@ pub(super) fn add_into(into: &mut Option<Tensor>, grad: Tensor) -> Result<()> {
         *into = Some(grad);
         return Ok(());
     };
-    let alone = Rc::strong_count(&have.0) == 1 && Rc::strong_count(&have.0.storage) == 1;
+    let alone = Rc::strong_count(&have.0) == 1 && Rc::strong_count(&have.0.storage) == 1 && !state::transforming();
     *into = Some(if alone && !state::grad_enabled() && add_in_place(&have, &grad) {
         have
     } else {
@@ -50,7 +50,7 @@ pub(super) fn accumulate(leaf: &Tensor, grad: Tensor, recorded: bool) -> Result<
     let next = match leaf.grad() {
         None => {
             let alone = Rc::strong_count(&grad.0) == 1 && Rc::strong_count(&grad.0.storage) == 1;
-            if alone && !recorded && fits_layout(&grad, leaf) {
+            if alone && !recorded && !state::transforming() && fits_layout(&grad, leaf) {
                 grad.detached()
             } else if leaf.layout().is_dense() {
                 let room = Tensor::empty_strided(leaf.sizes(), leaf.strides(), grad.dtype())?;
@@ -62,7 +62,7 @@ pub(super) fn accumulate(leaf: &Tensor, grad: Tensor, recorded: bool) -> Result<
         }
         Some(have) if recorded => crate::ops::add(&have, &grad)?,
         Some(have) => {
-            if add_in_place(&have, &grad) {
+            if !state::transforming() && add_in_place(&have, &grad) {
                 have.bump_version();
             } else {
                 super::inplace::write_to(&have, &crate::ops::add(&have, &grad)?)?;

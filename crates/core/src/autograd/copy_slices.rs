@@ -21,17 +21,22 @@ pub struct CopySlices {
     view: Tensor,
 }
 
+/// Where a view lies in memory that starts with the first element of its base; it holds no memory.
+pub(super) fn place(base: &Tensor, view: &Tensor) -> Tensor {
+    let start = base.layout().offset;
+    let start = match (base.dtype().is_complex(), view.dtype().is_complex()) {
+        (true, false) => 2 * start,
+        (false, true) => start / 2,
+        _ => start,
+    };
+    let layout = Layout { offset: view.layout().offset - start, ..view.layout().clone() };
+    Tensor::hollow(layout, view.dtype())
+}
+
 impl CopySlices {
     /// `inner` has written to `view`, a view of `base`.
     pub(super) fn new(inner: Rc<Node>, own: bool, base: &Tensor, view: &Tensor) -> CopySlices {
-        let start = base.layout().offset;
-        let start = match (base.dtype().is_complex(), view.dtype().is_complex()) {
-            (true, false) => 2 * start,
-            (false, true) => start / 2,
-            _ => start,
-        };
-        let layout = Layout { offset: view.layout().offset - start, ..view.layout().clone() };
-        CopySlices { inner, own, base: Layout { offset: 0, ..base.layout().clone() }, view: Tensor::hollow(layout, view.dtype()) }
+        CopySlices { inner, own, base: Layout { offset: 0, ..base.layout().clone() }, view: place(base, view) }
     }
 
     pub(super) fn is_freed(&self) -> bool {
@@ -54,7 +59,7 @@ impl CopySlices {
             Some(slope) => super::engine::fit(slope, &self.inner.outputs[0])?,
             None => self.inner.outputs[0].zeros()?,
         };
-        if state::grad_enabled() {
+        if state::grad_enabled() || state::transforming() {
             super::inplace::write_to(&part, &first)?;
         } else {
             crate::kernels::copy::copy(&first, &part);

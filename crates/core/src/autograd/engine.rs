@@ -141,7 +141,7 @@ fn is_expandable(to: &[i64], from: &[i64]) -> bool {
 }
 
 /// The gradients of a node's inputs, each made to fit.
-fn fit_all(node: &Node, grads: &mut [Option<Tensor>]) -> Result<()> {
+pub(super) fn fit_all(node: &Node, grads: &mut [Option<Tensor>]) -> Result<()> {
     for (i, (grad, edge)) in grads.iter_mut().zip(&node.edges).enumerate() {
         let (Some(edge), Some(have)) = (edge, grad.as_ref()) else {
             *grad = None;

@@ -2,7 +2,7 @@
 
 use super::node::{Edge, Node};
 use super::views::{check_in_place, rebase};
-use super::{anomaly, describe, needs_record, record, record_outputs};
+use super::{anomaly, describe, forward, needs_record, record, record_outputs};
 use crate::error::{Error, Result};
 use crate::layout::{broadcast, Layout};
 use crate::state;
@@ -36,7 +36,7 @@ fn run(op: &'static Op, args: &[Value]) -> Result<Tensor> {
     if op.is("writes") {
         return super::first_of(super::call(op, args)?);
     }
-    if op.how != How::Eval {
+    if op.how != How::Eval || state::transforming() && forward::concerns(args) {
         return compose(op, args, target, recording);
     }
     anomaly::enter(op, args);
@@ -70,6 +70,7 @@ fn compose(op: &'static Op, args: &[Value], target: &Tensor, recording: bool) ->
     check_result(target, &result)?;
     if !recording {
         store(target, &result);
+        forward::write(target, &result)?;
         return Ok(target.clone());
     }
     let same = result.sizes() == target.sizes() && result.dtype() == target.dtype();
@@ -78,6 +79,7 @@ fn compose(op: &'static Op, args: &[Value], target: &Tensor, recording: bool) ->
         Some((node, index)) if same && target.base().is_none() && !result.is(target) => {
             store(target, &result);
             rebase(target, &node, index)?;
+            forward::write(target, &result)?;
         }
         _ => write_to(target, &result)?,
     }
@@ -90,6 +92,7 @@ fn as_it_was(t: &Tensor) -> Result {
     if let Some(Edge { node, index }) = t.edge()? {
         copy.set_history(&node, index);
     }
+    copy.take_tangents(t);
     Ok(copy)
 }
 
@@ -174,9 +177,10 @@ pub fn write_to(target: &Tensor, value: &Tensor) -> Result<()> {
     check_shape(target, value)?;
     if !recording {
         store(target, value);
-        return Ok(());
+        return forward::write(target, value);
     }
     let node: Rc<Node> = record(crate::ops::copy_op(), &args, std::slice::from_ref(target))?;
     store(target, value);
-    rebase(target, &node, 0)
+    rebase(target, &node, 0)?;
+    forward::write(target, value)
 }

@@ -5,6 +5,7 @@ pub mod anomaly;
 mod copy_slices;
 mod custom;
 mod engine;
+pub mod forward;
 mod grad;
 pub mod gradcheck;
 mod hooks;
@@ -103,7 +104,14 @@ fn record_outputs(op: &'static Op, node: &Rc<Node>, args: &[Value], outs: &[Tens
 
 /// The door: checks, runs and records one op.
 pub fn call(op: &'static Op, args: &[Value]) -> Result<Value> {
-    run(op, args).map_err(|e| e.located(|| describe(op, args)))
+    // Forward mode and vmap stand here; nobody else pays for them.
+    let done = if state::transforming() { transformed(op, args) } else { run(op, args) };
+    done.map_err(|e| e.located(|| describe(op, args)))
+}
+
+/// An op while levels of forward mode are open.
+fn transformed(op: &'static Op, args: &[Value]) -> Result<Value> {
+    if forward::concerns(args) { forward::call(op, args) } else { run(op, args) }
 }
 
 fn run(op: &'static Op, args: &[Value]) -> Result<Value> {

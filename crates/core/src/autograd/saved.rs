@@ -63,7 +63,7 @@ impl SavedTensor {
         let version = t.version();
         let hooks = HOOKS.with_borrow(|h| h.last().cloned());
         let (Some(hooks), false) = (hooks, t.0.wrapped) else {
-            let t = if output.is_some() { t.detached() } else { t.clone() };
+            let t = if output.is_some() { t.detached_dual() } else { t.clone() };
             return Ok(SavedTensor { data: Data::Held(t), version, output });
         };
         let data = t.detached();
@@ -79,6 +79,13 @@ impl SavedTensor {
         Ok(SavedTensor { data: Data::Packed(packed, edge), version, output })
     }
 
+    /// Gives it the tangents of the tensor that was saved.
+    pub(super) fn take_tangents(&self, from: &Tensor) {
+        if let Data::Held(t) = &self.data {
+            t.take_tangents(from);
+        }
+    }
+
     /// The tensor, as part of the graph again. An output needs the node that saved it.
     pub fn unpack(&self, node: Option<&Rc<Node>>) -> Result {
         let origin = node.zip(self.output);
@@ -88,7 +95,7 @@ impl SavedTensor {
                 if self.output.is_none() {
                     return Ok(t.clone());
                 }
-                t.detached()
+                t.detached_dual()
             }
             Data::Packed(packed, edge) => {
                 let t = packed.unpack()?.detached();
@@ -107,7 +114,7 @@ impl SavedTensor {
 
 impl Tensor {
     /// Lets its gradient flow along an edge.
-    fn join(&self, edge: &Edge) {
+    pub(super) fn join(&self, edge: &Edge) {
         if !self.dtype().is_differentiable() {
             return;
         }

@@ -60,6 +60,38 @@ pub struct Sample {
     pub meant: bool,
 }
 
+/// The arguments with their tensors replaced, in order.
+pub fn with_tensors(args: &[Value], tensors: &[Tensor]) -> Vec<Value> {
+    let mut next = tensors.iter().cloned();
+    args.iter()
+        .map(|v| match v {
+            Value::Tensor(_) => next.next().map_or(Value::None, Value::Tensor),
+            Value::Tensors(list) => Value::Tensors(list.iter().map(|t| t.as_ref().and_then(|_| next.next())).collect()),
+            other => other.clone(),
+        })
+        .collect()
+}
+
+/// The tensors among arguments, in order.
+pub fn tensors_of(args: &[Value]) -> Vec<Tensor> {
+    args.iter().flat_map(Value::tensors).cloned().collect()
+}
+
+impl Sample {
+    /// Its tensors, moved, with the symmetry that they must have.
+    pub fn shape(&self, list: &[Tensor]) -> cresset_core::error::Result<Vec<Tensor>> {
+        use cresset_core::ops::prelude::*;
+        let mut list = list.to_vec();
+        for &(i, shape) in &self.shaped {
+            list[i] = match shape {
+                Shape::Symmetric => list[i].add(list[i].transpose(-2i64, -1i64).conj(), 1i64)?.mul(0.5)?,
+                Shape::Lower => list[i].tril(0i64)?,
+            };
+        }
+        Ok(list)
+    }
+}
+
 /// The samples of an entry in a dtype: those written for it, or what its types suggest.
 pub fn of(op: &Op, dtype: DType) -> Parsed<Vec<Sample>> {
     // The form of a view that copies takes what the view takes.
