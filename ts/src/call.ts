@@ -1,7 +1,7 @@
 /** The packed call: arguments bound to a signature, written to the buffer, one call, the result read. */
 import { door, wasm } from '#wasm';
 import { DType, DTYPES } from './dtype.js';
-import { raised, RuntimeError, unexpected } from './errors.js';
+import { inCallback, raised, RuntimeError, unexpected } from './errors.js';
 import { TABLE, TABLE_HASH } from './generated.js';
 import { writeOut } from './out.js';
 import { Generator } from './random.js';
@@ -17,7 +17,8 @@ export interface Entry {
 // Tags of values in the buffer.
 const NONE = 0, TENSOR = 1, FLOAT = 2, INT = 3, BOOL = 4, INTS = 5, TENSORS = 6, STR = 7, DTYPE = 8, COMPLEX = 9, FLOATS = 10;
 // Answers that are no handle.
-const FAILED = -1, IN_BUFFER = -2, NOTHING = -3;
+const FAILED = -1;
+export const IN_BUFFER = -2, NOTHING = -3;
 
 /** The kind of a parameter, from its Rust type. */
 const enum Kind { Tensor, Operand, Scalar, Float, Int, Bool, Str, DType, Dims, MaybeDims, Floats, Tensors, DimPair }
@@ -141,9 +142,14 @@ function writeText(s: string): void {
 /** Whether an answer is the handle of a tensor. */
 const isHandle = (status: number): boolean => status >= 0 || status < NOTHING;
 
-/** Throws what the core left behind. */
+/** Throws what the core left behind, or what a function that it called has thrown. */
 export function check(status: number): number {
-  if (status === FAILED) throw raised(door.error());
+  if (status === FAILED) {
+    const text = door.error();
+    // The first is the cause of what came after.
+    const [cause] = inCallback.splice(0);
+    throw cause === undefined ? raised(text) : cause;
+  }
   return status;
 }
 
@@ -173,14 +179,22 @@ function stored(): unknown {
     case BOOL: return n !== 0;
     case COMPLEX: return { re: f64[first >>> 1]!, im: f64[(first >>> 1) + 1]! };
     case INTS: return Array.from({ length: n }, (_, i) => Number(big(first + 2 * i)));
-    case TENSORS: {
-      // All handles first: a new tensor may use the buffer.
-      const handles = Array.from({ length: n }, (_, i) => i32[first + 2 * i]!);
-      return handles.map((h) => (h === NOTHING ? null : new Tensor(h)));
-    }
+    case TENSORS: return readLists(1)[0];
     case DTYPE: return DTYPES[n];
     default: return null;
   }
+}
+/** Lists of tensors that the core wrote one after the other. */
+export function readLists(count: number): (Tensor | null)[][] {
+  locate();
+  let next = base;
+  // All handles first: a new tensor may use the buffer.
+  const lists = Array.from({ length: count }, () => {
+    const n = i32[next + 1]!, first = next + 2;
+    next = first + 2 * n;
+    return Array.from({ length: n }, (_, i) => i32[first + 2 * i]!);
+  });
+  return lists.map((handles) => handles.map((h) => (h === NOTHING ? null : new Tensor(h))));
 }
 function big(i: number): bigint { return (BigInt(i32[i + 1]!) << 32n) | BigInt(i32[i]! >>> 0); }
 

@@ -10,6 +10,9 @@ export class AttributeError extends Error { override name = 'AttributeError'; }
 /** Python's class of this name is JavaScript's own. */
 export const TypeError = globalThis.TypeError;
 
+/** What functions that the core called have thrown and nobody has thrown on yet. */
+export const inCallback: unknown[] = [];
+
 /** The error that the core left behind: its class, a line break, its sentence. */
 export function raised(text: string): Error {
   const at = text.indexOf('\n');

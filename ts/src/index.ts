@@ -1,6 +1,5 @@
 /** The package: `import * as torch from 'cresset'`. */
 import { door } from '#wasm';
-import * as backwardPasses from './autograd.js';
 import { begin, check, writeScalar, writeTensor } from './call.js';
 import { DType, DTYPES } from './dtype.js';
 import { RuntimeError } from './errors.js';
@@ -20,8 +19,9 @@ export type { Histogram } from './histogram.js';
 export { slice, Slice } from './indexing.js';
 export type { Index } from './indexing.js';
 export { keep, memory } from './memory.js';
-export { enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled } from './autograd.js';
-export type { BackwardOptions, GradFn, GradOptions, RemovableHandle } from './autograd.js';
+export { autograd, enable_grad, inference_mode, is_anomaly_check_nan_enabled, is_anomaly_enabled, is_grad_enabled, is_inference_mode_enabled, no_grad,
+  set_grad_enabled } from './autograd/index.js';
+export type { BackwardOptions, GradientEdge, GradOptions, Node, RemovableHandle } from './autograd/index.js';
 export { default_generator, Generator, get_rng_state, initial_seed, manual_seed, seed, set_rng_state } from './random.js';
 export * from './writers.js';
 export { set_printoptions } from './printing.js';
@@ -31,9 +31,6 @@ export { deepcopy } from './nn/module.js';
 export * as nn from './nn/index.js';
 export * as optim from './optim/index.js';
 export * as utils from './utils/index.js';
-
-/** `torch.autograd`. */
-export const autograd = { grad: backwardPasses.grad, backward: backwardPasses.backward };
 
 export function get_default_dtype(): DType { return DTYPES[door.default_dtype()]!; }
 export function set_default_dtype(dtype: DType): void { door.default_dtype(dtype.index); }

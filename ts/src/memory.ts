@@ -148,6 +148,12 @@ export function keep<T extends Tensor>(tensor: T): T {
   return tensor;
 }
 
+/** `keep` for every tensor in a value. */
+export function keepAll<T>(value: T, isTensor: (v: unknown) => v is Tensor): T {
+  cellsIn(value, isTensor, keep);
+  return value;
+}
+
 /** Moves a new tensor to a page of leaves, which are never evacuated. */
 export function keepLeaf(tensor: Tensor): void {
   const { page } = tensor._cell;

@@ -5,7 +5,7 @@ import { tensor, type Nested, type TensorOptions } from './creation.js';
 import { bool, DType, DTYPES, float32, float64, type TypedArray } from './dtype.js';
 import * as dtypes from './dtype.js';
 import { IndexError, RuntimeError } from './errors.js';
-import { runBackward, gradFn, addHook, type BackwardOptions, type GradFn, type RemovableHandle } from './autograd.js';
+import { addAccumulateHook, addHook, gradFn, runBackward, type BackwardOptions, type Node, type RemovableHandle } from './autograd/index.js';
 import type { Methods } from './generated.js';
 import { indexed, putIndexed, type Index } from './indexing.js';
 import { Cell, free, keepLeaf, revive, scoped, track } from './memory.js';
@@ -168,7 +168,12 @@ export class Tensor {
     this.#grad = grad;
   }
   /** The node that made it; `null` for a leaf. */
-  get grad_fn(): GradFn | null { return gradFn(this); }
+  get grad_fn(): Node | null { return gradFn(this); }
+  /** Which result of its node it is. */
+  get output_nr(): number { return check(door.output_nr(this.handle)); }
+  /** The tensor that it is a view of, if it is one. */
+  get _base(): Tensor | null { return result(door.base(this.handle)) as Tensor | null; }
+  _is_view(): boolean { return this._base !== null; }
 
   requires_grad_(on = true): this {
     check(door.set_requires_grad(this.handle, on));
@@ -178,7 +183,9 @@ export class Tensor {
   }
   retain_grad(): void { check(door.retain_grad(this.handle)); }
   /** Calls `hook` with each gradient of this tensor; what it returns takes the gradient's place. */
-  register_hook(hook: (grad: Tensor) => Tensor | null | void): RemovableHandle { return addHook(this, hook); }
+  register_hook(hook: (grad: Tensor) => Tensor | null | undefined | void): RemovableHandle { return addHook(this, hook); }
+  /** Calls `hook` with this leaf whenever a gradient has been added to its `grad`. */
+  register_post_accumulate_grad_hook(hook: (leaf: this) => void): RemovableHandle { return addAccumulateHook(this, () => { hook(this); }); }
   /** Gradients of this scalar, or of its product with `gradient`, added to the leaves. */
   backward(gradient?: Tensor | null | BackwardOptions, options?: BackwardOptions): void {
     const given = gradient instanceof Tensor ? gradient : null;

@@ -5,7 +5,7 @@ use crate::handles;
 use cresset_core::dtype::DType;
 use cresset_core::error::{Error, Result};
 use cresset_core::layout::Dims;
-use cresset_core::tensor::Scalar;
+use cresset_core::tensor::{Scalar, Tensor};
 use cresset_core::value::Value;
 use num_complex::Complex;
 use smallvec::SmallVec;
@@ -123,7 +123,7 @@ impl Reader {
     }
 
     /// The next value, which is a list of tensors.
-    pub fn tensors(&mut self) -> Result<Option<Vec<Option<cresset_core::tensor::Tensor>>>> {
+    pub fn tensors(&mut self) -> Result<Option<Vec<Option<Tensor>>>> {
         match self.value()? {
             Value::Tensors(list) => Ok(Some(list)),
             Value::None => Ok(None),
@@ -143,6 +143,24 @@ fn head(tag: i32, n: i32) -> u64 {
     u64::from(tag as u32) | u64::from(n as u32) << 32
 }
 
+/// Writes lists of tensors, one after the other.
+pub fn write_lists(lists: &[&[Option<Tensor>]]) -> Result<()> {
+    let mut out: SmallVec<[u64; 8]> = SmallVec::new();
+    for list in lists {
+        out.push(head(TENSORS, list.len() as i32));
+        for t in *list {
+            out.push(unit_of(t.clone())?);
+        }
+    }
+    write_units(&out);
+    Ok(())
+}
+
+/// A tensor of a list.
+fn unit_of(t: Option<Tensor>) -> Result<u64> {
+    t.map_or(Ok(handles::NOTHING), handles::put).map(|handle| u64::from(handle as u32))
+}
+
 /// Answers with a value: the handle itself where it is one tensor, else through the buffer.
 pub fn reply(value: Value) -> Result<i32> {
     let mut out: SmallVec<[u64; 8]> = SmallVec::new();
@@ -156,7 +174,7 @@ pub fn reply(value: Value) -> Result<i32> {
         Value::Tensors(list) => {
             out.push(head(TENSORS, list.len() as i32));
             for t in list {
-                out.push(t.map_or(Ok(handles::NOTHING), handles::put)? as u32 as u64);
+                out.push(unit_of(t)?);
             }
         }
         Value::Ints(d) => {

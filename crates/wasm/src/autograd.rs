@@ -1,19 +1,14 @@
 //! Backward passes, gradients, graph nodes and hooks at the door.
 
 use crate::args::{self, Reader};
+use crate::callbacks::Callback;
 use crate::{guard, handles};
-use cresset_core::autograd::{self, Backward, Grad, Hook};
-use cresset_core::error::{Error, Result};
+use cresset_core::autograd::{self, Backward, Grad};
 use cresset_core::state;
 use cresset_core::tensor::Tensor;
 use cresset_core::value::Value;
-use std::cell::RefCell;
 use std::rc::Rc;
 use wasm_bindgen::prelude::*;
-
-thread_local! {
-    static CALLBACK: RefCell<Option<js_sys::Function>> = const { RefCell::new(None) };
-}
 
 /// Arguments: roots, their gradients, the inputs or none. `flags`: 1 retain, 2 create, 4 accumulate.
 #[wasm_bindgen]
@@ -97,37 +92,18 @@ pub fn retain_grad(handle: i32) -> i32 {
     guard(|| handles::get(handle)?.retain_grad().map(|()| 0))
 }
 
-/// The name of the node and of those it leads to, one in a line; empty for a leaf.
+/// Adds a hook: to the gradient, or, `after` it has been accumulated, to the leaf.
 #[wasm_bindgen]
-pub fn grad_fn(handle: i32) -> String {
-    let Ok(Some((node, _))) = handles::get(handle).and_then(|t| t.grad_fn()) else { return String::new() };
-    let next: Vec<String> = node.edges.iter().map(|e| e.as_ref().map(|e| e.node.name()).unwrap_or_default()).collect();
-    node.name() + "\n" + &next.join("\n")
-}
-
-/// The function that runs hooks: it is given a key and a gradient's handle, and returns the handle
-/// of what replaces the gradient, or nothing.
-#[wasm_bindgen]
-pub fn set_callback(f: js_sys::Function) {
-    CALLBACK.set(Some(f));
-}
-
-fn run_hook(key: u32, grad: &Tensor) -> Result<Option<Tensor>> {
-    let call = CALLBACK.with_borrow(Clone::clone).ok_or_else(|| Error::runtime("no callback is set"))?;
-    let given = handles::put(grad.clone())?;
-    match call.call2(&JsValue::NULL, &key.into(), &given.into()) {
-        Ok(answer) => answer.as_f64().map(|h| handles::get(h as i32)).transpose(),
-        // The facade keeps what was thrown and throws it on.
-        Err(_) => Err(Error::runtime("a hook failed")),
-    }
-}
-
-/// Adds a hook under `key`.
-#[wasm_bindgen]
-pub fn add_hook(handle: i32, key: u32) -> i32 {
+pub fn add_hook(handle: i32, key: u32, after: bool) -> i32 {
+    let callback = Callback(key);
     guard(|| {
-        let hook: Hook = Rc::new(move |g| run_hook(key, g));
-        handles::get(handle)?.register_hook(key, hook).map(|()| 0)
+        let t = handles::get(handle)?;
+        if after {
+            t.register_post_accumulate_grad_hook(key, Rc::new(move |leaf| callback.tensor(leaf).map(|_| ())))?;
+        } else {
+            t.register_hook(key, Rc::new(move |grad| callback.tensor(grad)))?;
+        }
+        Ok(0)
     })
 }
 
@@ -137,6 +113,36 @@ pub fn remove_hook(handle: i32, key: u32) {
     if let Ok(t) = handles::get(handle) {
         t.remove_hook(key);
     }
+}
+
+/// Which output of its node a tensor is.
+#[wasm_bindgen]
+pub fn output_nr(handle: i32) -> i32 {
+    guard(|| handles::with(handle, |t| t.output_nr() as i32))
+}
+
+/// The tensor that this one is a view of.
+#[wasm_bindgen]
+pub fn base(handle: i32) -> i32 {
+    guard(|| handles::get(handle)?.base().map_or(Ok(handles::NOTHING), handles::put))
+}
+
+/// Counts a write that the core does not see.
+#[wasm_bindgen]
+pub fn bump_version(handle: i32) -> i32 {
+    guard(|| handles::with(handle, |t| t.bump_version()).map(|()| 0))
+}
+
+/// The number of the backward pass that runs now; 0 outside of one.
+#[wasm_bindgen]
+pub fn current_pass() -> f64 {
+    autograd::current_pass().unwrap_or(0) as f64
+}
+
+/// Whether inference mode is on.
+#[wasm_bindgen]
+pub fn is_inference_mode() -> bool {
+    state::inference_mode()
 }
 
 /// Whether ops are recorded; and sets it where given.

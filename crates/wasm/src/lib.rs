@@ -6,8 +6,11 @@
 mod alloc;
 mod args;
 mod autograd;
+mod callbacks;
 mod evacuate;
+mod functions;
 mod handles;
+mod nodes;
 mod random;
 mod threads;
 mod transforms;

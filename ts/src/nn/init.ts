@@ -1,5 +1,5 @@
 /** `torch.nn.init`: fills tensors, outside of the graph, from PyTorch's random streams. */
-import { quietly } from '../autograd.js';
+import { quietly } from '../autograd/index.js';
 import { invoke } from '../call.js';
 import { tensor as tensorOf } from '../creation.js';
 import { float64 } from '../dtype.js';

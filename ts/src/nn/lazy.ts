@@ -1,7 +1,7 @@
 /** Modules that learn the size of their input at the first call, and then become ordinary ones. */
 import { ones, zeros } from '../generated.js';
 import { RuntimeError, ValueError } from '../errors.js';
-import { quietly } from '../autograd.js';
+import { quietly } from '../autograd/index.js';
 import type { Int, Tensor } from '../tensor.js';
 import {
   type AnyConv, Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d, type ConvOptions, type ConvTransposeOptions, type Sizes,

@@ -2,7 +2,7 @@
 import { check, invoke, isKeywords } from '../call.js';
 import type { DType } from '../dtype.js';
 import { AttributeError, KeyError, NotImplementedError, RuntimeError, TypeError } from '../errors.js';
-import { quietly, type RemovableHandle } from '../autograd.js';
+import { quietly, type RemovableHandle } from '../autograd/index.js';
 import { keep, keepLeaf, scoped } from '../memory.js';
 import { empty } from '../generated.js';
 import { isTensor, requireGrad, Tensor } from '../tensor.js';

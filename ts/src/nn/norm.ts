@@ -2,7 +2,7 @@
 import { ValueError } from '../errors.js';
 import { int64, type DType } from '../dtype.js';
 import { nn_functional as F, ones, zeros } from '../generated.js';
-import { quietly } from '../autograd.js';
+import { quietly } from '../autograd/index.js';
 import { tensor } from '../creation.js';
 import type { Int, Tensor } from '../tensor.js';
 import { Configured } from './configured.js';

@@ -1,7 +1,7 @@
 /** Embeddings. */
 import type { DType } from '../dtype.js';
 import { AssertionError, ValueError } from '../errors.js';
-import { quietly } from '../autograd.js';
+import { quietly } from '../autograd/index.js';
 import { empty, nn_functional as F } from '../generated.js';
 import type { Int, Tensor } from '../tensor.js';
 import { embedding_bag } from './bags.js';

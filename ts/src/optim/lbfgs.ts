@@ -1,5 +1,5 @@
 /** L-BFGS. */
-import { enable_grad, quietly } from '../autograd.js';
+import { enable_grad, quietly } from '../autograd/index.js';
 import { RuntimeError, ValueError } from '../errors.js';
 import { cat, zeros_like } from '../generated.js';
 import { keep, outside } from '../memory.js';

@@ -1,5 +1,5 @@
 /** `torch.optim.swa_utils`: averages of models (Izmailov et al., 2018). */
-import { quietly } from '../autograd.js';
+import { quietly } from '../autograd/index.js';
 import { tensor } from '../creation.js';
 import { int64 } from '../dtype.js';
 import { AssertionError, ValueError } from '../errors.js';

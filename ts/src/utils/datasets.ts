@@ -1,5 +1,5 @@
 /** Datasets: samples by number, or one after the other. */
-import { quietly } from '../autograd.js';
+import { quietly } from '../autograd/index.js';
 import { tensor } from '../creation.js';
 import { int64 } from '../dtype.js';
 import { IndexError, ValueError } from '../errors.js';

@@ -1,5 +1,5 @@
 /** Samplers: in which order a loader takes the samples. The random ones draw from PyTorch's streams. */
-import { quietly } from '../autograd.js';
+import { quietly } from '../autograd/index.js';
 import { as_tensor } from '../creation.js';
 import { float64, int64 } from '../dtype.js';
 import { TypeError, ValueError } from '../errors.js';

@@ -160,3 +160,16 @@ pub fn record_custom(function: Box<dyn Custom>, call: &Forward) -> Result<(Vec<T
     }
     Ok((results, Some(node)))
 }
+
+/// The same data with a history that ends in a node of this name, which raises the error: what must not
+/// be differentiated again.
+pub fn undifferentiable(list: &[Tensor], name: &str, error: Error) -> Vec<Tensor> {
+    let metas: Vec<OutMeta> = list.iter().map(OutMeta::of).collect();
+    let node = Node::failing(name, error, &metas);
+    let ended = |(i, t): (usize, &Tensor)| {
+        let t = t.detached();
+        t.set_history(&node, i);
+        t
+    };
+    list.iter().enumerate().map(ended).collect()
+}

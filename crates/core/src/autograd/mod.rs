@@ -15,7 +15,7 @@ mod node;
 mod saved;
 mod views;
 
-pub use custom::{record_custom, Custom, Forward};
+pub use custom::{record_custom, undifferentiable, Custom, Forward};
 pub use engine::current_pass;
 pub use grad::{backward, grad, Backward, Grad};
 pub use hooks::{AccumulatedHook, GradList, Hook, Hooks, PostHook, PreHook, TensorHooks};

@@ -1,5 +1,5 @@
 /** Clipping of gradients, and parameters as one vector. */
-import { quietly } from '../../autograd.js';
+import { quietly } from '../../autograd/index.js';
 import { tensor } from '../../creation.js';
 import { RuntimeError, TypeError } from '../../errors.js';
 import { cat, linalg, stack } from '../../generated.js';

@@ -1,5 +1,5 @@
 /** The base of all learning rate schedules. */
-import { quietly } from '../../autograd.js';
+import { quietly } from '../../autograd/index.js';
 import { KeyError, NotImplementedError, TypeError, ValueError } from '../../errors.js';
 import { named } from '../../nn/arguments.js';
 import { isTensor, type Tensor } from '../../tensor.js';

@@ -1,0 +1,106 @@
+/** Nodes of the graph: `grad_fn`, what it leads to, what it saved, and its hooks. */
+import { door } from '#wasm';
+import { check, readUnits, result } from '../call.js';
+import { RuntimeError } from '../errors.js';
+import { isTensor, Tensor } from '../tensor.js';
+import { lend } from './callbacks.js';
+
+/** What takes a hook away again. */
+export interface RemovableHandle { remove(): void }
+/** One gradient or several. */
+export type Grads = Tensor | null | readonly (Tensor | null)[];
+
+/** A node as a list of gradients: a hook may answer with one, with several, or with none. */
+export const listOf = (grads: Grads | undefined | void): readonly (Tensor | null)[] | null => {
+  if (grads === undefined || grads === null) return null;
+  return isTensor(grads) ? [grads] : (grads as readonly (Tensor | null)[]);
+};
+
+/**
+ * A step of the recorded computation, the same object as long as someone holds it. What its formula
+ * saved is there under PyTorch's names: `y.grad_fn._saved_result`.
+ */
+export class Node {
+  /** What users keep with it. */
+  readonly metadata: Record<string, unknown> = {};
+  /** @internal Its address in the core. */
+  readonly _id: number;
+  /** @internal Takes over what the core has lent. */
+  constructor(id: number) { this._id = id; }
+
+  /** Its class in PyTorch. */
+  name(): string { return door.node_name(this._id); }
+  /** The nodes that its gradients go to, each with the number of the output there. */
+  get next_functions(): [Node | null, number][] {
+    const count = check(door.node_next(this._id)), units = readUnits(2 * count);
+    return Array.from({ length: count }, (_, i) => [nodeOf(units[2 * i]!), units[2 * i + 1]!]);
+  }
+  /** The leaf that an `AccumulateGrad` adds to. */
+  get variable(): Tensor | null {
+    const leaf = result(door.node_variable(this._id)) as Tensor | null;
+    const known = leaf && leaves.get(this)?.deref();
+    if (!known) return leaf;
+    leaf.dispose();
+    return known;
+  }
+  /** What a `Function` saved for its backward. */
+  get saved_tensors(): (Tensor | null)[] { return result(door.saved_tensors(this._id)) as (Tensor | null)[]; }
+  /** Calls `hook(grad_outputs)` before the node runs; what it returns takes their place. */
+  register_prehook(hook: (grad_outputs: (Tensor | null)[]) => Grads | undefined | void): RemovableHandle {
+    return this._hook(lend((grads) => listOf(hook(grads!))), true);
+  }
+  /** Calls `hook(grad_inputs, grad_outputs)` after the node ran; what it returns takes the place of the former. */
+  register_hook(hook: (grad_inputs: (Tensor | null)[], grad_outputs: (Tensor | null)[]) => Grads | undefined | void): RemovableHandle {
+    return this._hook(lend((inputs, outputs) => listOf(hook(inputs!, outputs!))), false);
+  }
+  private _hook(key: number, pre: boolean): RemovableHandle {
+    check(door.node_hook(this._id, key, pre));
+    return { remove: () => { door.node_unhook(this._id, key); } };
+  }
+  toString(): string { return `<${this.name()} object at 0x${(this._id >>> 0).toString(16)}>`; }
+}
+export interface Node { readonly [saved: `_saved_${string}`]: unknown }
+
+// Which names there are depends on the node: whatever is no member of its own is looked up in the core.
+Object.setPrototypeOf(Node.prototype, new Proxy(Object.prototype, {
+  get(target, key, node: Node): unknown {
+    if (typeof key === 'string' && key.startsWith('_saved_')) return result(door.node_saved(node._id, key.slice(7)));
+    return Reflect.get(target, key, node);
+  },
+}));
+
+const known = new Map<number, WeakRef<Node>>();
+const registry = new FinalizationRegistry<number>((id) => {
+  door.node_release(id);
+  if (known.get(id)?.deref() === undefined) known.delete(id);
+});
+/** The objects of leaves whose nodes were asked for, so that `variable` is that very object. */
+const leaves = new WeakMap<Node, WeakRef<Tensor>>();
+
+/** The object of a node that the core has lent; null for none. */
+function nodeOf(id: number): Node | null {
+  if (id === 0) return null;
+  const have = known.get(id)?.deref();
+  if (have) {
+    door.node_release(id);
+    return have;
+  }
+  const node = new Node(id);
+  known.set(id, new WeakRef(node));
+  registry.register(node, id);
+  return node;
+}
+
+/** The node that made a tensor. */
+export function gradFn(t: Tensor): Node | null { return nodeOf(check(door.node_of(t.handle))); }
+
+/** Where gradients of a tensor flow to. */
+export interface GradientEdge { node: Node; output_nr: number }
+
+/** The node that gradients of `t` flow to, and the number of the output there. */
+export function get_gradient_edge(t: Tensor): GradientEdge {
+  const node = t.requires_grad ? nodeOf(check(door.edge_of(t.handle))) : null;
+  if (!node) throw new RuntimeError('It is not possible to get the gradient edge for a Tensor that does not require gradients');
+  if (t.is_leaf) leaves.set(node, new WeakRef(t));
+  return { node, output_nr: check(door.output_nr(t.handle)) };
+}

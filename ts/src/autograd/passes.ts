@@ -1,0 +1,46 @@
+/** Backward passes: `backward` and `torch.autograd.grad`. */
+import { door } from '#wasm';
+import { begin, result, writeTensors } from '../call.js';
+import type { Tensor } from '../tensor.js';
+
+/** Options of `backward`. */
+export interface BackwardOptions { gradient?: Tensor | null; retain_graph?: boolean; create_graph?: boolean; inputs?: Tensor | readonly Tensor[] | null }
+
+/** One backward pass; flags: 1 retain, 2 create, 4 accumulate. */
+export function runBackward(roots: readonly Tensor[], grads: readonly (Tensor | null)[], inputs: Tensor | readonly Tensor[] | null, flags: number): void {
+  begin();
+  writeTensors(roots);
+  writeTensors(grads);
+  writeTensors(inputs && list(inputs));
+  result(door.backward(flags));
+}
+
+const list = <T>(x: T | readonly T[]): readonly T[] => (Array.isArray(x) ? (x as readonly T[]) : [x as T]);
+
+/** Options of `torch.autograd.grad`. */
+export interface GradOptions {
+  grad_outputs?: Tensor | readonly (Tensor | null)[] | null; retain_graph?: boolean | null; create_graph?: boolean;
+  allow_unused?: boolean | null; materialize_grads?: boolean; is_grads_batched?: boolean;
+}
+
+/** Gradients of `outputs` in `inputs`, returned rather than added up. */
+export function grad(outputs: Tensor | readonly Tensor[], inputs: Tensor | readonly Tensor[], options: GradOptions = {}): Tensor[] {
+  const roots = list(outputs);
+  const { grad_outputs, allow_unused = null } = options;
+  const given = grad_outputs ? list<Tensor | null>(grad_outputs) : roots.map(() => null);
+  begin();
+  writeTensors(roots);
+  writeTensors(list(inputs));
+  writeTensors(given);
+  const status = door.gradients((options.retain_graph ?? options.create_graph ? 1 : 0) | (options.create_graph ? 2 : 0)
+    | (allow_unused === null ? 0 : allow_unused ? 4 : 8) | (options.materialize_grads ? 16 : 0) | (options.is_grads_batched ? 32 : 0));
+  return result(status) as Tensor[];
+}
+
+/** The sum of the gradients of several tensors, added to the leaves. */
+export function backward(tensors: Tensor | readonly Tensor[], grad_tensors: Tensor | readonly (Tensor | null)[] | null = null,
+  options: Omit<BackwardOptions, 'gradient'> = {}): void {
+  const roots = list(tensors);
+  runBackward(roots, grad_tensors ? list<Tensor | null>(grad_tensors) : roots.map(() => null), options.inputs ?? null,
+    (options.retain_graph ?? options.create_graph ? 1 : 0) | (options.create_graph ? 2 : 0) | 4);
+}
