@@ -79,10 +79,11 @@ export function scope(work: () => void): void {
   torch.tidy(() => { work(); });
 }
 
-/** The class of an error as PyTorch calls it, and its sentence without our own line of context. */
+/** The class of an error as PyTorch calls it, and its sentence without our own line of context; the recorded sentences
+ * have no space at their end. */
 export function errorOf(e: unknown): { type: string; message: string } {
   if (!(e instanceof Error)) return { type: typeof e, message: String(e) };
-  return { type: e.name, message: e.message.replace(/\nin [^\n]*\)$/, '') };
+  return { type: e.name, message: e.message.replace(/\nin [^\n]*\)$/, '').trimEnd() };
 }
 
 /** Whether an error means that the wasm instance can no longer be trusted. */

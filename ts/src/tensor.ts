@@ -5,7 +5,7 @@ import { tensor, type Nested, type TensorOptions } from './creation.js';
 import { bool, DType, DTYPES, float32, float64, type TypedArray } from './dtype.js';
 import * as dtypes from './dtype.js';
 import { IndexError, RuntimeError } from './errors.js';
-import { addAccumulateHook, addHook, gradFn, runBackward, type BackwardOptions, type Node, type RemovableHandle } from './autograd/index.js';
+import { addAccumulateHook, addHook, gradFn, noteLeaf, runBackward, type BackwardOptions, type Node, type RemovableHandle } from './autograd/index.js';
 import type { Methods } from './generated.js';
 import { indexed, putIndexed, type Index } from './indexing.js';
 import { Cell, free, keepLeaf, revive, scoped, track } from './memory.js';
@@ -179,6 +179,7 @@ export class Tensor {
     check(door.set_requires_grad(this.handle, on));
     // A leaf that will have a gradient is held for long, with its like.
     if (on && this._cell.page) keepLeaf(this);
+    if (on) noteLeaf(this);
     return this;
   }
   retain_grad(): void { check(door.retain_grad(this.handle)); }

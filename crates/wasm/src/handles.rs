@@ -68,6 +68,14 @@ pub fn with<T>(handle: i32, f: impl FnOnce(&Tensor) -> T) -> Result<T> {
     .ok_or_else(|| Error::runtime("this tensor has been disposed of"))
 }
 
+/// A handle of this very tensor, if JavaScript has one.
+pub fn find(t: &Tensor) -> Option<i32> {
+    TABLE.with_borrow(|table| {
+        let at = table.slots.iter().position(|s| s.tensor.as_ref().is_some_and(|have| have.is(t)))?;
+        Some((at as u32 | u32::from(table.slots[at].generation) << 24) as i32)
+    })
+}
+
 /// Puts another tensor in the place of a handle's.
 pub fn replace(handle: i32, t: Tensor) -> Result<()> {
     let (at, generation) = split(handle);

@@ -83,10 +83,16 @@ pub fn node_next(id: i32) -> i32 {
     })
 }
 
-/// The leaf of a node that accumulates.
+/// The handle that JavaScript has of the leaf of a node that accumulates.
 #[wasm_bindgen]
 pub fn node_variable(id: i32) -> i32 {
-    guard(|| held(id)?.variable().map_or(Ok(handles::NOTHING), |t| handles::put(t.clone())))
+    guard(|| Ok(held(id)?.variable().and_then(handles::find).unwrap_or(handles::NOTHING)))
+}
+
+/// Another handle of that leaf.
+#[wasm_bindgen]
+pub fn node_leaf(id: i32) -> i32 {
+    guard(|| held(id)?.variable().map_or(Ok(handles::NOTHING), |leaf| handles::put(leaf.clone())))
 }
 
 /// What it saved under a name of its signature, or `result`.

@@ -37,11 +37,9 @@ export class Node {
   }
   /** The leaf that an `AccumulateGrad` adds to. */
   get variable(): Tensor | null {
-    const leaf = result(door.node_variable(this._id)) as Tensor | null;
-    const known = leaf && leaves.get(this)?.deref();
-    if (!known) return leaf;
-    leaf.dispose();
-    return known;
+    const handle = check(door.node_variable(this._id)), known = leaves.get(handle)?.deref();
+    // Without an object that the user has, a new one.
+    return known?._cell.handle === handle ? known : (result(door.node_leaf(this._id)) as Tensor | null);
   }
   /** What a `Function` saved for its backward. */
   get saved_tensors(): (Tensor | null)[] { return result(door.saved_tensors(this._id)) as (Tensor | null)[]; }
@@ -74,9 +72,18 @@ const registry = new FinalizationRegistry<number>((id) => {
   door.node_release(id);
   if (known.get(id)?.deref() === undefined) known.delete(id);
 });
-/** The objects of leaves whose nodes were asked for, so that `variable` is that very object. */
-const leaves = new WeakMap<Node, WeakRef<Tensor>>();
 
+/** The objects of leaves by their handles, so that `variable` is the very object that the user has. */
+const leaves = new Map<number, WeakRef<Tensor>>();
+let tidyAt = 64;
+
+/** Notes a leaf that requires a gradient. */
+export function noteLeaf(t: Tensor): void {
+  leaves.set(t.handle, new WeakRef(t));
+  if (leaves.size < tidyAt) return;
+  for (const [handle, ref] of leaves) if (ref.deref()?._cell.handle !== handle) leaves.delete(handle);
+  tidyAt = 2 * leaves.size + 64;
+}
 /** The object of a node that the core has lent; null for none. */
 function nodeOf(id: number): Node | null {
   if (id === 0) return null;
@@ -101,6 +108,5 @@ export interface GradientEdge { node: Node; output_nr: number }
 export function get_gradient_edge(t: Tensor): GradientEdge {
   const node = t.requires_grad ? nodeOf(check(door.edge_of(t.handle))) : null;
   if (!node) throw new RuntimeError('It is not possible to get the gradient edge for a Tensor that does not require gradients');
-  if (t.is_leaf) leaves.set(node, new WeakRef(t));
   return { node, output_nr: check(door.output_nr(t.handle)) };
 }

@@ -1,6 +1,6 @@
 /** Backward passes: `backward` and `torch.autograd.grad`. */
 import { door } from '#wasm';
-import { begin, result, writeTensors } from '../call.js';
+import { begin, isKeywords, result, writeTensors } from '../call.js';
 import type { Tensor } from '../tensor.js';
 
 /** Options of `backward`. */
@@ -37,10 +37,13 @@ export function grad(outputs: Tensor | readonly Tensor[], inputs: Tensor | reado
   return result(status) as Tensor[];
 }
 
+/** Options of `torch.autograd.backward`. */
+export type PassOptions = Omit<BackwardOptions, 'gradient'> & { grad_tensors?: Tensor | readonly (Tensor | null)[] | null };
+
 /** The sum of the gradients of several tensors, added to the leaves. */
-export function backward(tensors: Tensor | readonly Tensor[], grad_tensors: Tensor | readonly (Tensor | null)[] | null = null,
-  options: Omit<BackwardOptions, 'gradient'> = {}): void {
-  const roots = list(tensors);
-  runBackward(roots, grad_tensors ? list<Tensor | null>(grad_tensors) : roots.map(() => null), options.inputs ?? null,
-    (options.retain_graph ?? options.create_graph ? 1 : 0) | (options.create_graph ? 2 : 0) | 4);
+export function backward(tensors: Tensor | readonly Tensor[], grad_tensors?: Tensor | readonly (Tensor | null)[] | null | PassOptions, options: PassOptions = {}): void {
+  const kw = isKeywords(grad_tensors) ? (grad_tensors as PassOptions) : options, roots = list(tensors);
+  const given = kw === grad_tensors ? kw.grad_tensors : (grad_tensors as Tensor | readonly (Tensor | null)[] | null | undefined);
+  runBackward(roots, given ? list<Tensor | null>(given) : roots.map(() => null), kw.inputs ?? null,
+    (kw.retain_graph ?? kw.create_graph ? 1 : 0) | (kw.create_graph ? 2 : 0) | 4);
 }

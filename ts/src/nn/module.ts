@@ -3,6 +3,7 @@ import { check, invoke, isKeywords } from '../call.js';
 import type { DType } from '../dtype.js';
 import { AttributeError, KeyError, NotImplementedError, RuntimeError, TypeError } from '../errors.js';
 import { quietly, type RemovableHandle } from '../autograd/index.js';
+import { ModuleHooks, type BackwardHook, type BackwardPreHook, type ForwardHook, type ForwardPreHook } from './hooks.js';
 import { keep, keepLeaf, scoped } from '../memory.js';
 import { empty } from '../generated.js';
 import { isTensor, requireGrad, Tensor } from '../tensor.js';
@@ -35,10 +36,6 @@ export class UninitializedParameter extends Parameter {
   override toString(): string { return '<UninitializedParameter>'; }
 }
 
-/** What a module is told before, during and after a call. */
-export type ForwardPreHook = (module: Module, args: readonly unknown[]) => unknown;
-export type ForwardHook = (module: Module, args: readonly unknown[], output: unknown) => unknown;
-
 /** The keys that `load_state_dict` did not find, and those it had no use for. */
 export interface IncompatibleKeys { missing_keys: string[]; unexpected_keys: string[] }
 export type StateDict = Record<string, Tensor>;
@@ -62,7 +59,7 @@ abstract class Callable {
 const OWN = Symbol('own');
 interface Own {
   /** Names of buffers, and whether they are part of the state. */
-  buffers: Map<string, boolean>; before: Map<number, ForwardPreHook>; after: Map<number, ForwardHook>; hooks: number;
+  buffers: Map<string, boolean>; hooks: ModuleHooks;
 }
 
 export interface Module { (...args: Parameters<this['forward']>): ReturnType<this['forward']> }
@@ -80,7 +77,7 @@ export interface Module { (...args: Parameters<this['forward']>): ReturnType<thi
 export class Module extends Callable {
   training = true;
   /** @internal */
-  [OWN]: Own = { buffers: new Map(), before: new Map(), after: new Map(), hooks: 0 };
+  [OWN]: Own = { buffers: new Map(), hooks: new ModuleHooks() };
   /** Names of forward's parameters where a call may name its arguments, in a trailing object. */
   static readonly takes: readonly string[] = [];
 
@@ -91,16 +88,7 @@ export class Module extends Callable {
 
   /** @internal Runs hooks and `forward`; what they make and do not return is freed. */
   _call(args: unknown[]): unknown {
-    return scoped(() => {
-      let given = this._placed(args);
-      for (const hook of this[OWN].before.values()) {
-        const changed = hook(this, given);
-        if (changed !== undefined && changed !== null) given = Array.isArray(changed) ? changed : [changed];
-      }
-      let out: unknown = this.forward(...given);
-      for (const hook of this[OWN].after.values()) out = hook(this, given, out) ?? out;
-      return out;
-    }, isTensor, this);
+    return scoped(() => this[OWN].hooks.around(this, this._placed(args), (given) => this.forward(...given) as unknown), isTensor, this);
   }
 
   /** Arguments that came by name, in their places. */
@@ -117,14 +105,13 @@ export class Module extends Callable {
   }
 
   /** Calls `hook(module, args)` before each forward; what it returns replaces the arguments. */
-  register_forward_pre_hook(hook: ForwardPreHook): RemovableHandle { return this._add_hook(this[OWN].before, hook); }
+  register_forward_pre_hook(hook: ForwardPreHook): RemovableHandle { return this[OWN].hooks.add('before', hook); }
   /** Calls `hook(module, args, output)` after each forward; what it returns replaces the output. */
-  register_forward_hook(hook: ForwardHook): RemovableHandle { return this._add_hook(this[OWN].after, hook); }
-  private _add_hook<H>(hooks: Map<number, H>, hook: H): RemovableHandle {
-    const key = this[OWN].hooks++;
-    hooks.set(key, hook);
-    return { remove: () => { hooks.delete(key); } };
-  }
+  register_forward_hook(hook: ForwardHook): RemovableHandle { return this[OWN].hooks.add('after', hook); }
+  /** Calls `hook(module, grad_output)` before gradients go through the module; what it returns replaces them. */
+  register_full_backward_pre_hook(hook: BackwardPreHook): RemovableHandle { return this[OWN].hooks.add('backwardBefore', hook); }
+  /** Calls `hook(module, grad_input, grad_output)` once the gradients of the inputs are there; what it returns replaces them. */
+  register_full_backward_hook(hook: BackwardHook): RemovableHandle { return this[OWN].hooks.add('backwardAfter', hook); }
 
   /** A tensor that is part of the state, but no parameter. */
   register_buffer(name: string, tensor: Tensor | null, persistent = true): void {
@@ -349,6 +336,7 @@ function copied(v: unknown, known: Map<unknown, unknown>): unknown {
   }
   if (isTensor(v)) return note(quietly(() => copiedTensor(v, known)));
   if (Array.isArray(v)) return note(v.map((x) => copied(x, known)));
+  if (v instanceof ModuleHooks) return note(v.copy());
   if (v instanceof Map) return note(new Map([...v].map(([k, x]) => [k, copied(x, known)] as const)));
   if (v instanceof Set) return note(new Set([...v].map((x) => copied(x, known))));
   if (isKeywords(v)) return note(Object.fromEntries(Object.entries(v).map(([k, x]) => [k, copied(x, known)])));
