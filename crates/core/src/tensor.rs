@@ -56,6 +56,9 @@ impl Scalar {
     }
 }
 
+/// Tangents by level.
+pub type Tangents = Option<Box<Vec<(u32, Tensor)>>>;
+
 /// What autograd remembers about a tensor.
 #[derive(Default)]
 pub struct Meta {
@@ -73,8 +76,10 @@ pub struct Meta {
     pub hooks: Option<Box<TensorHooks>>,
     /// What it is a view of, if it is one.
     pub view: Option<Box<View>>,
+    /// The level of `torch.func.grad` that made a leaf; 0 for the user's own.
+    pub level: u32,
     /// Its tangents, by level.
-    pub tangents: Option<Box<Vec<(u32, Tensor)>>>,
+    pub tangents: Tangents,
 }
 
 /// The shared part of a tensor.

@@ -6,6 +6,7 @@ mod copy_slices;
 mod custom;
 mod engine;
 pub mod forward;
+pub mod functional;
 mod grad;
 pub mod gradcheck;
 mod hooks;
