@@ -3,6 +3,7 @@ import { once_differentiable } from './function.js';
 
 export { detect_anomaly, set_detect_anomaly, type AnomalyOptions } from './anomaly.js';
 export { Function, FunctionCtx } from './function.js';
+export * as forward_ad from './forward_ad.js';
 export * as functional from './functional.js';
 export { gradcheck, GradcheckError, gradgradcheck, type GradcheckOptions } from './gradcheck.js';
 export * as graph from './graph.js';

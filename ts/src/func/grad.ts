@@ -1,9 +1,10 @@
 /** `grad`, `grad_and_value`, `vjp` and `jvp`: derivatives of functions, to any depth. */
 import { door } from '#wasm';
-import { enable_grad, grad as gradients, is_grad_enabled } from '../autograd.js';
+import { atLevel, dualAt, partsAt } from '../autograd/duals.js';
+import { enable_grad, is_grad_enabled } from '../autograd/modes.js';
+import { grad as gradients } from '../autograd/passes.js';
 import { begin, check, isKeywords, writeTensors } from '../call.js';
 import { RuntimeError, ValueError } from '../errors.js';
-import { atLevel, dualAt, partsAt } from '../forward_ad.js';
 import { zeros_like } from '../generated.js';
 import { isTensor, Tensor } from '../tensor.js';
 import { type Argnums, pick, put } from './argnums.js';

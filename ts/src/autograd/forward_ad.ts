@@ -1,8 +1,8 @@
 /** `torch.autograd.forward_ad`: dual tensors, which carry a tangent through every op. */
 import { door } from '#wasm';
-import { check, result } from './call.js';
-import { RuntimeError } from './errors.js';
-import { Tensor } from './tensor.js';
+import { RuntimeError } from '../errors.js';
+import type { Tensor } from '../tensor.js';
+import { dualAt, partsAt } from './duals.js';
 
 /** What a dual tensor is made of; it destructures both ways. */
 export type UnpackedDualTensor = [primal: Tensor, tangent: Tensor | null] & { primal: Tensor; tangent: Tensor | null };
@@ -51,24 +51,4 @@ export function unpack_dual(tensor: Tensor, options: { level?: number | null } =
   const level = current === null || (options.level ?? 0) < 0 ? null : current;
   const [primal, tangent] = level === null ? [tensor, null] as const : partsAt(tensor, level);
   return Object.assign([primal, tangent], { primal, tangent }) as UnpackedDualTensor;
-}
-
-/** @internal A dual tensor at a level of the core. */
-export function dualAt(tensor: Tensor, tangent: Tensor, level: number): Tensor {
-  return new Tensor(check(door.make_dual(tensor.handle, tangent.handle, level)));
-}
-
-/** @internal Its parts. */
-export function partsAt(tensor: Tensor, level: number): [Tensor, Tensor | null] {
-  return result(door.unpack_dual(tensor.handle, level)) as [Tensor, Tensor | null];
-}
-
-/** @internal Runs `fn` at a level of its own, inside of all others. */
-export function atLevel<T>(fn: (level: number) => T): T {
-  const level = door.enter_dual_level();
-  try {
-    return fn(level);
-  } finally {
-    door.exit_dual_level(level);
-  }
 }
