@@ -37,7 +37,7 @@ switch (command) {
   case 'start': await build(); example('tutorial'); if (existsSync(join(ROOT, 'examples/mnist.ts'))) example('mnist', '--epochs', '1'); break;
   case 'test': await test(); break;
   case 'conformance':
-    if (!existsSync(join(ROOT, 'ts/dist/index.js'))) await build();
+    if (!existsSync(join(ROOT, 'ts/dist/cresset.js'))) await build();
     process.exitCode = run(NODE, [join(ROOT, 'test/conformance/run.ts'), ...args], { show: true, may: true }).status;
     break;
   case 'bench':

@@ -34,7 +34,7 @@ test.each(['simd', 'relaxed', 'threads'])('the tutorial with the module %s', (bu
 
 const browser = [process.env['CHROMIUM'], '/usr/bin/chromium', '/usr/bin/google-chrome'].find((f) => f && existsSync(f));
 const TYPES: Record<string, string> = { '.js': 'text/javascript', '.mjs': 'text/javascript', '.wasm': 'application/wasm', '.html': 'text/html' };
-const PAGE = `<!doctype html><script type="importmap">{"imports": {"cresset": "/ts/dist/index.js", "#wasm": "/ts/dist/wasm.browser.js"}}</script>
+const PAGE = `<!doctype html><script type="importmap">{"imports": {"cresset": "/ts/dist/cresset.js", "#wasm": "/ts/dist/wasm.browser.js"}}</script>
 <script type="module">
   const lines = [];
   console.log = (...args) => lines.push(args.map(String).join(' ') + '\\n');
