@@ -135,7 +135,8 @@ pub struct Op {
     /// first argument itself), `exact_out` and `input_out` (`out` must have the dtype of the result,
     /// or of the input), `apart` (`out` may share no memory with the inputs), `hidden` (for other
     /// entries only), the class name of the node where it does not follow from the name
-    /// (`NotImplemented`: it cannot be differentiated), and aliases as string literals.
+    /// (`NotImplemented`: it cannot be differentiated), in parentheses the one it has in place, and aliases as
+    /// string literals.
     pub marks: &'static [&'static str],
     /// How the door treats it.
     pub how: How,
@@ -154,8 +155,11 @@ impl Op {
     }
 
     /// The class name of its node: a mark that names one, or the op's name in capitals.
-    pub fn node_name(&self) -> String {
-        let named = |m: &&&str| m.contains("Backward") || matches!(**m, "CopySlices" | "NotImplemented");
+    pub fn node_name(&self, in_place: bool) -> String {
+        if let Some(name) = self.marks.iter().filter(|_| in_place).find_map(|m| m.strip_prefix('(')?.strip_suffix(')')) {
+            return name.to_string();
+        }
+        let named = |m: &&&str| m.contains("Backward") && !m.starts_with('(') || matches!(**m, "CopySlices" | "NotImplemented");
         let suffix = if self.how == How::Copy { "_copy" } else { "" };
         if let Some(name) = self.marks.iter().find(named) {
             return (*name).to_string() + suffix;
@@ -322,6 +326,7 @@ macro_rules! ops {
     (@class inplace) => { "" };
     (@class copy) => { "" };
     (@class $mark:literal) => { "" };
+    (@class ($($in_place:tt)*)) => { "" };
     (@class $mark:ident) => { stringify!($mark) };
     (@name $name:ident) => { stringify!($name) };
     (@name $name:ident $path:literal) => { $path };

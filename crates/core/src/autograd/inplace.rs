@@ -24,13 +24,19 @@ fn run(op: &'static Op, args: &[Value]) -> Result<Tensor> {
     if target.is_inference() && !state::inference_mode() {
         return Err(Error::inference_in_place());
     }
-    let recording = state::grad_enabled() && (needs_record(op, args) || target.requires_grad());
+    // Some ops are no steps for autograd even where they write: the history stays.
+    let unseen = op.how == How::Eval && op.is("writes");
+    let recording = state::grad_enabled() && !unseen && (needs_record(op, args) || target.requires_grad());
     if recording {
         check_in_place(target)?;
     }
     if op.how == How::View {
         // A view writes nothing: who holds the target must hold the view instead.
-        return super::first_of(super::call(op, args)?);
+        let view = super::first_of(super::call(op, args)?)?;
+        if let Some((node, _)) = view.grad_fn()? {
+            node.in_place.set(true);
+        }
+        return Ok(view);
     }
     check_overlap(target, args)?;
     if op.is("writes") {
@@ -54,6 +60,7 @@ fn run(op: &'static Op, args: &[Value]) -> Result<Tensor> {
         kept[0] = Value::Tensor(as_it_was(target)?);
     }
     let node = record(op, &kept, std::slice::from_ref(target))?;
+    node.in_place.set(true);
     store(target, &result);
     record_outputs(op, &node, args, std::slice::from_ref(target))?;
     rebase(target, &node, 0)?;
@@ -147,7 +154,7 @@ fn check_shape(target: &Tensor, result: &Tensor) -> Result<()> {
 }
 
 /// Writes the values and counts the write.
-fn store(target: &Tensor, result: &Tensor) {
+pub(crate) fn store(target: &Tensor, result: &Tensor) {
     let expanded = result.layout().expand(target.sizes());
     let source = match expanded {
         Some(layout) => result.alias(layout),

@@ -20,6 +20,7 @@ pub use custom::{record_custom, undifferentiable, Custom, Forward};
 pub use engine::current_pass;
 pub use grad::{backward, grad, Backward, Grad};
 pub use hooks::{AccumulatedHook, GradList, Hook, Hooks, PostHook, PreHook, TensorHooks};
+pub(crate) use inplace::store;
 pub use inplace::{call_in_place, write_to};
 pub use node::{Edge, Edges, Job, Node, OutMeta};
 pub use saved::{pop_saved_hooks, push_saved_hooks, Kept, Packed, SavedHooks, SavedTensor};

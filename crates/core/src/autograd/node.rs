@@ -94,6 +94,8 @@ pub struct Node {
     pub(super) mark: Cell<(u64, u32)>,
     /// Whether a pass that did not keep the graph has run it.
     pub(super) spent: Cell<bool>,
+    /// Whether its op ran in place, under another name.
+    pub(super) in_place: Cell<bool>,
 }
 
 thread_local! {
@@ -162,7 +164,7 @@ impl Node {
         let trace = anomaly::trace();
         let extra = trace.map(|t| Box::new(Extra { trace: Some(t), ..Extra::default() }));
         let mark = Cell::new((0, 0));
-        Node { job, edges, seq, outputs, extra: RefCell::new(extra), mark, spent: Cell::new(false) }
+        Node { job, edges, seq, outputs, extra: RefCell::new(extra), mark, spent: Cell::new(false), in_place: Cell::new(false) }
     }
 
     /// A node of this name whose use is this error: for a graph that is gone, `Error::freed_graph`.
@@ -173,7 +175,7 @@ impl Node {
     /// The class name that PyTorch gives it.
     pub fn name(&self) -> String {
         match &self.job {
-            Job::Op(op, _) => op.node_name(),
+            Job::Op(op, _) => op.node_name(self.in_place.get()),
             Job::Accumulate(_) => "AccumulateGrad".into(),
             Job::CopySlices(_) => "CopySlices".into(),
             Job::Custom(c) => c.function.name(),

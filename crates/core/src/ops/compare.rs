@@ -89,40 +89,40 @@ fn all_true(t: &Tensor) -> bool {
 
 ops! { TABLE, CompareOps;
     /// Whether elements are equal.
-    fn eq(input: Tensor, other: Operand) [inplace] eval { equal_elements(&input, &other, true) };
+    fn eq(input: Tensor, other: Operand) [] eval { equal_elements(&input, &other, true) };
 
     /// Whether elements differ.
-    fn ne(input: Tensor, other: Operand) [inplace, "not_equal"] eval { equal_elements(&input, &other, false) };
+    fn ne(input: Tensor, other: Operand) ["not_equal"] eval { equal_elements(&input, &other, false) };
 
     /// `input < other`.
-    fn lt(input: Tensor, other: Operand) [inplace, "less"] eval { compare!("lt_cpu", &input, &other, |x, y| x < y) };
+    fn lt(input: Tensor, other: Operand) ["less"] eval { compare!("lt_cpu", &input, &other, |x, y| x < y) };
 
     /// `input <= other`.
-    fn le(input: Tensor, other: Operand) [inplace, "less_equal"] eval {
+    fn le(input: Tensor, other: Operand) ["less_equal"] eval {
         compare!("le_cpu", &input, &other, |x, y| x <= y)
     };
 
     /// `input > other`.
-    fn gt(input: Tensor, other: Operand) [inplace, "greater"] eval {
+    fn gt(input: Tensor, other: Operand) ["greater"] eval {
         compare!("gt_cpu", &input, &other, |x, y| x > y)
     };
 
     /// `input >= other`.
-    fn ge(input: Tensor, other: Operand) [inplace, "greater_equal"] eval {
+    fn ge(input: Tensor, other: Operand) ["greater_equal"] eval {
         compare!("ge_cpu", &input, &other, |x, y| x >= y)
     };
 
     /// Whether both are true.
-    fn logical_and(input: Tensor, other: Tensor) [inplace] eval { logical(&input, &other, |x, y| x & y) };
+    fn logical_and(input: Tensor, other: Tensor) [] eval { logical(&input, &other, |x, y| x & y) };
 
     /// Whether one is true.
-    fn logical_or(input: Tensor, other: Tensor) [inplace] eval { logical(&input, &other, |x, y| x | y) };
+    fn logical_or(input: Tensor, other: Tensor) [] eval { logical(&input, &other, |x, y| x | y) };
 
     /// Whether exactly one is true.
-    fn logical_xor(input: Tensor, other: Tensor) [inplace] eval { logical(&input, &other, |x, y| x ^ y) };
+    fn logical_xor(input: Tensor, other: Tensor) [] eval { logical(&input, &other, |x, y| x ^ y) };
 
     /// Whether the element is false or zero.
-    fn logical_not(input: Tensor) [inplace] eval { map(&input, DType::Bool, |x: bool| !x) };
+    fn logical_not(input: Tensor) [] eval { map(&input, DType::Bool, |x: bool| !x) };
 
     /// Whether the element is NaN.
     fn isnan(input: Tensor) [] eval { classify!(&input, false, |x| x.is_nan(), |a, b| a | b) };

@@ -114,7 +114,7 @@ ops! { TABLE, ComplexOps;
         d input = |g| g.conj();
 
     /// The complex conjugate in memory of its own; real tensors are returned as they are.
-    fn conj_physical(input: Tensor) [inplace] eval {
+    fn conj_physical(input: Tensor) [inplace, (ConjPhysicalBackward1)] eval {
         if input.dtype().is_complex() { conjugated(&input) } else { Ok(input) }
     }
         d input = |g| g.conj_physical();

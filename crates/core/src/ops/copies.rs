@@ -47,13 +47,13 @@ ops! { TABLE, CopyOps;
         expanded(&src.detached_weak(), input.sizes()).and_then(|s| s.copied(input.dtype())) }
         d input = |g| Tensor::zeros(g.sizes(), g.dtype()), d src = |g| Ok(g.clone());
     /// A 0-dim tensor's value everywhere.
-    fn fill_tensor "fill"(input: Tensor, value: Tensor) [inplace, FillBackward1] eval {
+    fn fill_tensor "fill"(input: Tensor, value: Tensor) [inplace, FillBackward1, (FillBackward3)] eval {
         if value.ndim() != 0 { return Err(Error::runtime(format!(
             "fill_ only supports 0-dimension value tensor but got tensor with {} dimensions.", value.ndim()))); }
         Tensor::full(input.sizes(), value.scalar()?, input.dtype()) }
         d input = |g| Tensor::zeros(g.sizes(), g.dtype()), d value = |g| g.sum(());
     /// A number everywhere.
-    fn fill(input: Tensor, value: Scalar) [inplace, FillBackward0] eval { Tensor::full(input.sizes(), held(value, input.dtype())?, input.dtype()) }
+    fn fill(input: Tensor, value: Scalar) [inplace, FillBackward0, (FillBackward2)] eval { Tensor::full(input.sizes(), held(value, input.dtype())?, input.dtype()) }
         d input = |g| Tensor::zeros(g.sizes(), g.dtype());
     /// Zeros everywhere.
     fn zero(input: Tensor) [inplace, hidden] eval { Tensor::zeros(input.sizes(), input.dtype()) }

@@ -33,6 +33,7 @@ families! {
     complex: ComplexOps,
     bitwise: BitwiseOps,
     compare: CompareOps,
+    compare_in_place: CompareInPlaceOps,
     reduce: ReduceOps,
     extremes: ExtremeOps,
     stats: StatsOps,

@@ -104,6 +104,16 @@ fn double_type(complex: bool) -> DType {
     if complex { DType::Complex128 } else { DType::Float64 }
 }
 
+fn check_base(base: &Tensor, needed: DType) -> Result<()> {
+    if base.dtype() == needed {
+        return Ok(());
+    }
+    Err(Error::runtime(format!(
+        "the base given to float_power_ has dtype {} but the operation's result requires dtype {}",
+        base.dtype().scalar_type(), needed.scalar_type()
+    )))
+}
+
 fn is_complex(s: Scalar) -> bool {
     matches!(s, Scalar::Complex(_))
 }
@@ -160,7 +170,7 @@ ops! { TABLE, PowerOps;
         };
 
     /// `input` to the power `exponent`, in double precision.
-    fn float_power(input: Tensor, exponent: Tensor) [inplace] compose {
+    fn float_power(input: Tensor, exponent: Tensor) [] compose {
         let dtype = double_type(input.dtype().is_complex() || exponent.dtype().is_complex());
         crate::ops::cast(&input, dtype)?.pow(crate::ops::cast(&exponent, dtype))
     };
@@ -173,9 +183,21 @@ ops! { TABLE, PowerOps;
     };
 
     /// `input` to the power of a number, in double precision.
-    fn float_power_scalar "float_power"(input: Tensor, exponent: Scalar) [inplace] compose {
+    fn float_power_scalar "float_power"(input: Tensor, exponent: Scalar) [] compose {
         let dtype = double_type(input.dtype().is_complex() || is_complex(exponent));
         crate::ops::cast(&input, dtype)?.pow_scalar(exponent)
+    };
+
+    /// `float_power` in place: the base must have the dtype already.
+    fn float_power_in_place "float_power"(input: Tensor, exponent: Tensor) [hidden, inplace] compose {
+        check_base(&input, double_type(input.dtype().is_complex() || exponent.dtype().is_complex()))?;
+        input.pow(crate::ops::cast(&exponent, input.dtype()))
+    };
+
+    /// The same to the power of a number.
+    fn float_power_scalar_in_place "float_power"(input: Tensor, exponent: Scalar) [hidden, inplace] compose {
+        check_base(&input, double_type(input.dtype().is_complex() || is_complex(exponent)))?;
+        input.pow_scalar(exponent)
     };
 
     /// `input * input`.

@@ -128,7 +128,7 @@ ops! { TABLE, SpecialOps;
     };
 
     /// `polygamma` as a method.
-    fn _polygamma(input: Tensor, n: i64) [hidden, inplace] eval {
+    fn _polygamma "polygamma"(input: Tensor, n: i64) [method, inplace, PolygammaBackward0, (PolygammaBackward1)] eval {
         let kernel = if n == 1 { "trigamma" } else if n == 0 { "digamma" } else { "polygamma" };
         special_map(kernel, Half::Too, &input, |x| gamma::polygamma(n, x))
     }

@@ -147,7 +147,8 @@ fn region_grad(g: &Tensor, l: &Layout, size: &Dims, stride: &Dims, offset: Optio
 
 ops! { TABLE, StridedOps;
     /// Any sizes and strides over the storage.
-    fn as_strided(input: Tensor, size: Dims, stride: Dims, storage_offset: Option<i64> = "null") [inplace, copy] view {
+    fn as_strided(input: Tensor, size: Dims, stride: Dims, storage_offset: Option<i64> = "null")
+        [inplace, copy, (AsStridedBackward1)] view {
         restrided(&input, &size, &stride, storage_offset) }
         d input = |g, layout, size, stride, storage_offset| strided_grad(g, &layout, size, &stride, storage_offset);
     /// `input` with a strided region replaced by `src`.

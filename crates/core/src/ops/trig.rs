@@ -17,6 +17,11 @@ fn sinc_of(t: &Tensor) -> Result {
     float_map!(t, |x| { let y = x * PI as F; if y == 0.0 { 1.0 } else { y.sin() / y } }, complex::sinc)
 }
 
+/// What PyTorch says of an op that has a formula, but not in place.
+fn no_formula(name: &str) -> Result {
+    Err(Error::not_implemented(format!("the derivative for 'inplace version of {name}' is not implemented.")))
+}
+
 ops! { TABLE, TrigOps;
     /// Sine.
     fn sin(input: Tensor) [inplace] eval { float_map!(&input, |x| x.sin(), complex::sin) }
@@ -62,21 +67,21 @@ ops! { TABLE, TrigOps;
         d input = |g, out| g.mul(out.mul(&out).rsub(1i64, 1i64).conj());
 
     /// Inverse hyperbolic sine.
-    fn asinh(input: Tensor) [inplace, "arcsinh"] eval {
+    fn asinh(input: Tensor) ["arcsinh"] eval {
         if input.dtype().is_complex() { return complex_map(&input, input.dtype(), complex::asinh).map(Value::Tensor); }
         special_map("asinh_cpu", Half::Too, &input, libm::asinh)
     }
         d input = |g, input| g.mul(input.mul(&input).add(1i64, 1i64).rsqrt().conj());
 
     /// Inverse hyperbolic cosine.
-    fn acosh(input: Tensor) [inplace, "arccosh"] eval {
+    fn acosh(input: Tensor) ["arccosh"] eval {
         if input.dtype().is_complex() { return complex_map(&input, input.dtype(), complex::acosh).map(Value::Tensor); }
         special_map("acosh_cpu", Half::Too, &input, libm::acosh)
     }
         d input = |g, input| g.mul(input.sub(1i64, 1i64).rsqrt().mul(input.add(1i64, 1i64).rsqrt()).conj());
 
     /// Inverse hyperbolic tangent.
-    fn atanh(input: Tensor) [inplace, "arctanh"] eval {
+    fn atanh(input: Tensor) ["arctanh"] eval {
         if input.dtype().is_complex() { return complex_map(&input, input.dtype(), complex::atanh).map(Value::Tensor); }
         special_map("atanh_cpu", Half::Too, &input, libm::atanh)
     }
@@ -97,4 +102,16 @@ ops! { TABLE, TrigOps;
             let slope = x.cos().mul(&x).sub(x.sin(), 1i64).true_divide(x.mul(&input));
             input.eq(0i64)?.where_op(0i64, g.mul(slope.conj()))
         };
+
+    /// `asinh` in place, which PyTorch does not differentiate.
+    fn asinh_in_place "asinh"(input: Tensor) [hidden, inplace, AsinhBackward1, "arcsinh"] eval { input.asinh() }
+        d input = |_g| no_formula("asinh");
+
+    /// `acosh` in place, which PyTorch does not differentiate.
+    fn acosh_in_place "acosh"(input: Tensor) [hidden, inplace, AcoshBackward1, "arccosh"] eval { input.acosh() }
+        d input = |_g| no_formula("acosh");
+
+    /// `atanh` in place, which PyTorch does not differentiate.
+    fn atanh_in_place "atanh"(input: Tensor) [hidden, inplace, AtanhBackward1, "arctanh"] eval { input.atanh() }
+        d input = |_g| no_formula("atanh");
 }

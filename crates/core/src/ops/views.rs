@@ -381,11 +381,11 @@ ops! { TABLE, ViewOps;
         d input = |g, dims| { let n = dims.len(); let mut back = Dims::from_elem(0, n);
             for (i, d) in dims.iter().enumerate() { back[wrap_dim(*d, n)?] = i as i64; } g.permute(&back) };
     /// Two dimensions exchanged.
-    fn transpose(input: Tensor, dim0: i64, dim1: i64) [inplace, copy, "swapaxes", "swapdims"] view {
+    fn transpose(input: Tensor, dim0: i64, dim1: i64) [inplace, copy, (TransposeBackward1), "swapaxes", "swapdims"] view {
         swapped(input.layout(), dim0, dim1).map(|l| input.alias(l)) }
         d input = |g, dim0, dim1| g.transpose(dim0, dim1);
     /// The transpose of a matrix.
-    fn t(input: Tensor) [inplace, copy] view {
+    fn t(input: Tensor) [inplace, copy, (TBackward1)] view {
         if input.ndim() > 2 { return Err(Error::runtime(format!("t() expects a tensor with <= 2 dimensions, but self is {}D", input.ndim()))); }
         if input.ndim() < 2 { Ok(input.detached()) } else { swapped(input.layout(), 0, 1).map(|l| input.alias(l)) } }
         d input = |g| g.t();
@@ -395,16 +395,16 @@ ops! { TABLE, ViewOps;
             "tensor.adjoint() is only supported on matrices or batches of matrices. Got {}-D tensor.", input.ndim()))); }
         let t = input.transpose(-2i64, -1i64)?; if t.dtype().is_complex() { t.conj() } else { Ok(t) } };
     /// A dimension of size one inserted.
-    fn unsqueeze(input: Tensor, dim: i64) [inplace, copy] view { unsqueezed(&input, dim) } d input = |g, dim| g.squeeze_dim(dim);
+    fn unsqueeze(input: Tensor, dim: i64) [inplace, copy, (UnsqueezeBackward1)] view { unsqueezed(&input, dim) } d input = |g, dim| g.squeeze_dim(dim);
     /// All dimensions of size one removed.
-    fn squeeze(input: Tensor) [inplace, copy] view { Ok::<_, Error>(input.alias(squeezed(input.layout(), |_| false))) }
+    fn squeeze(input: Tensor) [inplace, copy, (SqueezeBackward3)] view { Ok::<_, Error>(input.alias(squeezed(input.layout(), |_| false))) }
         d input = |g, sizes| g.reshape(&sizes);
     /// A dimension removed if it is of size one.
-    fn squeeze_dim "squeeze"(input: Tensor, dim: i64) [inplace, copy, SqueezeBackward1] view {
+    fn squeeze_dim "squeeze"(input: Tensor, dim: i64) [inplace, copy, SqueezeBackward1, (SqueezeBackward4)] view {
         squeeze_named(&input, &dims![dim]).map(|l| input.alias(l)) }
         d input = |g, sizes| g.reshape(&sizes);
     /// Dimensions removed where they are of size one.
-    fn squeeze_dims "squeeze"(input: Tensor, dim: Dims) [inplace, copy, SqueezeBackward2] view {
+    fn squeeze_dims "squeeze"(input: Tensor, dim: Dims) [inplace, copy, SqueezeBackward2, (SqueezeBackward5)] view {
         squeeze_named(&input, &dim).map(|l| input.alias(l)) }
         d input = |g, sizes| g.reshape(&sizes);
     /// A range of dimensions made one.
