@@ -516,7 +516,7 @@ export function has(name: string): boolean { return OVERLOADS.has(name); }
 export function invoke(name: string, args: readonly unknown[], inPlace = false): unknown {
   const list = OVERLOADS.get(name);
   if (!list) throw new RuntimeError(`no op is called ${name}`);
-  return call(name, list, args, inPlace);
+  return call(name, inPlace ? list.filter((op) => op.entry.marks.includes('inplace')) : list, args, inPlace);
 }
 
 /** The function of an op. Its overloads are looked up when it is first called: the table's functions
@@ -526,7 +526,7 @@ export function functionOf(name: string): (...args: unknown[]) => unknown {
   let short: Short | undefined;
   return { [name](input?: unknown, given?: unknown): unknown {
     const count = arguments.length;
-    list ??= OVERLOADS.get(name)!;
+    list ??= OVERLOADS.get(name)!.filter(({ entry: { marks } }) => !marks.includes('hidden') && !marks.includes('method'));
     const out = count === 1 || count === 2 ? (short ??= shortWay(list, false))(input, given, count) : undefined;
     return out === undefined ? call(name, list, [...arguments], false) : out;
   } }[name]!;

@@ -4,7 +4,7 @@ import { functionOf, type Entry } from './call.js';
 import type { DType } from './dtype.js';
 import type { Complex, Int, Num, Tensor, TensorLike } from './tensor.js';
 
-export const TABLE_HASH = 949097364;
+export const TABLE_HASH = 1779991702;
 
 export const TABLE: readonly Entry[] = [
   { names: ['add'], params: [['input', 'AsTensor', undefined, false], ['other', 'AsTensor', undefined, false], ['alpha', 'Scalar', 1n, true]], returns: [], marks: ['inplace'] },
@@ -30,9 +30,11 @@ export const TABLE: readonly Entry[] = [
   { names: ['pow'], params: [['input', 'Tensor', undefined, false], ['exponent', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
   { names: ['pow'], params: [['input', 'Scalar', undefined, false], ['exponent', 'Tensor', undefined, false]], returns: [], marks: [] },
   { names: ['pow'], params: [['input', 'Tensor', undefined, false], ['exponent', 'Scalar', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['float_power'], params: [['input', 'Tensor', undefined, false], ['exponent', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['float_power'], params: [['input', 'Tensor', undefined, false], ['exponent', 'Tensor', undefined, false]], returns: [], marks: [] },
   { names: ['float_power'], params: [['input', 'Scalar', undefined, false], ['exponent', 'Tensor', undefined, false]], returns: [], marks: [] },
-  { names: ['float_power'], params: [['input', 'Tensor', undefined, false], ['exponent', 'Scalar', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['float_power'], params: [['input', 'Tensor', undefined, false], ['exponent', 'Scalar', undefined, false]], returns: [], marks: [] },
+  { names: ['float_power'], params: [['input', 'Tensor', undefined, false], ['exponent', 'Tensor', undefined, false]], returns: [], marks: ['hidden', 'inplace'] },
+  { names: ['float_power'], params: [['input', 'Tensor', undefined, false], ['exponent', 'Scalar', undefined, false]], returns: [], marks: ['hidden', 'inplace'] },
   { names: ['square'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
   { names: ['sqrt'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
   { names: ['rsqrt'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
@@ -58,12 +60,15 @@ export const TABLE: readonly Entry[] = [
   { names: ['sinh'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
   { names: ['cosh'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
   { names: ['tanh', 'nn.functional.tanh'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['asinh', 'arcsinh'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['acosh', 'arccosh'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['atanh', 'arctanh'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['asinh', 'arcsinh'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
+  { names: ['acosh', 'arccosh'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
+  { names: ['atanh', 'arctanh'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
   { names: ['deg2rad'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
   { names: ['rad2deg'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
   { names: ['sinc', 'special.sinc'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['asinh', 'arcsinh'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['hidden', 'inplace'] },
+  { names: ['acosh', 'arccosh'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['hidden', 'inplace'] },
+  { names: ['atanh', 'arctanh'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['hidden', 'inplace'] },
   { names: ['abs', 'absolute'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
   { names: ['sign'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
   { names: ['sgn'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
@@ -102,7 +107,7 @@ export const TABLE: readonly Entry[] = [
   { names: ['lgamma', 'special.gammaln'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
   { names: ['digamma', 'special.digamma', 'special.psi'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
   { names: ['polygamma', 'special.polygamma'], params: [['n', 'i64', undefined, false], ['input', 'Tensor', undefined, false]], returns: [], marks: [] },
-  { names: ['_polygamma'], params: [['input', 'Tensor', undefined, false], ['n', 'i64', undefined, false]], returns: [], marks: ['hidden', 'inplace'] },
+  { names: ['polygamma'], params: [['input', 'Tensor', undefined, false], ['n', 'i64', undefined, false]], returns: [], marks: ['method', 'inplace'] },
   { names: ['mvlgamma', 'special.multigammaln'], params: [['input', 'Tensor', undefined, false], ['p', 'i64', undefined, false]], returns: [], marks: ['inplace'] },
   { names: ['igamma', 'special.gammainc'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
   { names: ['igammac', 'special.gammaincc'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
@@ -163,16 +168,16 @@ export const TABLE: readonly Entry[] = [
   { names: ['bitwise_right_shift'], params: [['input', 'Operand', undefined, false], ['other', 'Operand', undefined, false]], returns: [], marks: ['inplace'] },
   { names: ['gcd'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
   { names: ['lcm'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['eq'], params: [['input', 'Tensor', undefined, false], ['other', 'Operand', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['ne', 'not_equal'], params: [['input', 'Tensor', undefined, false], ['other', 'Operand', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['lt', 'less'], params: [['input', 'Tensor', undefined, false], ['other', 'Operand', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['le', 'less_equal'], params: [['input', 'Tensor', undefined, false], ['other', 'Operand', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['gt', 'greater'], params: [['input', 'Tensor', undefined, false], ['other', 'Operand', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['ge', 'greater_equal'], params: [['input', 'Tensor', undefined, false], ['other', 'Operand', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['logical_and'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['logical_or'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['logical_xor'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['logical_not'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
+  { names: ['eq'], params: [['input', 'Tensor', undefined, false], ['other', 'Operand', undefined, false]], returns: [], marks: [] },
+  { names: ['ne', 'not_equal'], params: [['input', 'Tensor', undefined, false], ['other', 'Operand', undefined, false]], returns: [], marks: [] },
+  { names: ['lt', 'less'], params: [['input', 'Tensor', undefined, false], ['other', 'Operand', undefined, false]], returns: [], marks: [] },
+  { names: ['le', 'less_equal'], params: [['input', 'Tensor', undefined, false], ['other', 'Operand', undefined, false]], returns: [], marks: [] },
+  { names: ['gt', 'greater'], params: [['input', 'Tensor', undefined, false], ['other', 'Operand', undefined, false]], returns: [], marks: [] },
+  { names: ['ge', 'greater_equal'], params: [['input', 'Tensor', undefined, false], ['other', 'Operand', undefined, false]], returns: [], marks: [] },
+  { names: ['logical_and'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: [] },
+  { names: ['logical_or'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: [] },
+  { names: ['logical_xor'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: [] },
+  { names: ['logical_not'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
   { names: ['isnan'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
   { names: ['isinf'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
   { names: ['isfinite'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
@@ -183,6 +188,22 @@ export const TABLE: readonly Entry[] = [
   { names: ['isclose'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false], ['rtol', 'f64', 1e-5, false], ['atol', 'f64', 1e-8, false], ['equal_nan', 'bool', false, false]], returns: [], marks: [] },
   { names: ['allclose'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false], ['rtol', 'f64', 1e-5, false], ['atol', 'f64', 1e-8, false], ['equal_nan', 'bool', false, false]], returns: ['bool'], marks: [] },
   { names: ['equal'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: ['bool'], marks: [] },
+  { names: ['eq'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: ['hidden', 'inplace'] },
+  { names: ['eq'], params: [['input', 'Tensor', undefined, false], ['other', 'Scalar', undefined, false]], returns: [], marks: ['hidden', 'inplace'] },
+  { names: ['ne', 'not_equal'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: ['hidden', 'inplace'] },
+  { names: ['ne', 'not_equal'], params: [['input', 'Tensor', undefined, false], ['other', 'Scalar', undefined, false]], returns: [], marks: ['hidden', 'inplace'] },
+  { names: ['lt', 'less'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: ['hidden', 'inplace'] },
+  { names: ['lt', 'less'], params: [['input', 'Tensor', undefined, false], ['other', 'Scalar', undefined, false]], returns: [], marks: ['hidden', 'inplace'] },
+  { names: ['le', 'less_equal'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: ['hidden', 'inplace'] },
+  { names: ['le', 'less_equal'], params: [['input', 'Tensor', undefined, false], ['other', 'Scalar', undefined, false]], returns: [], marks: ['hidden', 'inplace'] },
+  { names: ['gt', 'greater'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: ['hidden', 'inplace'] },
+  { names: ['gt', 'greater'], params: [['input', 'Tensor', undefined, false], ['other', 'Scalar', undefined, false]], returns: [], marks: ['hidden', 'inplace'] },
+  { names: ['ge', 'greater_equal'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: ['hidden', 'inplace'] },
+  { names: ['ge', 'greater_equal'], params: [['input', 'Tensor', undefined, false], ['other', 'Scalar', undefined, false]], returns: [], marks: ['hidden', 'inplace'] },
+  { names: ['logical_and'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: ['hidden', 'inplace', 'writes'] },
+  { names: ['logical_or'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: ['hidden', 'inplace', 'writes'] },
+  { names: ['logical_xor'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: ['hidden', 'inplace', 'writes'] },
+  { names: ['logical_not'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['hidden', 'inplace', 'writes'] },
   { names: ['sum'], params: [['input', 'Tensor', undefined, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: [] },
   { names: ['sum'], params: [['input', 'Tensor', undefined, false], ['dim', 'Option<Dims>', undefined, false], ['keepdim', 'bool', false, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: [] },
   { names: ['nansum'], params: [['input', 'Tensor', undefined, false], ['dim', 'Option<Dims>', null, false], ['keepdim', 'bool', false, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: [] },
@@ -271,18 +292,18 @@ export const TABLE: readonly Entry[] = [
   { names: ['permute'], params: [['input', 'Tensor', undefined, false], ['dims', 'Dims', undefined, false]], returns: [], marks: ['copy'] },
   { names: ['permute_copy'], params: [['input', 'Tensor', undefined, false], ['dims', 'Dims', undefined, false]], returns: [], marks: ['function', ''] },
   { names: ['transpose', 'swapaxes', 'swapdims'], params: [['input', 'Tensor', undefined, false], ['dim0', 'i64', undefined, false], ['dim1', 'i64', undefined, false]], returns: [], marks: ['inplace', 'copy'] },
-  { names: ['transpose_copy'], params: [['input', 'Tensor', undefined, false], ['dim0', 'i64', undefined, false], ['dim1', 'i64', undefined, false]], returns: [], marks: ['function', '', '', '', ''] },
+  { names: ['transpose_copy'], params: [['input', 'Tensor', undefined, false], ['dim0', 'i64', undefined, false], ['dim1', 'i64', undefined, false]], returns: [], marks: ['function', '', '', '', '', ''] },
   { names: ['t'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace', 'copy'] },
-  { names: ['t_copy'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['function', '', ''] },
+  { names: ['t_copy'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['function', '', '', ''] },
   { names: ['adjoint'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
   { names: ['unsqueeze'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false]], returns: [], marks: ['inplace', 'copy'] },
-  { names: ['unsqueeze_copy'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false]], returns: [], marks: ['function', '', ''] },
+  { names: ['unsqueeze_copy'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false]], returns: [], marks: ['function', '', '', ''] },
   { names: ['squeeze'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace', 'copy'] },
-  { names: ['squeeze_copy'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['function', '', ''] },
+  { names: ['squeeze_copy'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['function', '', '', ''] },
   { names: ['squeeze'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false]], returns: [], marks: ['inplace', 'copy'] },
-  { names: ['squeeze_copy'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false]], returns: [], marks: ['function', '', ''] },
+  { names: ['squeeze_copy'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false]], returns: [], marks: ['function', '', '', ''] },
   { names: ['squeeze'], params: [['input', 'Tensor', undefined, false], ['dim', 'Dims', undefined, false]], returns: [], marks: ['inplace', 'copy'] },
-  { names: ['squeeze_copy'], params: [['input', 'Tensor', undefined, false], ['dim', 'Dims', undefined, false]], returns: [], marks: ['function', '', ''] },
+  { names: ['squeeze_copy'], params: [['input', 'Tensor', undefined, false], ['dim', 'Dims', undefined, false]], returns: [], marks: ['function', '', '', ''] },
   { names: ['flatten'], params: [['input', 'Tensor', undefined, false], ['start_dim', 'i64', 0, false], ['end_dim', 'i64', -1, false]], returns: [], marks: [] },
   { names: ['ravel'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
   { names: ['unflatten'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false], ['sizes', 'Dims', undefined, false]], returns: [], marks: [] },
@@ -304,7 +325,7 @@ export const TABLE: readonly Entry[] = [
   { names: ['atleast_3d'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['function'] },
   { names: ['atleast_3d'], params: [['tensors', 'Vec<Tensor>', undefined, false]], returns: ['list'], marks: ['function'] },
   { names: ['as_strided'], params: [['input', 'Tensor', undefined, false], ['size', 'Dims', undefined, false], ['stride', 'Dims', undefined, false], ['storage_offset', 'Option<i64>', null, false]], returns: [], marks: ['inplace', 'copy'] },
-  { names: ['as_strided_copy'], params: [['input', 'Tensor', undefined, false], ['size', 'Dims', undefined, false], ['stride', 'Dims', undefined, false], ['storage_offset', 'Option<i64>', null, false]], returns: [], marks: ['function', '', ''] },
+  { names: ['as_strided_copy'], params: [['input', 'Tensor', undefined, false], ['size', 'Dims', undefined, false], ['stride', 'Dims', undefined, false], ['storage_offset', 'Option<i64>', null, false]], returns: [], marks: ['function', '', '', ''] },
   { names: ['as_strided_scatter'], params: [['input', 'Tensor', undefined, false], ['src', 'Tensor', undefined, false], ['size', 'Dims', undefined, false], ['stride', 'Dims', undefined, false], ['storage_offset', 'Option<i64>', null, false]], returns: [], marks: [] },
   { names: ['copy_slices'], params: [['input', 'Tensor', undefined, false], ['src', 'Tensor', undefined, false], ['size', 'Dims', undefined, false], ['stride', 'Dims', undefined, false], ['storage_offset', 'Option<i64>', null, false]], returns: [], marks: ['hidden', 'CopySlices'] },
   { names: ['_strided_add'], params: [['input', 'Tensor', undefined, false], ['base', 'Dims', undefined, false], ['stride', 'Dims', undefined, false], ['offset', 'i64', undefined, false]], returns: [], marks: ['hidden'] },
@@ -443,7 +464,7 @@ export const TABLE: readonly Entry[] = [
   { names: ['addmm'], params: [['input', 'Tensor', undefined, false], ['mat1', 'Tensor', undefined, false], ['mat2', 'Tensor', undefined, false], ['beta', 'Scalar', 1n, true], ['alpha', 'Scalar', 1n, true]], returns: [], marks: ['inplace'] },
   { names: ['addmv'], params: [['input', 'Tensor', undefined, false], ['mat', 'Tensor', undefined, false], ['vec', 'Tensor', undefined, false], ['beta', 'Scalar', 1n, true], ['alpha', 'Scalar', 1n, true]], returns: [], marks: ['inplace'] },
   { names: ['baddbmm'], params: [['input', 'Tensor', undefined, false], ['batch1', 'Tensor', undefined, false], ['batch2', 'Tensor', undefined, false], ['beta', 'Scalar', 1n, true], ['alpha', 'Scalar', 1n, true]], returns: [], marks: ['inplace'] },
-  { names: ['addbmm'], params: [['input', 'Tensor', undefined, false], ['batch1', 'Tensor', undefined, false], ['batch2', 'Tensor', undefined, false], ['beta', 'Scalar', 1n, true], ['alpha', 'Scalar', 1n, true]], returns: [], marks: ['inplace'] },
+  { names: ['addbmm'], params: [['input', 'Tensor', undefined, false], ['batch1', 'Tensor', undefined, false], ['batch2', 'Tensor', undefined, false], ['beta', 'Scalar', 1n, true], ['alpha', 'Scalar', 1n, true]], returns: [], marks: ['inplace', 'resizes'] },
   { names: ['addr'], params: [['input', 'Tensor', undefined, false], ['vec1', 'Tensor', undefined, false], ['vec2', 'Tensor', undefined, false], ['beta', 'Scalar', 1n, true], ['alpha', 'Scalar', 1n, true]], returns: [], marks: ['inplace'] },
   { names: ['outer', 'ger'], params: [['input', 'Tensor', undefined, false], ['vec2', 'Tensor', undefined, false]], returns: [], marks: [] },
   { names: ['nn.functional.linear'], params: [['input', 'Tensor', undefined, false], ['weight', 'Tensor', undefined, false], ['bias', 'Option<Tensor>', null, false]], returns: [], marks: [] },
@@ -935,18 +956,18 @@ export interface Methods {
   pow_(kwargs: { exponent?: Num | Complex }): Tensor;
   /** `input` to the power `exponent`, in double precision. */
   float_power(exponent: Tensor, kwargs?: object): Tensor;
-  /** `float_power` in place. */
-  float_power_(exponent: Tensor, kwargs?: object): Tensor;
   /** `input` to the power `exponent`, in double precision. */
   float_power(kwargs: { exponent?: Tensor }): Tensor;
-  /** `float_power` in place. */
-  float_power_(kwargs: { exponent?: Tensor }): Tensor;
   /** `input` to the power of a number, in double precision. */
   float_power(exponent: Num | Complex, kwargs?: object): Tensor;
-  /** `float_power` in place. */
-  float_power_(exponent: Num | Complex, kwargs?: object): Tensor;
   /** `input` to the power of a number, in double precision. */
   float_power(kwargs: { exponent?: Num | Complex }): Tensor;
+  /** `float_power` in place. */
+  float_power_(exponent: Tensor, kwargs?: object): Tensor;
+  /** `float_power` in place. */
+  float_power_(kwargs: { exponent?: Tensor }): Tensor;
+  /** `float_power` in place. */
+  float_power_(exponent: Num | Complex, kwargs?: object): Tensor;
   /** `float_power` in place. */
   float_power_(kwargs: { exponent?: Num | Complex }): Tensor;
   /** `input * input`. */
@@ -1081,28 +1102,16 @@ export interface Methods {
   tanh_(kwargs?: object): Tensor;
   /** Inverse hyperbolic sine. */
   asinh(kwargs?: object): Tensor;
-  /** `asinh` in place. */
-  asinh_(kwargs?: object): Tensor;
   /** Inverse hyperbolic sine. */
   arcsinh(kwargs?: object): Tensor;
-  /** `arcsinh` in place. */
-  arcsinh_(kwargs?: object): Tensor;
   /** Inverse hyperbolic cosine. */
   acosh(kwargs?: object): Tensor;
-  /** `acosh` in place. */
-  acosh_(kwargs?: object): Tensor;
   /** Inverse hyperbolic cosine. */
   arccosh(kwargs?: object): Tensor;
-  /** `arccosh` in place. */
-  arccosh_(kwargs?: object): Tensor;
   /** Inverse hyperbolic tangent. */
   atanh(kwargs?: object): Tensor;
-  /** `atanh` in place. */
-  atanh_(kwargs?: object): Tensor;
   /** Inverse hyperbolic tangent. */
   arctanh(kwargs?: object): Tensor;
-  /** `arctanh` in place. */
-  arctanh_(kwargs?: object): Tensor;
   /** Degrees to radians. */
   deg2rad(kwargs?: object): Tensor;
   /** `deg2rad` in place. */
@@ -1115,6 +1124,18 @@ export interface Methods {
   sinc(kwargs?: object): Tensor;
   /** `sinc` in place. */
   sinc_(kwargs?: object): Tensor;
+  /** `asinh` in place. */
+  asinh_(kwargs?: object): Tensor;
+  /** `arcsinh` in place. */
+  arcsinh_(kwargs?: object): Tensor;
+  /** `acosh` in place. */
+  acosh_(kwargs?: object): Tensor;
+  /** `arccosh` in place. */
+  arccosh_(kwargs?: object): Tensor;
+  /** `atanh` in place. */
+  atanh_(kwargs?: object): Tensor;
+  /** `arctanh` in place. */
+  arctanh_(kwargs?: object): Tensor;
   /** The absolute value; of complex numbers the modulus. */
   abs(kwargs?: object): Tensor;
   /** `abs` in place. */
@@ -1315,10 +1336,14 @@ export interface Methods {
   digamma(kwargs?: object): Tensor;
   /** `digamma` in place. */
   digamma_(kwargs?: object): Tensor;
-  /** `_polygamma` in place. */
-  _polygamma_(n: Int, kwargs?: object): Tensor;
-  /** `_polygamma` in place. */
-  _polygamma_(kwargs: { n?: Int }): Tensor;
+  /** `polygamma` as a method. */
+  polygamma(n: Int, kwargs?: object): Tensor;
+  /** `polygamma` in place. */
+  polygamma_(n: Int, kwargs?: object): Tensor;
+  /** `polygamma` as a method. */
+  polygamma(kwargs: { n?: Int }): Tensor;
+  /** `polygamma` in place. */
+  polygamma_(kwargs: { n?: Int }): Tensor;
   /** The logarithm of the multivariate gamma function of dimension `p`. */
   mvlgamma(p: Int, kwargs?: object): Tensor;
   /** `mvlgamma` in place. */
@@ -1441,120 +1466,62 @@ export interface Methods {
   lcm_(kwargs: { other?: Tensor }): Tensor;
   /** Whether elements are equal. */
   eq(other: TensorLike, kwargs?: object): Tensor;
-  /** `eq` in place. */
-  eq_(other: TensorLike, kwargs?: object): Tensor;
   /** Whether elements are equal. */
   eq(kwargs: { other?: TensorLike }): Tensor;
-  /** `eq` in place. */
-  eq_(kwargs: { other?: TensorLike }): Tensor;
   /** Whether elements differ. */
   ne(other: TensorLike, kwargs?: object): Tensor;
-  /** `ne` in place. */
-  ne_(other: TensorLike, kwargs?: object): Tensor;
   /** Whether elements differ. */
   ne(kwargs: { other?: TensorLike }): Tensor;
-  /** `ne` in place. */
-  ne_(kwargs: { other?: TensorLike }): Tensor;
   /** Whether elements differ. */
   not_equal(other: TensorLike, kwargs?: object): Tensor;
-  /** `not_equal` in place. */
-  not_equal_(other: TensorLike, kwargs?: object): Tensor;
   /** Whether elements differ. */
   not_equal(kwargs: { other?: TensorLike }): Tensor;
-  /** `not_equal` in place. */
-  not_equal_(kwargs: { other?: TensorLike }): Tensor;
   /** `input < other`. */
   lt(other: TensorLike, kwargs?: object): Tensor;
-  /** `lt` in place. */
-  lt_(other: TensorLike, kwargs?: object): Tensor;
   /** `input < other`. */
   lt(kwargs: { other?: TensorLike }): Tensor;
-  /** `lt` in place. */
-  lt_(kwargs: { other?: TensorLike }): Tensor;
   /** `input < other`. */
   less(other: TensorLike, kwargs?: object): Tensor;
-  /** `less` in place. */
-  less_(other: TensorLike, kwargs?: object): Tensor;
   /** `input < other`. */
   less(kwargs: { other?: TensorLike }): Tensor;
-  /** `less` in place. */
-  less_(kwargs: { other?: TensorLike }): Tensor;
   /** `input <= other`. */
   le(other: TensorLike, kwargs?: object): Tensor;
-  /** `le` in place. */
-  le_(other: TensorLike, kwargs?: object): Tensor;
   /** `input <= other`. */
   le(kwargs: { other?: TensorLike }): Tensor;
-  /** `le` in place. */
-  le_(kwargs: { other?: TensorLike }): Tensor;
   /** `input <= other`. */
   less_equal(other: TensorLike, kwargs?: object): Tensor;
-  /** `less_equal` in place. */
-  less_equal_(other: TensorLike, kwargs?: object): Tensor;
   /** `input <= other`. */
   less_equal(kwargs: { other?: TensorLike }): Tensor;
-  /** `less_equal` in place. */
-  less_equal_(kwargs: { other?: TensorLike }): Tensor;
   /** `input > other`. */
   gt(other: TensorLike, kwargs?: object): Tensor;
-  /** `gt` in place. */
-  gt_(other: TensorLike, kwargs?: object): Tensor;
   /** `input > other`. */
   gt(kwargs: { other?: TensorLike }): Tensor;
-  /** `gt` in place. */
-  gt_(kwargs: { other?: TensorLike }): Tensor;
   /** `input > other`. */
   greater(other: TensorLike, kwargs?: object): Tensor;
-  /** `greater` in place. */
-  greater_(other: TensorLike, kwargs?: object): Tensor;
   /** `input > other`. */
   greater(kwargs: { other?: TensorLike }): Tensor;
-  /** `greater` in place. */
-  greater_(kwargs: { other?: TensorLike }): Tensor;
   /** `input >= other`. */
   ge(other: TensorLike, kwargs?: object): Tensor;
-  /** `ge` in place. */
-  ge_(other: TensorLike, kwargs?: object): Tensor;
   /** `input >= other`. */
   ge(kwargs: { other?: TensorLike }): Tensor;
-  /** `ge` in place. */
-  ge_(kwargs: { other?: TensorLike }): Tensor;
   /** `input >= other`. */
   greater_equal(other: TensorLike, kwargs?: object): Tensor;
-  /** `greater_equal` in place. */
-  greater_equal_(other: TensorLike, kwargs?: object): Tensor;
   /** `input >= other`. */
   greater_equal(kwargs: { other?: TensorLike }): Tensor;
-  /** `greater_equal` in place. */
-  greater_equal_(kwargs: { other?: TensorLike }): Tensor;
   /** Whether both are true. */
   logical_and(other: Tensor, kwargs?: object): Tensor;
-  /** `logical_and` in place. */
-  logical_and_(other: Tensor, kwargs?: object): Tensor;
   /** Whether both are true. */
   logical_and(kwargs: { other?: Tensor }): Tensor;
-  /** `logical_and` in place. */
-  logical_and_(kwargs: { other?: Tensor }): Tensor;
   /** Whether one is true. */
   logical_or(other: Tensor, kwargs?: object): Tensor;
-  /** `logical_or` in place. */
-  logical_or_(other: Tensor, kwargs?: object): Tensor;
   /** Whether one is true. */
   logical_or(kwargs: { other?: Tensor }): Tensor;
-  /** `logical_or` in place. */
-  logical_or_(kwargs: { other?: Tensor }): Tensor;
   /** Whether exactly one is true. */
   logical_xor(other: Tensor, kwargs?: object): Tensor;
-  /** `logical_xor` in place. */
-  logical_xor_(other: Tensor, kwargs?: object): Tensor;
   /** Whether exactly one is true. */
   logical_xor(kwargs: { other?: Tensor }): Tensor;
-  /** `logical_xor` in place. */
-  logical_xor_(kwargs: { other?: Tensor }): Tensor;
   /** Whether the element is false or zero. */
   logical_not(kwargs?: object): Tensor;
-  /** `logical_not` in place. */
-  logical_not_(kwargs?: object): Tensor;
   /** Whether the element is NaN. */
   isnan(kwargs?: object): Tensor;
   /** Whether the element is infinite. */
@@ -1585,6 +1552,108 @@ export interface Methods {
   equal(other: Tensor, kwargs?: object): boolean;
   /** Whether sizes and elements are equal. */
   equal(kwargs: { other?: Tensor }): boolean;
+  /** `eq` in place. */
+  eq_(other: Tensor, kwargs?: object): Tensor;
+  /** `eq` in place. */
+  eq_(kwargs: { other?: Tensor }): Tensor;
+  /** `eq` in place. */
+  eq_(other: Num | Complex, kwargs?: object): Tensor;
+  /** `eq` in place. */
+  eq_(kwargs: { other?: Num | Complex }): Tensor;
+  /** `ne` in place. */
+  ne_(other: Tensor, kwargs?: object): Tensor;
+  /** `ne` in place. */
+  ne_(kwargs: { other?: Tensor }): Tensor;
+  /** `not_equal` in place. */
+  not_equal_(other: Tensor, kwargs?: object): Tensor;
+  /** `not_equal` in place. */
+  not_equal_(kwargs: { other?: Tensor }): Tensor;
+  /** `ne` in place. */
+  ne_(other: Num | Complex, kwargs?: object): Tensor;
+  /** `ne` in place. */
+  ne_(kwargs: { other?: Num | Complex }): Tensor;
+  /** `not_equal` in place. */
+  not_equal_(other: Num | Complex, kwargs?: object): Tensor;
+  /** `not_equal` in place. */
+  not_equal_(kwargs: { other?: Num | Complex }): Tensor;
+  /** `lt` in place. */
+  lt_(other: Tensor, kwargs?: object): Tensor;
+  /** `lt` in place. */
+  lt_(kwargs: { other?: Tensor }): Tensor;
+  /** `less` in place. */
+  less_(other: Tensor, kwargs?: object): Tensor;
+  /** `less` in place. */
+  less_(kwargs: { other?: Tensor }): Tensor;
+  /** `lt` in place. */
+  lt_(other: Num | Complex, kwargs?: object): Tensor;
+  /** `lt` in place. */
+  lt_(kwargs: { other?: Num | Complex }): Tensor;
+  /** `less` in place. */
+  less_(other: Num | Complex, kwargs?: object): Tensor;
+  /** `less` in place. */
+  less_(kwargs: { other?: Num | Complex }): Tensor;
+  /** `le` in place. */
+  le_(other: Tensor, kwargs?: object): Tensor;
+  /** `le` in place. */
+  le_(kwargs: { other?: Tensor }): Tensor;
+  /** `less_equal` in place. */
+  less_equal_(other: Tensor, kwargs?: object): Tensor;
+  /** `less_equal` in place. */
+  less_equal_(kwargs: { other?: Tensor }): Tensor;
+  /** `le` in place. */
+  le_(other: Num | Complex, kwargs?: object): Tensor;
+  /** `le` in place. */
+  le_(kwargs: { other?: Num | Complex }): Tensor;
+  /** `less_equal` in place. */
+  less_equal_(other: Num | Complex, kwargs?: object): Tensor;
+  /** `less_equal` in place. */
+  less_equal_(kwargs: { other?: Num | Complex }): Tensor;
+  /** `gt` in place. */
+  gt_(other: Tensor, kwargs?: object): Tensor;
+  /** `gt` in place. */
+  gt_(kwargs: { other?: Tensor }): Tensor;
+  /** `greater` in place. */
+  greater_(other: Tensor, kwargs?: object): Tensor;
+  /** `greater` in place. */
+  greater_(kwargs: { other?: Tensor }): Tensor;
+  /** `gt` in place. */
+  gt_(other: Num | Complex, kwargs?: object): Tensor;
+  /** `gt` in place. */
+  gt_(kwargs: { other?: Num | Complex }): Tensor;
+  /** `greater` in place. */
+  greater_(other: Num | Complex, kwargs?: object): Tensor;
+  /** `greater` in place. */
+  greater_(kwargs: { other?: Num | Complex }): Tensor;
+  /** `ge` in place. */
+  ge_(other: Tensor, kwargs?: object): Tensor;
+  /** `ge` in place. */
+  ge_(kwargs: { other?: Tensor }): Tensor;
+  /** `greater_equal` in place. */
+  greater_equal_(other: Tensor, kwargs?: object): Tensor;
+  /** `greater_equal` in place. */
+  greater_equal_(kwargs: { other?: Tensor }): Tensor;
+  /** `ge` in place. */
+  ge_(other: Num | Complex, kwargs?: object): Tensor;
+  /** `ge` in place. */
+  ge_(kwargs: { other?: Num | Complex }): Tensor;
+  /** `greater_equal` in place. */
+  greater_equal_(other: Num | Complex, kwargs?: object): Tensor;
+  /** `greater_equal` in place. */
+  greater_equal_(kwargs: { other?: Num | Complex }): Tensor;
+  /** `logical_and` in place. */
+  logical_and_(other: Tensor, kwargs?: object): Tensor;
+  /** `logical_and` in place. */
+  logical_and_(kwargs: { other?: Tensor }): Tensor;
+  /** `logical_or` in place. */
+  logical_or_(other: Tensor, kwargs?: object): Tensor;
+  /** `logical_or` in place. */
+  logical_or_(kwargs: { other?: Tensor }): Tensor;
+  /** `logical_xor` in place. */
+  logical_xor_(other: Tensor, kwargs?: object): Tensor;
+  /** `logical_xor` in place. */
+  logical_xor_(kwargs: { other?: Tensor }): Tensor;
+  /** `logical_not` in place. */
+  logical_not_(kwargs?: object): Tensor;
   /** The sum of all elements. */
   sum(kwargs?: { dtype?: DType | null }): Tensor;
   /** The sum along dimensions. */

@@ -4,7 +4,7 @@ import { begin, check, writeScalar, writeTensor } from './call.js';
 import { DType, DTYPES } from './dtype.js';
 import { RuntimeError } from './errors.js';
 import { var_, zeros } from './generated.js';
-import { Tensor, type Num } from './tensor.js';
+import { Tensor, type Int, type Num } from './tensor.js';
 
 export * from './dtype.js';
 export * from './errors.js';
@@ -45,10 +45,10 @@ export function is_same_size(a: Tensor, b: Tensor): boolean { return a.is_same_s
 /** The smallest dtype that both convert to. */
 export function promote_types(a: DType, b: DType): DType { return result_type(zeros([1], { dtype: a }), zeros([1], { dtype: b })); }
 /** The shape that tensors of these shapes have together. */
-export function broadcast_shapes(...shapes: (number | readonly number[])[]): number[] {
+export function broadcast_shapes(...shapes: (Int | readonly Int[])[]): number[] {
   const out: number[] = [];
   for (const shape of shapes) {
-    [...(typeof shape === 'number' ? [shape] : shape)].reverse().forEach((n, i) => {
+    [...(Array.isArray(shape) ? shape : [shape as Int])].reverse().map(Number).forEach((n, i) => {
       if (n < 0) throw new RuntimeError(`Trying to create tensor with negative dimension (${n}): (${n})`);
       const have = out[i] ?? 1;
       if (n !== 1 && have !== 1 && n !== have) throw new RuntimeError('Shape mismatch: objects cannot be broadcast to a single shape');

@@ -235,11 +235,11 @@ macro_rules! convert_from_int {
 macro_rules! convert_from_float {
     ($($from:ty),*) => { $(
         convert_number!($from: f32, f64);
-        // Through i64, so that out-of-range values wrap as they do in PyTorch.
-        impl Convert<u8> for $from { #[inline(always)] fn convert(self) -> u8 { self as i64 as u8 } }
-        impl Convert<i8> for $from { #[inline(always)] fn convert(self) -> i8 { self as i64 as i8 } }
-        impl Convert<i16> for $from { #[inline(always)] fn convert(self) -> i16 { self as i64 as i16 } }
-        impl Convert<i32> for $from { #[inline(always)] fn convert(self) -> i32 { to_int(self as f64) as i32 } }
+        // Through i32, so that what is out of range wraps as it does in PyTorch.
+        impl Convert<u8> for $from { #[inline(always)] fn convert(self) -> u8 { to_int32(self as f64) as u8 } }
+        impl Convert<i8> for $from { #[inline(always)] fn convert(self) -> i8 { to_int32(self as f64) as i8 } }
+        impl Convert<i16> for $from { #[inline(always)] fn convert(self) -> i16 { to_int32(self as f64) as i16 } }
+        impl Convert<i32> for $from { #[inline(always)] fn convert(self) -> i32 { to_int32(self as f64) } }
         impl Convert<i64> for $from { #[inline(always)] fn convert(self) -> i64 { to_int(self as f64) } }
         impl Convert<bool> for $from { #[inline(always)] fn convert(self) -> bool { self != 0.0 } }
     )* };
@@ -255,6 +255,12 @@ fn to_int(x: f64) -> i64 {
     } else {
         x as i64
     }
+}
+
+/// The same for 32 bits.
+#[inline(always)]
+fn to_int32(x: f64) -> i32 {
+    if x > -2_147_483_649.0 && x < 2_147_483_648.0 { x as i32 } else { i32::MIN }
 }
 
 macro_rules! convert_from_bool {

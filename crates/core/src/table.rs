@@ -132,7 +132,7 @@ pub struct Op {
     /// What stands in brackets: `inplace` (also as `name_`), `method` or `function` (only so),
     /// `create` (takes `requires_grad`), `copy` (a view that has a form of its own that copies),
     /// `first` (of several results only the first has a gradient), `writes` (in place it writes its
-    /// first argument itself), `exact_out` and `input_out` (`out` must have the dtype of the result,
+    /// first argument itself), `resizes` (in place it may give its first argument other sizes), `exact_out` and `input_out` (`out` must have the dtype of the result,
     /// or of the input), `apart` (`out` may share no memory with the inputs), `hidden` (for other
     /// entries only), the class name of the node where it does not follow from the name
     /// (`NotImplemented`: it cannot be differentiated), in parentheses the one it has in place, and aliases as

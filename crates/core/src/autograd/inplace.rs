@@ -11,8 +11,8 @@ use crate::tensor::Tensor;
 use crate::value::Value;
 use std::rc::Rc;
 
-/// Runs `op` and leaves its result in the first argument, which it returns; for a view (`t_`), returns
-/// the tensor that takes the place of the first argument.
+/// Runs `op` and leaves its result in the first argument, which it returns; for a view (`t_`), or where
+/// the sizes change, returns the tensor that takes the place of the first argument.
 pub fn call_in_place(op: &'static Op, args: &[Value]) -> Result<Tensor> {
     run(op, args).map_err(|e| e.located(|| describe(op, args).replacen('(', "_(", 1)))
 }
@@ -47,6 +47,9 @@ fn run(op: &'static Op, args: &[Value]) -> Result<Tensor> {
     }
     anomaly::enter(op, args);
     let result = super::first_of((op.eval)(args)?)?;
+    if op.is("resizes") && result.sizes() != target.sizes() {
+        return if recording { super::first_of(super::call(op, args)?) } else { Ok(result) };
+    }
     check_result(target, &result)?;
     if !recording {
         store(target, &result);

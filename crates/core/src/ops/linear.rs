@@ -385,7 +385,7 @@ ops! { TABLE, LinearOps;
         d batch1 = |g, batch2, alpha| scaled(g.bmm(batch2.transpose(1i64, 2i64)?.conj()), alpha),
         d batch2 = |g, batch1, alpha| scaled(batch1.transpose(1i64, 2i64)?.conj()?.bmm(g), alpha);
     /// `beta * input + alpha * sum(batch1 @ batch2)` over the batch.
-    fn addbmm(input: Tensor, batch1: Tensor, batch2: Tensor; beta: Scalar = "1", alpha: Scalar = "1") [inplace] eval {
+    fn addbmm(input: Tensor, batch1: Tensor, batch2: Tensor; beta: Scalar = "1", alpha: Scalar = "1") [inplace, resizes] eval {
             if let ([_, n, k], [_, m, p]) = (batch1.sizes(), batch2.sizes()) {
                 if k != m {
                     return Err(Error::runtime(format!("Incompatible matrix sizes for bmm ({n}x{k} and {m}x{p})")));

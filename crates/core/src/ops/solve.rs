@@ -127,7 +127,7 @@ fn condition(t: &Tensor, p: Option<f64>) -> Result {
         }
         let (most, least) = (s.narrow(-1i64, 0i64, 1i64)?, s.narrow(-1i64, -1i64, 1i64)?);
         let ratio = if p > 0.0 { most.true_divide(least)? } else { least.true_divide(most)? };
-        return ratio.squeeze_dims([-1]);
+        return ratio.squeeze_dim(-1i64);
     }
     check_square(&format!("linalg.cond(ord={p})"), t)?;
     let inverse = t.inv_ex(false)?;

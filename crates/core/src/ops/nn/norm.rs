@@ -387,7 +387,8 @@ fn instance(input: &Tensor, weight: &Option<Tensor>, bias: &Option<Tensor>, mean
         return Err(Error::index("tuple index out of range"));
     }
     let (n, c) = (s[0], s[1]);
-    let repeated = |t: &Option<Tensor>| t.as_ref().map(|t| t.expand([n, c])?.reshape([n * c])).transpose();
+    // Copies even for one image: what is saved for the backward must not be what is updated.
+    let repeated = |t: &Option<Tensor>| t.as_ref().map(|t| t.repeat([n])).transpose();
     let (w, b, m, v) = (repeated(weight)?, repeated(bias)?, repeated(mean)?, repeated(var)?);
     let mut sizes = s.clone();
     (sizes[0], sizes[1]) = (1, n * c);
