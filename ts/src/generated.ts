@@ -4,7 +4,7 @@ import { functionOf, type Entry } from './call.js';
 import type { DType } from './dtype.js';
 import type { Complex, Int, Num, Tensor, TensorLike } from './tensor.js';
 
-export const TABLE_HASH = 1779991702;
+export const TABLE_HASH = 2751840025;
 
 export const TABLE: readonly Entry[] = [
   { names: ['add'], params: [['input', 'AsTensor', undefined, false], ['other', 'AsTensor', undefined, false], ['alpha', 'Scalar', 1n, true]], returns: [], marks: ['inplace'] },
@@ -516,6 +516,31 @@ export const TABLE: readonly Entry[] = [
   { names: ['linalg.tensorsolve'], params: [['A', 'Tensor', undefined, false], ['B', 'Tensor', undefined, false], ['dims', 'Option<Dims>', null, false]], returns: [], marks: [] },
   { names: ['linalg.cond'], params: [['A', 'Tensor', undefined, false], ['p', 'Option<f64>', null, false]], returns: [], marks: [] },
   { names: ['_reshaped'], params: [['input', 'Tensor', undefined, false], ['size', 'Dims', undefined, false]], returns: [], marks: ['hidden'] },
+  { names: ['_fft_c2c'], params: [['input', 'Tensor', undefined, false], ['dim', 'Dims', undefined, false], ['normalization', 'i64', undefined, false], ['forward', 'bool', undefined, false]], returns: [], marks: ['hidden'] },
+  { names: ['_fft_r2c'], params: [['input', 'Tensor', undefined, false], ['dim', 'Dims', undefined, false], ['normalization', 'i64', undefined, false], ['onesided', 'bool', undefined, false]], returns: [], marks: ['hidden'] },
+  { names: ['_fft_c2r'], params: [['input', 'Tensor', undefined, false], ['dim', 'Dims', undefined, false], ['normalization', 'i64', undefined, false], ['last_dim_size', 'i64', undefined, false]], returns: [], marks: ['hidden'] },
+  { names: ['fft.fft'], params: [['input', 'Tensor', undefined, false], ['n', 'Option<i64>', null, false], ['dim', 'i64', -1, false], ['norm', 'Option<String>', null, false]], returns: [], marks: [] },
+  { names: ['fft.ifft'], params: [['input', 'Tensor', undefined, false], ['n', 'Option<i64>', null, false], ['dim', 'i64', -1, false], ['norm', 'Option<String>', null, false]], returns: [], marks: [] },
+  { names: ['fft.rfft'], params: [['input', 'Tensor', undefined, false], ['n', 'Option<i64>', null, false], ['dim', 'i64', -1, false], ['norm', 'Option<String>', null, false]], returns: [], marks: [] },
+  { names: ['fft.irfft'], params: [['input', 'Tensor', undefined, false], ['n', 'Option<i64>', null, false], ['dim', 'i64', -1, false], ['norm', 'Option<String>', null, false]], returns: [], marks: [] },
+  { names: ['fft.hfft'], params: [['input', 'Tensor', undefined, false], ['n', 'Option<i64>', null, false], ['dim', 'i64', -1, false], ['norm', 'Option<String>', null, false]], returns: [], marks: [] },
+  { names: ['fft.ihfft'], params: [['input', 'Tensor', undefined, false], ['n', 'Option<i64>', null, false], ['dim', 'i64', -1, false], ['norm', 'Option<String>', null, false]], returns: [], marks: [] },
+  { names: ['fft.fftn'], params: [['input', 'Tensor', undefined, false], ['s', 'Option<Dims>', null, false], ['dim', 'Option<Dims>', null, false], ['norm', 'Option<String>', null, false]], returns: [], marks: [] },
+  { names: ['fft.ifftn'], params: [['input', 'Tensor', undefined, false], ['s', 'Option<Dims>', null, false], ['dim', 'Option<Dims>', null, false], ['norm', 'Option<String>', null, false]], returns: [], marks: [] },
+  { names: ['fft.rfftn'], params: [['input', 'Tensor', undefined, false], ['s', 'Option<Dims>', null, false], ['dim', 'Option<Dims>', null, false], ['norm', 'Option<String>', null, false]], returns: [], marks: [] },
+  { names: ['fft.irfftn'], params: [['input', 'Tensor', undefined, false], ['s', 'Option<Dims>', null, false], ['dim', 'Option<Dims>', null, false], ['norm', 'Option<String>', null, false]], returns: [], marks: [] },
+  { names: ['fft.hfftn'], params: [['input', 'Tensor', undefined, false], ['s', 'Option<Dims>', null, false], ['dim', 'Option<Dims>', null, false], ['norm', 'Option<String>', null, false]], returns: [], marks: [] },
+  { names: ['fft.ihfftn'], params: [['input', 'Tensor', undefined, false], ['s', 'Option<Dims>', null, false], ['dim', 'Option<Dims>', null, false], ['norm', 'Option<String>', null, false]], returns: [], marks: [] },
+  { names: ['fft.fft2'], params: [['input', 'Tensor', undefined, false], ['s', 'Option<Dims>', null, false], ['dim', 'Option<Dims>', [-2, -1], false], ['norm', 'Option<String>', null, false]], returns: [], marks: [] },
+  { names: ['fft.ifft2'], params: [['input', 'Tensor', undefined, false], ['s', 'Option<Dims>', null, false], ['dim', 'Option<Dims>', [-2, -1], false], ['norm', 'Option<String>', null, false]], returns: [], marks: [] },
+  { names: ['fft.rfft2'], params: [['input', 'Tensor', undefined, false], ['s', 'Option<Dims>', null, false], ['dim', 'Option<Dims>', [-2, -1], false], ['norm', 'Option<String>', null, false]], returns: [], marks: [] },
+  { names: ['fft.irfft2'], params: [['input', 'Tensor', undefined, false], ['s', 'Option<Dims>', null, false], ['dim', 'Option<Dims>', [-2, -1], false], ['norm', 'Option<String>', null, false]], returns: [], marks: [] },
+  { names: ['fft.hfft2'], params: [['input', 'Tensor', undefined, false], ['s', 'Option<Dims>', null, false], ['dim', 'Option<Dims>', [-2, -1], false], ['norm', 'Option<String>', null, false]], returns: [], marks: [] },
+  { names: ['fft.ihfft2'], params: [['input', 'Tensor', undefined, false], ['s', 'Option<Dims>', null, false], ['dim', 'Option<Dims>', [-2, -1], false], ['norm', 'Option<String>', null, false]], returns: [], marks: [] },
+  { names: ['fft.fftshift'], params: [['input', 'Tensor', undefined, false], ['dim', 'Option<Dims>', null, false]], returns: [], marks: [] },
+  { names: ['fft.ifftshift'], params: [['input', 'Tensor', undefined, false], ['dim', 'Option<Dims>', null, false]], returns: [], marks: [] },
+  { names: ['fft.fftfreq'], params: [['n', 'i64', undefined, false], ['d', 'f64', 1.0, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['create'] },
+  { names: ['fft.rfftfreq'], params: [['n', 'i64', undefined, false], ['d', 'f64', 1.0, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['create'] },
   { names: ['full'], params: [['size', 'Dims', undefined, false], ['fill_value', 'Scalar', undefined, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['create'] },
   { names: ['zeros'], params: [['size', 'Dims', undefined, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['create'] },
   { names: ['ones'], params: [['size', 'Dims', undefined, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['create'] },
@@ -3974,5 +3999,49 @@ export const special = {
 
 /** `torch.fft`. */
 export const fft = {
+  /** The discrete Fourier transform along one dimension. */
+  fft: functionOf('fft.fft') as unknown as { (input: Tensor, n?: Int | null, dim?: Int, norm?: string | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { n?: Int | null; dim?: Int; norm?: string | null; out?: Tensor | readonly Tensor[] }): Tensor },
+  /** The inverse of `fft`. */
+  ifft: functionOf('fft.ifft') as unknown as { (input: Tensor, n?: Int | null, dim?: Int, norm?: string | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { n?: Int | null; dim?: Int; norm?: string | null; out?: Tensor | readonly Tensor[] }): Tensor },
+  /** `fft` of real numbers: the first half, from which the rest follows. */
+  rfft: functionOf('fft.rfft') as unknown as { (input: Tensor, n?: Int | null, dim?: Int, norm?: string | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { n?: Int | null; dim?: Int; norm?: string | null; out?: Tensor | readonly Tensor[] }): Tensor },
+  /** The inverse of `rfft`. */
+  irfft: functionOf('fft.irfft') as unknown as { (input: Tensor, n?: Int | null, dim?: Int, norm?: string | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { n?: Int | null; dim?: Int; norm?: string | null; out?: Tensor | readonly Tensor[] }): Tensor },
+  /** The transform of a Hermitian signal, of which the first half is given: real numbers. */
+  hfft: functionOf('fft.hfft') as unknown as { (input: Tensor, n?: Int | null, dim?: Int, norm?: string | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { n?: Int | null; dim?: Int; norm?: string | null; out?: Tensor | readonly Tensor[] }): Tensor },
+  /** The inverse of `hfft`. */
+  ihfft: functionOf('fft.ihfft') as unknown as { (input: Tensor, n?: Int | null, dim?: Int, norm?: string | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { n?: Int | null; dim?: Int; norm?: string | null; out?: Tensor | readonly Tensor[] }): Tensor },
+  /** The discrete Fourier transform along several dimensions. */
+  fftn: functionOf('fft.fftn') as unknown as { (input: Tensor, s?: Int | readonly Int[] | null, dim?: Int | readonly Int[] | null, norm?: string | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { s?: Int | readonly Int[] | null; dim?: Int | readonly Int[] | null; norm?: string | null; out?: Tensor | readonly Tensor[] }): Tensor },
+  /** The inverse of `fftn`. */
+  ifftn: functionOf('fft.ifftn') as unknown as { (input: Tensor, s?: Int | readonly Int[] | null, dim?: Int | readonly Int[] | null, norm?: string | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { s?: Int | readonly Int[] | null; dim?: Int | readonly Int[] | null; norm?: string | null; out?: Tensor | readonly Tensor[] }): Tensor },
+  /** `fftn` of real numbers: the first half along the last dimension. */
+  rfftn: functionOf('fft.rfftn') as unknown as { (input: Tensor, s?: Int | readonly Int[] | null, dim?: Int | readonly Int[] | null, norm?: string | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { s?: Int | readonly Int[] | null; dim?: Int | readonly Int[] | null; norm?: string | null; out?: Tensor | readonly Tensor[] }): Tensor },
+  /** The inverse of `rfftn`. */
+  irfftn: functionOf('fft.irfftn') as unknown as { (input: Tensor, s?: Int | readonly Int[] | null, dim?: Int | readonly Int[] | null, norm?: string | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { s?: Int | readonly Int[] | null; dim?: Int | readonly Int[] | null; norm?: string | null; out?: Tensor | readonly Tensor[] }): Tensor },
+  /** The transform along several dimensions of a signal that is Hermitian along the last. */
+  hfftn: functionOf('fft.hfftn') as unknown as { (input: Tensor, s?: Int | readonly Int[] | null, dim?: Int | readonly Int[] | null, norm?: string | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { s?: Int | readonly Int[] | null; dim?: Int | readonly Int[] | null; norm?: string | null; out?: Tensor | readonly Tensor[] }): Tensor },
+  /** The inverse of `hfftn`. */
+  ihfftn: functionOf('fft.ihfftn') as unknown as { (input: Tensor, s?: Int | readonly Int[] | null, dim?: Int | readonly Int[] | null, norm?: string | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { s?: Int | readonly Int[] | null; dim?: Int | readonly Int[] | null; norm?: string | null; out?: Tensor | readonly Tensor[] }): Tensor },
+  /** `fftn` along the last two dimensions. */
+  fft2: functionOf('fft.fft2') as unknown as { (input: Tensor, s?: Int | readonly Int[] | null, dim?: Int | readonly Int[] | null, norm?: string | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { s?: Int | readonly Int[] | null; dim?: Int | readonly Int[] | null; norm?: string | null; out?: Tensor | readonly Tensor[] }): Tensor },
+  /** The inverse of `fft2`. */
+  ifft2: functionOf('fft.ifft2') as unknown as { (input: Tensor, s?: Int | readonly Int[] | null, dim?: Int | readonly Int[] | null, norm?: string | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { s?: Int | readonly Int[] | null; dim?: Int | readonly Int[] | null; norm?: string | null; out?: Tensor | readonly Tensor[] }): Tensor },
+  /** `rfftn` along the last two dimensions. */
+  rfft2: functionOf('fft.rfft2') as unknown as { (input: Tensor, s?: Int | readonly Int[] | null, dim?: Int | readonly Int[] | null, norm?: string | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { s?: Int | readonly Int[] | null; dim?: Int | readonly Int[] | null; norm?: string | null; out?: Tensor | readonly Tensor[] }): Tensor },
+  /** The inverse of `rfft2`. */
+  irfft2: functionOf('fft.irfft2') as unknown as { (input: Tensor, s?: Int | readonly Int[] | null, dim?: Int | readonly Int[] | null, norm?: string | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { s?: Int | readonly Int[] | null; dim?: Int | readonly Int[] | null; norm?: string | null; out?: Tensor | readonly Tensor[] }): Tensor },
+  /** `hfftn` along the last two dimensions. */
+  hfft2: functionOf('fft.hfft2') as unknown as { (input: Tensor, s?: Int | readonly Int[] | null, dim?: Int | readonly Int[] | null, norm?: string | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { s?: Int | readonly Int[] | null; dim?: Int | readonly Int[] | null; norm?: string | null; out?: Tensor | readonly Tensor[] }): Tensor },
+  /** The inverse of `hfft2`. */
+  ihfft2: functionOf('fft.ihfft2') as unknown as { (input: Tensor, s?: Int | readonly Int[] | null, dim?: Int | readonly Int[] | null, norm?: string | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { s?: Int | readonly Int[] | null; dim?: Int | readonly Int[] | null; norm?: string | null; out?: Tensor | readonly Tensor[] }): Tensor },
+  /** The spectrum with zero frequency in the middle. */
+  fftshift: functionOf('fft.fftshift') as unknown as { (input: Tensor, dim?: Int | readonly Int[] | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int | readonly Int[] | null; out?: Tensor | readonly Tensor[] }): Tensor },
+  /** The inverse of `fftshift`. */
+  ifftshift: functionOf('fft.ifftshift') as unknown as { (input: Tensor, dim?: Int | readonly Int[] | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int | readonly Int[] | null; out?: Tensor | readonly Tensor[] }): Tensor },
+  /** The frequencies of `fft` of `n` points that are `d` apart. */
+  fftfreq: functionOf('fft.fftfreq') as unknown as { (n: Int, d?: Num, kwargs?: { dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (n: Int, kwargs: { d?: Num; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { n?: Int; d?: Num; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor },
+  /** The frequencies of `rfft`. */
+  rfftfreq: functionOf('fft.rfftfreq') as unknown as { (n: Int, d?: Num, kwargs?: { dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (n: Int, kwargs: { d?: Num; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { n?: Int; d?: Num; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor },
 };
 

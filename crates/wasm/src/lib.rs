@@ -21,7 +21,7 @@ use cresset_core::dtype::DType;
 use cresset_core::error::{Error, Result};
 use cresset_core::ops;
 use cresset_core::parallel;
-use cresset_core::table::{How, Op};
+use cresset_core::table::Op;
 use cresset_core::tensor::{Scalar, Tensor};
 use cresset_core::value::Value;
 use cresset_core::{print, state, storage};

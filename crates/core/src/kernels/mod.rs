@@ -7,6 +7,7 @@ pub mod copy;
 pub mod elementwise;
 pub mod error_function;
 pub mod factor;
+pub mod fft;
 pub mod gamma;
 pub mod gemm;
 pub mod index;

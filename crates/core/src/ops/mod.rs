@@ -66,6 +66,7 @@ families! {
     linalg: LinalgOps,
     svd: SvdOps,
     solve: SolveOps,
+    fft: FftOps,
     create: CreateOps,
     random: RandomOps,
     dropout: DropoutOps,

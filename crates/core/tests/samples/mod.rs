@@ -13,6 +13,7 @@ mod activation;
 mod arith;
 mod create;
 mod domains;
+mod fft;
 mod index;
 mod join;
 mod linear;
@@ -33,7 +34,7 @@ pub type Rows = &'static [(&'static str, &'static str)];
 
 const FAMILIES: &[Rows] = &[
     arith::ROWS, unary::ROWS, reduce::ROWS, views::ROWS, join::ROWS, linear::ROWS, create::ROWS, activation::ROWS,
-    nn::ROWS, index::ROWS,
+    nn::ROWS, index::ROWS, fft::ROWS,
 ];
 
 /// What is known not to hold: id, what (`complex`, `second order`, `strides`, `in place`), why.
