@@ -151,6 +151,32 @@ impl Error {
         ))
     }
 
+    /// A number is asked of a tensor that stands for a batch.
+    pub fn batched_item() -> Error {
+        Error::runtime(
+            "vmap: It looks like you're calling .item() on a Tensor. We don't support vmap over calling .item() on a Tensor, \
+             please try to rewrite what you're doing with other operations. If error is occurring somewhere inside PyTorch \
+             internals, please file a bug report.",
+        )
+    }
+
+    /// Whether such a tensor is true is asked.
+    pub fn batched_truth() -> Error {
+        Error::runtime(
+            "vmap: It looks like you're attempting to use a Tensor in some data-dependent control flow. We don't support that \
+             yet, please file an issue at https://github.com/pytorch/pytorch/issues .",
+        )
+    }
+
+    /// A tensor is used outside of the vmap that made it.
+    pub fn escaped_batch() -> Error {
+        Error::runtime(
+            "Either your tensor may have escaped from inside a function being vmapped and this is a user error (see \
+             https://pytorch.org/functorch/stable/ux_limitations.html), or there is an internal functorch error in \
+             `gen_vmap_plumbing` Please file an issue if it looks like the latter",
+        )
+    }
+
     /// An in-place write to a leaf that requires a gradient.
     pub fn leaf_in_place() -> Error {
         Error::runtime(

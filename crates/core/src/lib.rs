@@ -4,6 +4,7 @@
 mod dims;
 
 pub mod autograd;
+pub mod batch;
 pub mod dtype;
 pub mod error;
 pub mod kernels;

@@ -45,9 +45,16 @@ pub fn restore((inference, grad): (bool, bool)) {
     GRAD.set(grad);
 }
 
-/// Whether any tensor may carry a tangent: a level of forward mode is open.
+/// Whether a tensor may carry a tangent or stand for a batch: a level of forward mode or vmap is open,
+/// or there still are tensors of one.
 pub fn transforming() -> bool {
     TRANSFORMS.get() != 0
+}
+
+/// Whether nothing looks at what is done with data: ops are not recorded, and no tensor is more than
+/// its elements.
+pub fn unobserved() -> bool {
+    !grad_enabled() && !transforming()
 }
 
 /// A level begins.

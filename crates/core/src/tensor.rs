@@ -80,6 +80,8 @@ pub struct Meta {
     pub level: u32,
     /// Its tangents, by level.
     pub tangents: Tangents,
+    /// What lies behind it, if it stands for a batch.
+    pub batch: Option<Rc<crate::batch::Batch>>,
 }
 
 /// The shared part of a tensor.
@@ -192,6 +194,11 @@ impl Tensor {
 
     /// The same elements without history.
     pub fn detached(&self) -> Tensor {
+        if crate::state::transforming() {
+            if let Some(batch) = self.batch() {
+                return crate::batch::hide(batch.physical.detached(), &batch.levels);
+            }
+        }
         self.alias(self.0.layout.clone())
     }
 
@@ -332,6 +339,9 @@ impl Tensor {
 
     /// The only element as a number.
     pub fn scalar(&self) -> Result<Scalar> {
+        if crate::state::transforming() && self.is_batched() {
+            return Err(Error::batched_item());
+        }
         if self.numel() != 1 {
             return Err(Error::runtime(format!(
                 "a Tensor with {} elements cannot be converted to Scalar",
@@ -379,7 +389,7 @@ impl Tensor {
         };
         Rc::strong_count(&self.0) == 1 && Rc::strong_count(&self.0.storage) == owners
             && !self.0.wrapped && !self.0.inference && !meta.requires_grad && meta.grad.is_none()
-            && meta.hooks.is_none() && meta.tangents.is_none() && meta.grad_fn.as_ref().is_none_or(|(node, _)| node.is_freed())
+            && meta.hooks.is_none() && meta.tangents.is_none() && meta.batch.is_none() && meta.grad_fn.as_ref().is_none_or(|(node, _)| node.is_freed())
     }
 
     /// A copy of sizes as a list.
@@ -389,6 +399,9 @@ impl Tensor {
 
     /// Whether any element is not zero or false, for a tensor of one element.
     pub fn truth(&self) -> Result<bool> {
+        if crate::state::transforming() && self.is_batched() {
+            return Err(Error::batched_truth());
+        }
         match self.numel() {
             1 => Ok(self.scalar()?.to()),
             0 => Err(Error::runtime("Boolean value of Tensor with no values is ambiguous")),

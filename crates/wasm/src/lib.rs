@@ -147,10 +147,11 @@ pub fn create(dtype: usize) -> i32 {
     })
 }
 
-/// The address of the first element of a row-major tensor; 0 for a handle that is none.
+/// The address of the first element of a row-major tensor; 0 for a handle that is
+/// none, or for one that stands for a batch.
 #[wasm_bindgen]
 pub fn address(handle: i32) -> usize {
-    handles::with(handle, |t| t.ptr_bytes() as usize).unwrap_or(0)
+    handles::with(handle, |t| if t.is_batched() { 0 } else { t.ptr_bytes() as usize }).unwrap_or(0)
 }
 
 /// Another handle of the same tensor.

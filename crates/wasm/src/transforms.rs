@@ -1,8 +1,9 @@
-//! Levels of forward mode and of `torch.func` at the door.
+//! Levels of forward mode, of `torch.func.grad` and of vmap at the door.
 
 use crate::args::{self, Reader};
 use crate::{guard, handles};
 use cresset_core::autograd::{forward, functional};
+use cresset_core::batch::{self, Randomness};
 use cresset_core::tensor::Tensor;
 use cresset_core::value::Value;
 use wasm_bindgen::prelude::*;
@@ -59,4 +60,35 @@ pub fn leads_outside() -> i32 {
         let roots: Vec<Tensor> = Reader::new().tensors()?.unwrap_or_default().into_iter().flatten().collect();
         Ok(i32::from(functional::leads_outside(&roots)?))
     })
+}
+
+/// Opens a level of vmap for so many examples; random numbers are 0 refused, 1 different, 2 the same.
+#[wasm_bindgen]
+pub fn enter_vmap(size: f64, randomness: u32) -> u32 {
+    let randomness = [Randomness::Error, Randomness::Different, Randomness::Same][randomness.min(2) as usize];
+    batch::enter_level(size as i64, randomness)
+}
+
+/// Closes the level opened last.
+#[wasm_bindgen]
+pub fn exit_vmap() {
+    batch::exit_level();
+}
+
+/// A tensor as a level sees it: without the dimension of its examples.
+#[wasm_bindgen]
+pub fn add_level(handle: i32, dim: i32, level: u32) -> i32 {
+    guard(|| handles::put(batch::add_level(&handles::get(handle)?, i64::from(dim), level)?))
+}
+
+/// A tensor as it is outside of a level: with a dimension of examples.
+#[wasm_bindgen]
+pub fn remove_level(handle: i32, dim: i32, level: u32) -> i32 {
+    guard(|| handles::put(batch::remove_level(&handles::get(handle)?, i64::from(dim), level)?))
+}
+
+/// Whether a tensor varies over a level.
+#[wasm_bindgen]
+pub fn has_level(handle: i32, level: u32) -> bool {
+    handles::with(handle, |t| t.batch().is_some_and(|b| b.levels.contains(&level))).unwrap_or(false)
 }

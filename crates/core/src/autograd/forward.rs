@@ -11,6 +11,7 @@
 
 use super::node::{apply, Job, Node};
 use super::{backward, engine, record, record_outputs, Backward};
+use crate::batch;
 use crate::error::{Error, Result};
 use crate::kinds::{self, Derivative};
 use crate::state;
@@ -139,6 +140,10 @@ pub fn make_dual(primal: &Tensor, tangent: &Tensor, level: u32) -> Result {
             tangent.sizes()
         )));
     }
+    if state::transforming() && (primal.is_batched() || tangent.is_batched()) {
+        let (primal, tangent, levels) = batch::both(primal, tangent)?;
+        return make_dual(&primal, &tangent, level).map(|dual| batch::hide(dual, &levels));
+    }
     let dual = crate::ops::alias(primal)?;
     // A view of the dual has a view of the tangent: both lie in the same way.
     let same = tangent.strides() == primal.strides() || !primal.layout().is_dense();
@@ -153,6 +158,10 @@ fn like(t: &Tensor) -> crate::layout::Layout {
 
 /// What a dual tensor is made of: `unpack_dual`.
 pub fn unpack_dual(dual: &Tensor, level: u32) -> Result<(Tensor, Option<Tensor>)> {
+    if let Some(behind) = dual.batch() {
+        let (primal, tangent) = unpack_dual(&behind.physical, level)?;
+        return Ok((batch::hide(primal, &behind.levels), tangent.map(|t| batch::hide(t, &behind.levels))));
+    }
     let Some(tangent) = dual.tangent(level) else { return Ok((dual.clone(), None)) };
     let primal = crate::ops::alias(&dual.below(level)?)?;
     Ok((primal, Some(tangent)))

@@ -2,6 +2,7 @@
 //! nest and what a function closes over stays constant.
 
 use super::node::Node;
+use crate::batch;
 use crate::error::Result;
 use crate::state;
 use crate::tensor::Tensor;
@@ -30,6 +31,12 @@ pub fn exit_level() {
 /// The same elements as an input to differentiate in: a step of its own in the graph that leads to
 /// the tensor, or a leaf where there is none.
 pub fn input(t: &Tensor) -> Result {
+    // In a batch each example has a gradient of its own.
+    let (t, levels) = batch::everywhere(t)?;
+    plain_input(&t).map(|t| batch::hide(t, &levels))
+}
+
+fn plain_input(t: &Tensor) -> Result {
     if t.requires_grad() {
         return state::with_grad(true, || crate::ops::alias(t));
     }
@@ -47,7 +54,7 @@ pub fn leads_outside(roots: &[Tensor]) -> Result<bool> {
     let mut seen: HashSet<*const Node> = HashSet::new();
     let mut next: Vec<Rc<Node>> = Vec::new();
     for root in roots {
-        next.extend(root.edge()?.map(|e| e.node));
+        next.extend(root.physical().edge()?.map(|e| e.node));
     }
     while let Some(node) = next.pop() {
         if !seen.insert(Rc::as_ptr(&node)) {

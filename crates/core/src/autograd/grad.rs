@@ -67,8 +67,17 @@ fn root_grad(index: usize, root: &Tensor, given: Option<&Tensor>) -> Result {
     Ok(grad.clone())
 }
 
-/// Runs a pass from `roots`; returns the gradients of `inputs`, one for each, or adds to `grad`.
+/// Runs a pass from `roots`, any of which may be batched; returns the gradients of `inputs`, one for each, or adds to `grad`.
 pub fn backward(roots: &[Tensor], grads: &[Option<Tensor>], ask: &Backward) -> Result<Vec<Option<Tensor>>> {
+    let all = || roots.iter().chain(grads.iter().flatten()).chain(ask.inputs.unwrap_or_default());
+    if state::transforming() && all().any(Tensor::is_batched) {
+        return crate::batch::backward(roots, grads, ask);
+    }
+    backward_below(roots, grads, ask)
+}
+
+/// The same on tensors of which, gradients aside, none is batched.
+pub(crate) fn backward_below(roots: &[Tensor], grads: &[Option<Tensor>], ask: &Backward) -> Result<Vec<Option<Tensor>>> {
     if !grads.is_empty() && grads.len() != roots.len() {
         return Err(Error::runtime(format!("got {} tensors and {} gradients", roots.len(), grads.len())));
     }

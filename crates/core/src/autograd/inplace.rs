@@ -21,6 +21,9 @@ fn run(op: &'static Op, args: &[Value]) -> Result<Tensor> {
     let Some(Value::Tensor(target)) = args.first() else {
         return Err(Error::type_error("in-place ops need a tensor to write to"));
     };
+    if state::transforming() && crate::batch::concerns(op, args) {
+        return crate::batch::call_in_place(op, args);
+    }
     if target.is_inference() && !state::inference_mode() {
         return Err(Error::inference_in_place());
     }
@@ -175,6 +178,10 @@ pub(crate) fn store(target: &Tensor, result: &Tensor) {
 
 /// Makes `target` hold what `value` holds, in its own dtype: `copy_`.
 pub fn write_to(target: &Tensor, value: &Tensor) -> Result<()> {
+    if state::transforming() && (target.is_batched() || value.is_batched()) {
+        let args = [Value::Tensor(target.clone()), Value::Tensor(value.clone()), Value::None];
+        return crate::batch::call_in_place(crate::ops::copy_op(), &args).map(drop);
+    }
     if target.is_inference() && !state::inference_mode() {
         return Err(Error::inference_in_place());
     }

@@ -35,6 +35,11 @@ impl Tensor {
 
     /// Sets whether a leaf requires a gradient.
     pub fn set_requires_grad(&self, on: bool) -> Result<()> {
+        if let Some(batch) = self.batch() {
+            batch.physical.set_requires_grad(on)?;
+            self.0.meta.borrow_mut().requires_grad = batch.physical.requires_grad();
+            return Ok(());
+        }
         if self.is_inference() && on && !state::inference_mode() {
             return Err(Error::runtime("Setting requires_grad=True on inference tensor outside InferenceMode is not allowed."));
         }

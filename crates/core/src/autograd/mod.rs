@@ -18,6 +18,7 @@ mod views;
 
 pub use custom::{record_custom, undifferentiable, Custom, Forward};
 pub use engine::current_pass;
+pub(crate) use grad::backward_below;
 pub use grad::{backward, grad, Backward, Grad};
 pub use hooks::{AccumulatedHook, GradList, Hook, Hooks, PostHook, PreHook, TensorHooks};
 pub(crate) use inplace::store;
@@ -26,6 +27,7 @@ pub use node::{Edge, Edges, Job, Node, OutMeta};
 pub use saved::{pop_saved_hooks, push_saved_hooks, Kept, Packed, SavedHooks, SavedTensor};
 pub use views::{Creation, View};
 
+use crate::batch;
 use crate::error::Result;
 use crate::layout::Dims;
 use crate::state;
@@ -111,8 +113,13 @@ pub fn call(op: &'static Op, args: &[Value]) -> Result<Value> {
     done.map_err(|e| e.located(|| describe(op, args)))
 }
 
-/// An op while levels of forward mode are open.
+/// An op while levels of vmap or forward mode are open.
 fn transformed(op: &'static Op, args: &[Value]) -> Result<Value> {
+    if batch::concerns(op, args) { batch::call(op, args) } else { call_below(op, args) }
+}
+
+/// An op on tensors of which none is batched.
+pub(crate) fn call_below(op: &'static Op, args: &[Value]) -> Result<Value> {
     if forward::concerns(args) { forward::call(op, args) } else { run(op, args) }
 }
 

@@ -248,6 +248,9 @@ impl Tensor {
 
     /// The node that made it, and which of its outputs it is.
     pub fn grad_fn(&self) -> Result<Option<(Rc<Node>, usize)>> {
+        if let Some(batch) = self.batch() {
+            return batch.physical.grad_fn();
+        }
         self.refresh_view()?;
         Ok(self.0.meta.borrow().grad_fn.clone())
     }

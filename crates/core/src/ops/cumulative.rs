@@ -140,7 +140,7 @@ fn product_grad(g: &Tensor, input: &Tensor, dim: i64, out: &Tensor) -> Result {
         return Ok(g.clone());
     }
     let d = wrap_dim(dim, input.ndim())? as i64;
-    if !crate::state::grad_enabled() && !input.eq(0i64).any((), false)?.truth()? {
+    if crate::state::unobserved() && !input.eq(0i64).any((), false)?.truth()? {
         return reversed_sum(&g.mul(out.conj())?, d)?.true_divide(input.conj());
     }
     let n = input.sizes()[d as usize];

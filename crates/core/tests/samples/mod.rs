@@ -9,6 +9,9 @@
 //! - without a gradient: `const(2,3)`, `const_pos(2,3)` and so on, `int(2,3; 5)` below five, `bool(2,3)`;
 //! - with given elements: `values[1.5, 2]` and, without a gradient, `long[[0, 1]]`, `mask[true]`.
 
+// Each test that shares the samples uses a part of what is here.
+#![allow(dead_code)]
+
 mod activation;
 mod arith;
 mod create;

@@ -135,7 +135,7 @@ fn input_grad(plan: &Plan, grads: &[Option<Tensor>], input: &Tensor, weight: Opt
         return zero();
     }
     let g = grads[0].clone().map_or_else(zero, Ok)?;
-    if !crate::state::grad_enabled() && !of_stats {
+    if crate::state::unobserved() && !of_stats {
         let work = input.dtype().compute();
         let (mean, var) = moments(plan, input)?;
         let (g, x, w) = (g.as_contiguous(work)?, input.as_contiguous(work)?, flat(weight, work)?);
@@ -164,7 +164,7 @@ fn input_grad(plan: &Plan, grads: &[Option<Tensor>], input: &Tensor, weight: Opt
 /// The gradient of the weight.
 fn weight_grad(plan: &Plan, g: Option<&Tensor>, input: &Tensor, weight: &Tensor, eps: f64) -> Result {
     let Some(g) = g.filter(|_| input.numel() > 0) else { return Tensor::zeros(weight.sizes(), weight.dtype()) };
-    if !crate::state::grad_enabled() {
+    if crate::state::unobserved() {
         let work = input.dtype().compute();
         let (mean, var) = moments(plan, input)?;
         let (g, x) = (g.as_contiguous(work)?, input.as_contiguous(work)?);

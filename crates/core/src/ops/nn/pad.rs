@@ -144,7 +144,7 @@ fn circular(input: &Tensor, pad: &[i64]) -> Result {
             return Err(Error::runtime("Negative padding value is resulting in an empty dimension"));
         }
     }
-    let out = Tensor::empty(&sizes, input.dtype())?;
+    let out = input.new_empty(&sizes, ())?;
     let slice = |t: &Tensor, d: usize, from: i64, to: i64| t.narrow(d as i64, from, to - from);
     let (mut to, mut from) = (out.clone(), input.clone());
     for i in 0..dims {
