@@ -330,8 +330,9 @@ function bind(op: Compiled, args: readonly unknown[], count: number, keywords: R
   if (keywords) {
     for (const key in keywords) {
       const value = keywords[key];
-      if (value === undefined || IGNORED.has(key)) continue;
+      if (value === undefined) continue;
       let i = slots.findIndex((s) => s.name === key);
+      if (i < 0 && IGNORED.has(key)) continue;
       if (i < 0 && SYNONYMS[key]) i = slots.findIndex((s) => s.name === SYNONYMS[key]);
       if (i < 0) {
         return unexpected(key, slots.map((s) => s.name));

@@ -4,7 +4,7 @@ import { functionOf, type Entry } from './call.js';
 import type { DType } from './dtype.js';
 import type { Complex, Int, Num, Tensor, TensorLike } from './tensor.js';
 
-export const TABLE_HASH = 2751840025;
+export const TABLE_HASH = 2541880221;
 
 export const TABLE: readonly Entry[] = [
   { names: ['add'], params: [['input', 'AsTensor', undefined, false], ['other', 'AsTensor', undefined, false], ['alpha', 'Scalar', 1n, true]], returns: [], marks: ['inplace'] },
@@ -541,6 +541,24 @@ export const TABLE: readonly Entry[] = [
   { names: ['fft.ifftshift'], params: [['input', 'Tensor', undefined, false], ['dim', 'Option<Dims>', null, false]], returns: [], marks: [] },
   { names: ['fft.fftfreq'], params: [['n', 'i64', undefined, false], ['d', 'f64', 1.0, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['create'] },
   { names: ['fft.rfftfreq'], params: [['n', 'i64', undefined, false], ['d', 'f64', 1.0, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['create'] },
+  { names: ['stft'], params: [['input', 'Tensor', undefined, false], ['n_fft', 'i64', undefined, false], ['hop_length', 'Option<i64>', null, false], ['win_length', 'Option<i64>', null, false], ['window', 'Option<Tensor>', null, false], ['center', 'bool', true, false], ['pad_mode', 'String', 'reflect', false], ['normalized', 'bool', false, false], ['onesided', 'Option<bool>', null, false], ['return_complex', 'Option<bool>', null, false], ['align_to_window', 'Option<bool>', null, false]], returns: [], marks: [] },
+  { names: ['istft'], params: [['input', 'Tensor', undefined, false], ['n_fft', 'i64', undefined, false], ['hop_length', 'Option<i64>', null, false], ['win_length', 'Option<i64>', null, false], ['window', 'Option<Tensor>', null, false], ['center', 'bool', true, false], ['normalized', 'bool', false, false], ['onesided', 'Option<bool>', null, false], ['length', 'Option<i64>', null, false], ['return_complex', 'bool', false, false]], returns: [], marks: [] },
+  { names: ['bartlett_window'], params: [['window_length', 'i64', undefined, false], ['periodic', 'bool', true, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['create'] },
+  { names: ['blackman_window'], params: [['window_length', 'i64', undefined, false], ['periodic', 'bool', true, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['create'] },
+  { names: ['hamming_window'], params: [['window_length', 'i64', undefined, false], ['periodic', 'bool', true, false], ['alpha', 'f64', 0.54, false], ['beta', 'f64', 0.46, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['create'] },
+  { names: ['hann_window'], params: [['window_length', 'i64', undefined, false], ['periodic', 'bool', true, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['create'] },
+  { names: ['kaiser_window'], params: [['window_length', 'i64', undefined, false], ['periodic', 'bool', true, false], ['beta', 'f64', 12, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['create'] },
+  { names: ['signal.windows.bartlett'], params: [['M', 'i64', undefined, false], ['sym', 'bool', true, true], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['create'] },
+  { names: ['signal.windows.blackman'], params: [['M', 'i64', undefined, false], ['sym', 'bool', true, true], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['create'] },
+  { names: ['signal.windows.cosine'], params: [['M', 'i64', undefined, false], ['sym', 'bool', true, true], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['create'] },
+  { names: ['signal.windows.exponential'], params: [['M', 'i64', undefined, false], ['center', 'Option<f64>', null, true], ['tau', 'Scalar', 1.0, true], ['sym', 'bool', true, true], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['create'] },
+  { names: ['signal.windows.gaussian'], params: [['M', 'i64', undefined, false], ['std', 'Scalar', 1.0, true], ['sym', 'bool', true, true], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['create'] },
+  { names: ['signal.windows.general_cosine'], params: [['M', 'i64', undefined, false], ['a', 'Option<Floats>', undefined, true], ['sym', 'bool', true, true], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['create'] },
+  { names: ['signal.windows.general_hamming'], params: [['M', 'i64', undefined, false], ['alpha', 'f64', 0.54, true], ['sym', 'bool', true, true], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['create'] },
+  { names: ['signal.windows.hamming'], params: [['M', 'i64', undefined, false], ['sym', 'bool', true, true], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['create'] },
+  { names: ['signal.windows.hann'], params: [['M', 'i64', undefined, false], ['sym', 'bool', true, true], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['create'] },
+  { names: ['signal.windows.kaiser'], params: [['M', 'i64', undefined, false], ['beta', 'Scalar', 12.0, true], ['sym', 'bool', true, true], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['create'] },
+  { names: ['signal.windows.nuttall'], params: [['M', 'i64', undefined, false], ['sym', 'bool', true, true], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['create'] },
   { names: ['full'], params: [['size', 'Dims', undefined, false], ['fill_value', 'Scalar', undefined, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['create'] },
   { names: ['zeros'], params: [['size', 'Dims', undefined, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['create'] },
   { names: ['ones'], params: [['size', 'Dims', undefined, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['create'] },
@@ -2679,6 +2697,18 @@ export interface Methods {
   cholesky_inverse(upper?: boolean, kwargs?: object): Tensor;
   /** The inverse of a matrix from its Cholesky factor. */
   cholesky_inverse(kwargs: { upper?: boolean }): Tensor;
+  /** The spectra of overlapping frames of a signal, each weighted by a window. */
+  stft(n_fft: Int, hop_length?: Int | null, win_length?: Int | null, window?: Tensor | null, center?: boolean, pad_mode?: string, normalized?: boolean, onesided?: boolean | null, return_complex?: boolean | null, align_to_window?: boolean | null, kwargs?: object): Tensor;
+  /** The spectra of overlapping frames of a signal, each weighted by a window. */
+  stft(n_fft: Int, kwargs: { hop_length?: Int | null; win_length?: Int | null; window?: Tensor | null; center?: boolean; pad_mode?: string; normalized?: boolean; onesided?: boolean | null; return_complex?: boolean | null; align_to_window?: boolean | null }): Tensor;
+  /** The spectra of overlapping frames of a signal, each weighted by a window. */
+  stft(kwargs: { n_fft?: Int; hop_length?: Int | null; win_length?: Int | null; window?: Tensor | null; center?: boolean; pad_mode?: string; normalized?: boolean; onesided?: boolean | null; return_complex?: boolean | null; align_to_window?: boolean | null }): Tensor;
+  /** The signal whose frames have these spectra. */
+  istft(n_fft: Int, hop_length?: Int | null, win_length?: Int | null, window?: Tensor | null, center?: boolean, normalized?: boolean, onesided?: boolean | null, length?: Int | null, return_complex?: boolean, kwargs?: object): Tensor;
+  /** The signal whose frames have these spectra. */
+  istft(n_fft: Int, kwargs: { hop_length?: Int | null; win_length?: Int | null; window?: Tensor | null; center?: boolean; normalized?: boolean; onesided?: boolean | null; length?: Int | null; return_complex?: boolean }): Tensor;
+  /** The signal whose frames have these spectra. */
+  istft(kwargs: { n_fft?: Int; hop_length?: Int | null; win_length?: Int | null; window?: Tensor | null; center?: boolean; normalized?: boolean; onesided?: boolean | null; length?: Int | null; return_complex?: boolean }): Tensor;
   /** Zeros of the dtype of `input`. */
   new_zeros(size: Int | readonly Int[], kwargs?: { dtype?: DType | null }): Tensor;
   /** Zeros of the dtype of `input`. */
@@ -3449,6 +3479,20 @@ export const nuclear_norm: { (input: Tensor, dim?: Int | readonly Int[], keepdim
 export const cholesky_solve: { (B: Tensor, L: Tensor, upper?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (B: Tensor, L: Tensor, kwargs: { upper?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (B: Tensor, kwargs: { L?: Tensor; upper?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('cholesky_solve') as never;
 /** The inverse of a matrix from its Cholesky factor. */
 export const cholesky_inverse: { (L: Tensor, upper?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (L: Tensor, kwargs: { upper?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('cholesky_inverse') as never;
+/** The spectra of overlapping frames of a signal, each weighted by a window. */
+export const stft: { (input: Tensor, n_fft: Int, hop_length?: Int | null, win_length?: Int | null, window?: Tensor | null, center?: boolean, pad_mode?: string, normalized?: boolean, onesided?: boolean | null, return_complex?: boolean | null, align_to_window?: boolean | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, n_fft: Int, kwargs: { hop_length?: Int | null; win_length?: Int | null; window?: Tensor | null; center?: boolean; pad_mode?: string; normalized?: boolean; onesided?: boolean | null; return_complex?: boolean | null; align_to_window?: boolean | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { n_fft?: Int; hop_length?: Int | null; win_length?: Int | null; window?: Tensor | null; center?: boolean; pad_mode?: string; normalized?: boolean; onesided?: boolean | null; return_complex?: boolean | null; align_to_window?: boolean | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('stft') as never;
+/** The signal whose frames have these spectra. */
+export const istft: { (input: Tensor, n_fft: Int, hop_length?: Int | null, win_length?: Int | null, window?: Tensor | null, center?: boolean, normalized?: boolean, onesided?: boolean | null, length?: Int | null, return_complex?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, n_fft: Int, kwargs: { hop_length?: Int | null; win_length?: Int | null; window?: Tensor | null; center?: boolean; normalized?: boolean; onesided?: boolean | null; length?: Int | null; return_complex?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { n_fft?: Int; hop_length?: Int | null; win_length?: Int | null; window?: Tensor | null; center?: boolean; normalized?: boolean; onesided?: boolean | null; length?: Int | null; return_complex?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('istft') as never;
+/** A triangle; `periodic` leaves out the last point. */
+export const bartlett_window: { (window_length: Int, periodic?: boolean, kwargs?: { dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (window_length: Int, kwargs: { periodic?: boolean; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { window_length?: Int; periodic?: boolean; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor } = functionOf('bartlett_window') as never;
+/** The window of Blackman, of three cosines. */
+export const blackman_window: { (window_length: Int, periodic?: boolean, kwargs?: { dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (window_length: Int, kwargs: { periodic?: boolean; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { window_length?: Int; periodic?: boolean; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor } = functionOf('blackman_window') as never;
+/** The window of Hamming: `alpha` less `beta` times a cosine. */
+export const hamming_window: { (window_length: Int, periodic?: boolean, alpha?: Num, beta?: Num, kwargs?: { dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (window_length: Int, kwargs: { periodic?: boolean; alpha?: Num; beta?: Num; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { window_length?: Int; periodic?: boolean; alpha?: Num; beta?: Num; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor } = functionOf('hamming_window') as never;
+/** The window of Hann, a period of a cosine. */
+export const hann_window: { (window_length: Int, periodic?: boolean, kwargs?: { dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (window_length: Int, kwargs: { periodic?: boolean; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { window_length?: Int; periodic?: boolean; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor } = functionOf('hann_window') as never;
+/** The window of Kaiser, of Bessel functions; `beta` narrows it. */
+export const kaiser_window: { (window_length: Int, periodic?: boolean, beta?: Num, kwargs?: { dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (window_length: Int, kwargs: { periodic?: boolean; beta?: Num; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { window_length?: Int; periodic?: boolean; beta?: Num; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor } = functionOf('kaiser_window') as never;
 /** `fill_value` everywhere. */
 export const full: { (size: Int | readonly Int[], fill_value: Num | Complex, kwargs?: { dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { size?: Int | readonly Int[]; fill_value?: Num | Complex; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor } = functionOf('full') as never;
 /** Zeros. */
@@ -4043,5 +4087,31 @@ export const fft = {
   fftfreq: functionOf('fft.fftfreq') as unknown as { (n: Int, d?: Num, kwargs?: { dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (n: Int, kwargs: { d?: Num; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { n?: Int; d?: Num; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor },
   /** The frequencies of `rfft`. */
   rfftfreq: functionOf('fft.rfftfreq') as unknown as { (n: Int, d?: Num, kwargs?: { dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (n: Int, kwargs: { d?: Num; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { n?: Int; d?: Num; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor },
+};
+
+/** `torch.signal.windows`. */
+export const signal_windows = {
+  /** A triangle. */
+  bartlett: functionOf('signal.windows.bartlett') as unknown as { (M: Int, kwargs?: { sym?: boolean; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { M?: Int; sym?: boolean; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor },
+  /** The window of Blackman, of three cosines. */
+  blackman: functionOf('signal.windows.blackman') as unknown as { (M: Int, kwargs?: { sym?: boolean; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { M?: Int; sym?: boolean; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor },
+  /** Half a period of a sine. */
+  cosine: functionOf('signal.windows.cosine') as unknown as { (M: Int, kwargs?: { sym?: boolean; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { M?: Int; sym?: boolean; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor },
+  /** Exponentials that fall off to both sides of `center`, `tau` wide. */
+  exponential: functionOf('signal.windows.exponential') as unknown as { (M: Int, kwargs?: { center?: Num | null; tau?: Num | Complex; sym?: boolean; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { M?: Int; center?: Num | null; tau?: Num | Complex; sym?: boolean; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor },
+  /** The bell curve of deviation `std`. */
+  gaussian: functionOf('signal.windows.gaussian') as unknown as { (M: Int, kwargs?: { std?: Num | Complex; sym?: boolean; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { M?: Int; std?: Num | Complex; sym?: boolean; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor },
+  /** A sum of cosines with weights `a`. */
+  general_cosine: functionOf('signal.windows.general_cosine') as unknown as { (M: Int, kwargs?: { a?: Num | readonly Num[] | null; sym?: boolean; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { M?: Int; a?: Num | readonly Num[] | null; sym?: boolean; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor },
+  /** `alpha` less `1 - alpha` times a cosine. */
+  general_hamming: functionOf('signal.windows.general_hamming') as unknown as { (M: Int, kwargs?: { alpha?: Num; sym?: boolean; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { M?: Int; alpha?: Num; sym?: boolean; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor },
+  /** The window of Hamming. */
+  hamming: functionOf('signal.windows.hamming') as unknown as { (M: Int, kwargs?: { sym?: boolean; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { M?: Int; sym?: boolean; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor },
+  /** The window of Hann, a period of a cosine. */
+  hann: functionOf('signal.windows.hann') as unknown as { (M: Int, kwargs?: { sym?: boolean; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { M?: Int; sym?: boolean; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor },
+  /** The window of Kaiser, of Bessel functions; `beta` narrows it. */
+  kaiser: functionOf('signal.windows.kaiser') as unknown as { (M: Int, kwargs?: { beta?: Num | Complex; sym?: boolean; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { M?: Int; beta?: Num | Complex; sym?: boolean; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor },
+  /** The window of Nuttall, of four cosines. */
+  nuttall: functionOf('signal.windows.nuttall') as unknown as { (M: Int, kwargs?: { sym?: boolean; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { M?: Int; sym?: boolean; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor },
 };
 

@@ -3,7 +3,7 @@ import { door } from '#wasm';
 import { begin, check, writeScalar, writeTensor } from './call.js';
 import { DType, DTYPES } from './dtype.js';
 import { RuntimeError } from './errors.js';
-import { var_, zeros } from './generated.js';
+import { signal_windows, var_, zeros } from './generated.js';
 import { Tensor, type Int, type Num } from './tensor.js';
 
 export * from './dtype.js';
@@ -32,6 +32,9 @@ export * as nn from './nn/index.js';
 export * as func from './func/index.js';
 export * as optim from './optim/index.js';
 export * as utils from './utils/index.js';
+
+/** `torch.signal`. */
+export const signal = { windows: signal_windows };
 
 export function get_default_dtype(): DType { return DTYPES[door.default_dtype()]!; }
 export function set_default_dtype(dtype: DType): void { door.default_dtype(dtype.index); }

@@ -6,7 +6,7 @@ use cresset_core::table::{hash, Op, Param};
 use std::collections::BTreeSet;
 
 /// Namespaces of ops below `torch`; everything else is at the top and, from a tensor, a method.
-const NAMESPACES: [&str; 4] = ["nn.functional", "linalg", "special", "fft"];
+const NAMESPACES: [&str; 5] = ["nn.functional", "linalg", "special", "fft", "signal.windows"];
 
 /// The namespace of a public name and what is left of it.
 fn place(name: &str) -> (&str, &str) {
@@ -172,7 +172,7 @@ fn safe(name: &str) -> String {
 }
 
 fn print_functions(all: &[&Op]) {
-    for space in ["", "nn.functional", "linalg", "special", "fft"] {
+    for space in [""].into_iter().chain(NAMESPACES) {
         let mut done = BTreeSet::new();
         let top = space.is_empty();
         if !top {

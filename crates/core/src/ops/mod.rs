@@ -67,6 +67,8 @@ families! {
     svd: SvdOps,
     solve: SolveOps,
     fft: FftOps,
+    stft: StftOps,
+    windows: WindowOps,
     create: CreateOps,
     random: RandomOps,
     dropout: DropoutOps,

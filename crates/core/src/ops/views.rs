@@ -344,6 +344,14 @@ pub(crate) fn all_at_least(n: usize, tensors: &[Tensor]) -> Result<Vec<Tensor>> 
     tensors.iter().map(|t| at_least(n, t)).collect()
 }
 
+pub(crate) fn transpose_entry() -> &'static crate::table::Op {
+    &transpose::OP
+}
+
+pub(crate) fn squeeze_entry() -> &'static crate::table::Op {
+    &squeeze_dim::OP
+}
+
 ops! { TABLE, ViewOps;
     /// The same elements in other sizes, sharing memory; one size may be -1.
     fn view(input: Tensor, size: Dims) [method, copy] view { viewed(&input, &size) } d input = |g, sizes| g.reshape(&sizes);
