@@ -6,7 +6,7 @@ use cresset_core::table::{hash, Op, Param};
 use std::collections::BTreeSet;
 
 /// Namespaces of ops below `torch`; everything else is at the top and, from a tensor, a method.
-const NAMESPACES: [&str; 5] = ["nn.functional", "linalg", "special", "fft", "signal.windows"];
+const NAMESPACES: [&str; 6] = ["nn.functional", "linalg", "special", "fft", "signal.windows", "masked"];
 
 /// The namespace of a public name and what is left of it.
 fn place(name: &str) -> (&str, &str) {

@@ -67,6 +67,7 @@ families! {
     svd: SvdOps,
     solve: SolveOps,
     fft: FftOps,
+    masked: MaskedOps,
     stft: StftOps,
     windows: WindowOps,
     create: CreateOps,
