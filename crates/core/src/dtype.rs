@@ -164,10 +164,15 @@ pub fn can_cast(from: DType, to: DType) -> bool {
 pub trait Element: Copy + Default + 'static {
     /// The dtype it stores.
     const DTYPE: DType;
+    /// A number in this type, by the rules of `tensor.to`.
+    fn from_scalar(value: crate::tensor::Scalar) -> Self;
 }
 
 macro_rules! element {
-    ($($t:ty => $d:ident),*) => { $(impl Element for $t { const DTYPE: DType = $d; })* };
+    ($($t:ty => $d:ident),*) => { $(impl Element for $t {
+        const DTYPE: DType = $d;
+        fn from_scalar(value: crate::tensor::Scalar) -> Self { value.to() }
+    })* };
 }
 element!(bool => Bool, u8 => UInt8, i8 => Int8, i16 => Int16, i32 => Int32, i64 => Int64,
     f16 => Float16, bf16 => BFloat16, f32 => Float32, f64 => Float64,

@@ -18,6 +18,16 @@ struct Pool {
     blocks: usize,
 }
 
+impl Pool {
+    /// One more block is in use.
+    fn count(&mut self, bytes: usize) {
+        let live = LIVE.get() + bytes;
+        LIVE.set(live);
+        self.peak = self.peak.max(live);
+        self.blocks += 1;
+    }
+}
+
 thread_local! {
     static POOL: RefCell<Pool> = RefCell::new(Pool::default());
     static LIVE: Cell<usize> = const { Cell::new(0) };
@@ -86,15 +96,17 @@ fn take(bytes: usize) -> Result<(*mut u8, usize)> {
     }
     let (class, room) = class(bytes);
     let reused = POOL.with_borrow_mut(|p| {
-        let ptr = p.free.get_mut(class).and_then(Vec::pop);
-        if ptr.is_some() {
-            p.held -= room;
-        }
-        ptr
+        let ptr = p.free.get_mut(class).and_then(Vec::pop)?;
+        p.held -= room;
+        p.count(bytes);
+        Some(ptr)
     });
+    if let Some(ptr) = reused {
+        return Ok((ptr, room));
+    }
     // SAFETY: the size is not zero and fits an isize, the alignment is a power of two.
     let fresh = || unsafe { alloc(Layout::from_size_align_unchecked(room, ALIGN)) };
-    let mut ptr = reused.unwrap_or_else(fresh);
+    let mut ptr = fresh();
     if ptr.is_null() {
         clear_pool();
         ptr = fresh();
@@ -102,11 +114,7 @@ fn take(bytes: usize) -> Result<(*mut u8, usize)> {
     if ptr.is_null() {
         return Err(Error::out_of_memory(bytes, stats().live_bytes));
     }
-    POOL.with_borrow_mut(|p| {
-        LIVE.set(LIVE.get() + bytes);
-        p.peak = p.peak.max(LIVE.get());
-        p.blocks += 1;
-    });
+    POOL.with_borrow_mut(|p| p.count(bytes));
     Ok((ptr, room))
 }
 

@@ -135,6 +135,8 @@ impl Tensor {
     }
 
     /// Undefined elements, row-major.
+    // Every loop calls it: inside each it would be a tenth of the module.
+    #[inline(never)]
     pub fn empty(sizes: &[i64], dtype: DType) -> Result {
         let elements = match checked_numel(sizes) {
             Err(e) if sizes.iter().any(|n| *n < 0) => return Err(e),

@@ -18,6 +18,32 @@ fn run<T>(data: &[T], at: i64, len: usize) -> &[T] {
     &data[at as usize..][..len]
 }
 
+// The loops over consecutive elements, each compiled once for all who come to it.
+
+/// `f` of consecutive elements.
+#[inline(never)]
+pub fn each<A: Copy, R>(x: &[A], out: &mut [R], f: &impl Fn(A) -> R) {
+    for (d, x) in out.iter_mut().zip(x) {
+        *d = f(*x);
+    }
+}
+
+/// `f` of consecutive pairs.
+#[inline(never)]
+pub fn pairs<A: Copy, B: Copy, R>(x: &[A], y: &[B], out: &mut [R], f: &impl Fn(A, B) -> R) {
+    for ((d, x), y) in out.iter_mut().zip(x).zip(y) {
+        *d = f(*x, *y);
+    }
+}
+
+/// `f` of consecutive elements and one number.
+#[inline(never)]
+pub fn with_number<A: Copy, B: Copy, R>(x: &[A], y: B, out: &mut [R], f: &impl Fn(A, B) -> R) {
+    for (d, x) in out.iter_mut().zip(x) {
+        *d = f(*x, y);
+    }
+}
+
 /// `f` of every element.
 #[inline(always)]
 pub fn unary<A: Copy, R>(sizes: &[i64], a: Strided<A>, out: &mut [R], f: impl Fn(A) -> R) {
@@ -26,9 +52,7 @@ pub fn unary<A: Copy, R>(sizes: &[i64], a: Strided<A>, out: &mut [R], f: impl Fn
         let (to, after) = std::mem::take(&mut rest).split_at_mut(len);
         rest = after;
         if step == 1 {
-            for (d, x) in to.iter_mut().zip(run(a.data, at, len)) {
-                *d = f(*x);
-            }
+            each(run(a.data, at, len), to, &f);
         } else {
             for (i, d) in to.iter_mut().enumerate() {
                 *d = f(a.data[(at + i as i64 * step) as usize]);
@@ -47,18 +71,8 @@ pub fn binary<A: Copy, B: Copy, R>(
         let (to, after) = std::mem::take(&mut rest).split_at_mut(len);
         rest = after;
         match step {
-            [1, 1] => {
-                let (x, y) = (run(a.data, at[0], len), run(b.data, at[1], len));
-                for ((d, x), y) in to.iter_mut().zip(x).zip(y) {
-                    *d = f(*x, *y);
-                }
-            }
-            [1, 0] => {
-                let y = b.data[at[1] as usize];
-                for (d, x) in to.iter_mut().zip(run(a.data, at[0], len)) {
-                    *d = f(*x, y);
-                }
-            }
+            [1, 1] => pairs(run(a.data, at[0], len), run(b.data, at[1], len), to, &f),
+            [1, 0] => with_number(run(a.data, at[0], len), b.data[at[1] as usize], to, &f),
             [0, 1] => {
                 let x = a.data[at[0] as usize];
                 for (d, y) in to.iter_mut().zip(run(b.data, at[1], len)) {

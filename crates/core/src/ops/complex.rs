@@ -10,6 +10,13 @@ fn conjugated(t: &Tensor) -> Result {
     dispatch_compute!(t.dtype(), T => map(t, t.dtype(), |x: T| x.conjugate()))
 }
 
+impl Tensor {
+    /// The complex conjugate; a real tensor itself, without a call, for formulas conjugate everything.
+    pub fn conj(&self) -> Result {
+        if self.dtype().is_complex() { ComplexOps::conj(self) } else { Ok(self.clone()) }
+    }
+}
+
 fn part(t: &Tensor, imag: bool) -> Result {
     let mut l = t.layout().clone();
     for s in &mut l.strides {

@@ -5,7 +5,7 @@ use super::promote::{common, float_type};
 use crate::dtype::{DType, Element};
 use crate::error::{Error, Result};
 use crate::kernels::complex::C;
-use crate::kernels::elementwise::{binary, ternary, unary, Strided};
+use crate::kernels::elementwise::{binary, each, pairs, ternary, unary, with_number, Strided};
 use crate::layout::{broadcast, Dims};
 use crate::tensor::Tensor;
 use num_complex::Complex;
@@ -28,11 +28,26 @@ fn steps(t: &Tensor, sizes: &[i64]) -> Dims {
     t.layout().expand(sizes).map_or_else(|| Dims::from_elem(0, sizes.len()), |l| l.strides)
 }
 
+/// The elements, if they are of this type and lie one after the other.
+fn consecutive<T: Element>(t: &Tensor) -> Option<&[T]> {
+    (t.dtype() == T::DTYPE && t.is_contiguous()).then(|| t.data())
+}
+
+/// The only element, in this type.
+#[inline(never)]
+fn number<T: Element>(t: &Tensor) -> Result<T> {
+    t.scalar().map(T::from_scalar)
+}
+
 /// `f` of every element.
 pub fn map<A: Element, R: Element>(a: &Tensor, dtype: DType, f: impl Fn(A) -> R) -> Result {
-    let a = typed::<A>(a)?;
     let out = Tensor::empty(a.sizes(), R::DTYPE)?;
-    unary(a.sizes(), Strided { data: a.reach(), strides: a.strides() }, out.data_mut::<R>(), f);
+    if let Some(x) = consecutive(a) {
+        each(x, out.data_mut(), &f);
+    } else {
+        let a = typed::<A>(a)?;
+        unary(a.sizes(), Strided { data: a.reach(), strides: a.strides() }, out.data_mut::<R>(), f);
+    }
     finish(out, dtype)
 }
 
@@ -40,6 +55,19 @@ pub fn map<A: Element, R: Element>(a: &Tensor, dtype: DType, f: impl Fn(A) -> R)
 pub fn zip<A: Element, B: Element, R: Element>(
     a: &Tensor, b: &Tensor, dtype: DType, f: impl Fn(A, B) -> R,
 ) -> Result {
+    // The usual cases, of which there are many with few elements: both lie alike, or one is a number.
+    if let Some(x) = consecutive::<A>(a) {
+        if b.ndim() == 0 {
+            let out = Tensor::empty(a.sizes(), R::DTYPE)?;
+            with_number(x, number::<B>(b)?, out.data_mut::<R>(), &f);
+            return finish(out, dtype);
+        }
+        if let (true, Some(y)) = (a.sizes() == b.sizes(), consecutive::<B>(b)) {
+            let out = Tensor::empty(a.sizes(), R::DTYPE)?;
+            pairs(x, y, out.data_mut::<R>(), &f);
+            return finish(out, dtype);
+        }
+    }
     let sizes = broadcast(a.sizes(), b.sizes())?;
     let (a, b) = (typed::<A>(a)?, typed::<B>(b)?);
     let out = Tensor::empty(&sizes, R::DTYPE)?;
