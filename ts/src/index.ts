@@ -30,6 +30,7 @@ export { backends, get_num_threads, set_num_threads } from './threads.js';
 export { deepcopy } from './nn/module.js';
 export * as nn from './nn/index.js';
 export * as func from './func/index.js';
+export { vmap } from './func/index.js';
 export * as optim from './optim/index.js';
 export * as utils from './utils/index.js';
 

@@ -290,8 +290,9 @@ function typed(t: Tensor): TypedArray {
   const length = t.numel() * (t.dtype.is_complex ? 2 : 1);
   // An empty tensor has no address worth reading.
   if (length === 0) return new t.dtype.array(0);
-  const handle = row.handle;
-  return new t.dtype.array(wasm.memory.buffer, door.address(handle) >>> 0, length).slice();
+  const at = door.address(row.handle) >>> 0;
+  if (at === 0) throw new RuntimeError("Cannot access data pointer of Tensor that doesn't have storage");
+  return new t.dtype.array(wasm.memory.buffer, at, length).slice();
 }
 
 function elements(t: Tensor): (number | bigint | boolean | Complex)[] {

@@ -8,7 +8,7 @@ import { RuntimeError, ValueError } from '../errors.js';
 import { zeros_like } from '../generated.js';
 import { isTensor, Tensor } from '../tensor.js';
 import { type Argnums, pick, put } from './argnums.js';
-import { flatten, type Mapped, mapTensors, typeOf } from './tree.js';
+import { flatten, type Mapped, mapTensors, treespec, typeOf } from './tree.js';
 
 /* eslint-disable @typescript-eslint/no-explicit-any -- a transform takes any function of tensors */
 /** A function that a transform takes. */
@@ -187,7 +187,7 @@ export function pushforward(func: Func, primals: readonly unknown[], tangents: u
   const at = flatten(argnums === null ? primals : pick(primals, argnums)), ways = flatten(tangents);
   if (at.spec !== ways.spec) {
     throw new RuntimeError(`${JVP}: Expected primals and tangents to have the same python structure. For example, if primals is a tuple of 3 tensors, `
-      + `tangents also must be. Got primals with structure ${at.spec} and tangents with structure ${ways.spec}`);
+      + `tangents also must be. Got primals with structure ${treespec(at.tree)} and tangents with structure ${treespec(ways.tree)}`);
   }
   for (const [name, { leaves }] of [['primals', at], ['tangents', ways]] as const) {
     if (leaves.length === 0) throw new RuntimeError(`${JVP}: Expected ${name} to contain at least one Tensor.`);
@@ -229,7 +229,7 @@ export function linearize(func: Func, ...primals: unknown[]): unknown {
   const value = func(...primals) as unknown;
   const push = (...tangents: unknown[]): unknown => {
     const given = flatten(tangents);
-    if (given.spec !== spec) throw new RuntimeError(`Expected the tangents ${given.spec} to have the same argspec as the primals ${spec}`);
+    if (given.spec !== spec) throw new RuntimeError(`Expected the tangents ${treespec(tangents)} to have the same argspec as the primals ${treespec(primals)}`);
     given.leaves.forEach((t, i) => {
       const tangent = t as Tensor, primal = leaves[i] as Tensor;
       const differs = (what: string, have: string, want: string): RuntimeError =>

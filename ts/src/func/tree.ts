@@ -12,7 +12,7 @@ const isObject = (x: unknown): x is Record<string, unknown> =>
   typeof x === 'object' && x !== null && Object.getPrototypeOf(x) === Object.prototype;
 
 /** The leaves of a tree, and what puts others in their places. */
-export interface Flat { leaves: unknown[]; build(leaves: readonly unknown[]): unknown; spec: string }
+export interface Flat { tree: unknown; leaves: unknown[]; build(leaves: readonly unknown[]): unknown; spec: string }
 
 /** Takes a tree apart; `spec` is its structure as PyTorch prints it. */
 export function flatten(tree: unknown): Flat {
@@ -33,7 +33,7 @@ export function flatten(tree: unknown): Flat {
     return [(next) => next(), '*'];
   };
   const [build, spec] = walk(tree);
-  return { leaves, spec, build: (list) => { let i = 0; return build(() => list[i++]); } };
+  return { tree, leaves, spec, build: (list) => { let i = 0; return build(() => list[i++]); } };
 }
 
 /** The tree with `f` of each leaf in its place. */
@@ -58,4 +58,40 @@ export function typeOf(x: unknown): string {
     case 'function': return "<class 'function'>";
     default: return Array.isArray(x) ? "<class 'tuple'>" : isTensor(x) ? "<class 'torch.Tensor'>" : "<class 'dict'>";
   }
+}
+
+/** A structure as Python prints a `TreeSpec`. */
+export function treespec(tree: unknown, indent = 0): string {
+  const children = (list: readonly unknown[]): string => {
+    const inner = indent + 2;
+    return list.map((x) => treespec(x, inner)).join(`,\n${' '.repeat(inner)}`);
+  };
+  if (Array.isArray(tree)) return `TreeSpec(tuple, None, [${children(tree)}])`;
+  if (isObject(tree)) return `TreeSpec(dict, [${Object.keys(tree).map((k) => `'${k}'`).join(', ')}], [${children(Object.values(tree))}])`;
+  return '*';
+}
+
+/** One value for each leaf of `tree`, from a tree of values that may end earlier; null if it does not fit. */
+export function spread(values: unknown, tree: unknown): unknown[] | null {
+  if (Array.isArray(tree) && Array.isArray(values)) {
+    if (tree.length !== values.length) return null;
+    return joined(tree.map((x, i) => spread(values[i], x)));
+  }
+  if (isObject(tree) && isObject(values)) {
+    if (Object.keys(tree).join() !== Object.keys(values).join()) return null;
+    return joined(Object.keys(tree).map((key) => spread(values[key], tree[key])));
+  }
+  if (Array.isArray(values) || isObject(values)) return null;
+  return flatten(tree).leaves.map(() => values);
+}
+function joined(parts: readonly (unknown[] | null)[]): unknown[] | null {
+  return parts.every((p) => p !== null) ? parts.flat() : null;
+}
+
+/** A value as Python prints it in a message. */
+export function python(x: unknown): string {
+  if (x === null || x === undefined) return 'None';
+  if (Array.isArray(x)) return `(${x.map(python).join(', ')}${x.length === 1 ? ',' : ''})`;
+  if (isObject(x)) return `{${Object.entries(x).map(([k, v]) => `'${k}': ${python(v)}`).join(', ')}}`;
+  return String(x);
 }
