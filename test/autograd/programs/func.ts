@@ -30,7 +30,7 @@ export const programs: Record<string, Program> = {
     const { vmap } = torch.func;
     out('outer', vmap((x: Any) => vmap((y: Any) => x.mul(y))(v.b))(v.a));
     const result = vmap((d: Any) => ({ sum: d.x.sum(), first: d.y.select(0, 0) }))({ x: v.m, y: v.n });
-    out('pytree', { dict: [['sum', result.sum], ['first', result.first]] });
+    out('pytree', result);
   },
   func_vmap_errors(torch, v, out) {
     const { vmap } = torch.func;
