@@ -16,6 +16,17 @@
 //! a gradient), a parameter comes typed as declared, `out` is the first result, `sizes` the sizes
 //! of the input being differentiated.
 //!
+//! Gradients that share their work may have a joint formula beside those of their own, last:
+//!
+//! ```text
+//!     joint (query, key, value) = |g, wanted, query, key, value| all_at_once(...);
+//! ```
+//!
+//! `wanted` tells, in the order of the names in front, which of the gradients are needed; the formula
+//! gives one for each, `None` where it was not asked, or none at all (`Ok(None)`) where it does not
+//! apply. It works on plain data: the engine runs it where gradients are not recorded and more than
+//! one is needed, and the single formulas otherwise, which can always be called one by one.
+//!
 //! Every entry with rules is checked against differences, twice, by `tests/gradcheck.rs`, on default
 //! arguments that its types suggest. An entry that needs others gets a row, `("narrow", "x(2,5), 1,
 //! 1, 3")`, in its family's file of `tests/samples`, whose `mod.rs` describes how rows are written.
@@ -116,6 +127,16 @@ pub struct Rule {
     pub run: fn(&Tensor, &Kept) -> Result<Grads>,
 }
 
+/// A backward formula for several inputs at once, of what is not differentiated again.
+pub struct Joint {
+    /// The parameters whose gradients it gives.
+    pub wrt: &'static [usize],
+    /// What it needs.
+    pub saves: &'static [u8],
+    /// The formula; it is told which gradients are needed.
+    pub run: fn(&Tensor, &[bool], &Kept) -> Result<Option<Grads>>,
+}
+
 /// One entry of the table.
 pub struct Op {
     /// The name in Rust, which tells overloads apart.
@@ -144,6 +165,8 @@ pub struct Op {
     pub eval: fn(&[Value]) -> Result<Value>,
     /// The backward, one rule for each differentiable input.
     pub rules: &'static [Rule],
+    /// The formula that stands for several of them, where there is one.
+    pub joint: Option<Joint>,
     /// The form of a view that copies, as `permute_copy`; in the table where the view is marked `copy`.
     pub copy: Option<&'static Op>,
 }
@@ -273,6 +296,7 @@ macro_rules! ops {
         $(#[doc = $doc:literal])*
         fn $name:ident $($path:literal)? ($($sig:tt)*) $(-> ($($result:ident),+))? [$($mark:tt),*] $how:ident $body:block
         $(d $wrt:ident = |$g:ident $(, $keep:ident)*| $rule:expr),*
+        $(, joint ($($of:ident),+) = |$jg:ident, $wanted:ident $(, $jkeep:ident)*| $joint:expr)?
     ;)*) => {
         $(#[allow(non_snake_case)] mod $name {
             #[allow(unused_imports)] use super::*;
@@ -298,6 +322,7 @@ macro_rules! ops {
                         $crate::table::IntoGrads::into_grads($rule)
                     },
                 }),*],
+                joint: $crate::ops!(@joint $(($($of),+) |$jg, $wanted $(, $jkeep)*| $joint)?),
             };
             $crate::ops!(@statics $how ($name $($path)?) [$($mark),*]);
         })*
@@ -328,6 +353,20 @@ macro_rules! ops {
     (@class $mark:literal) => { "" };
     (@class ($($in_place:tt)*)) => { "" };
     (@class $mark:ident) => { stringify!($mark) };
+    (@joint) => { None };
+    (@joint ($($of:ident),+) |$g:ident, $wanted:ident $(, $keep:ident)*| $rule:expr) => {
+        Some($crate::table::Joint {
+            wrt: &[$(Ix::$of as usize),+],
+            saves: &[$($crate::table::saves::slot(NAMES, stringify!($keep))),*],
+            run: |$g, $wanted, kept| {
+                #[allow(unused_imports)] use $crate::table::Beside;
+                let args = Args(kept);
+                $(let $keep = args.$keep()?;)*
+                let _ = &args;
+                Ok(Option::map($rule?, $crate::table::Grads::from_iter))
+            },
+        })
+    };
     (@name $name:ident) => { stringify!($name) };
     (@name $name:ident $path:literal) => { $path };
     (@how eval) => { $crate::table::How::Eval };

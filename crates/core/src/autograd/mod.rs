@@ -52,7 +52,14 @@ fn needs_record(op: &Op, args: &[Value]) -> bool {
 /// What the formulas of the inputs that need gradients name.
 fn needs(op: &Op, args: &[Value]) -> impl Iterator<Item = u8> {
     let needed = |r: &&crate::table::Rule| args[r.wrt].tensors().any(Tensor::requires_grad);
-    op.rules.iter().filter(needed).flat_map(|r| r.saves.iter().copied()).collect::<SmallVec<[u8; 8]>>().into_iter()
+    let mut slots: SmallVec<[u8; 8]> = op.rules.iter().filter(needed).flat_map(|r| r.saves.iter().copied()).collect();
+    if let Some(joint) = &op.joint {
+        // It runs only for more than one.
+        if joint.wrt.iter().filter(|wrt| args[**wrt].tensors().any(Tensor::requires_grad)).count() > 1 {
+            slots.extend_from_slice(joint.saves);
+        }
+    }
+    slots.into_iter()
 }
 
 /// Saves the arguments that are named, and makes the node of `outs`.

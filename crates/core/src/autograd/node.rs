@@ -283,11 +283,30 @@ fn formulas(op: &'static Op, node: &Rc<Node>, saved: &Saved, grads: &[Option<Ten
             &zeros
         }
     };
+    let needed = |i: usize| node.edges.get(i).is_some_and(Option::is_some) && wanted(i);
+    let place = |e: Error| {
+        e.located(|| format!("the backward of {}({})", op.name, Value::Tensor(g.clone()).brief().unwrap_or_default()))
+    };
+    let mut together = SmallVec::<[(usize, Option<Tensor>); 4]>::new();
+    if let Some(joint) = op.joint.as_ref().filter(|_| !crate::state::grad_enabled()) {
+        // Without lists among the arguments, an edge has the place of its rule.
+        let edge = |wrt: &usize| op.rules.iter().position(|r| r.wrt == *wrt);
+        let asked: SmallVec<[bool; 4]> = joint.wrt.iter().map(|w| edge(w).is_some_and(&needed)).collect();
+        if asked.iter().filter(|a| **a).count() > 1 {
+            let kept = Kept { values: &values, sizes: Dims::new(), grads, wrt: joint.wrt[0], saved, node };
+            if let Some(slopes) = (joint.run)(g, &asked, &kept).map_err(place)? {
+                together.extend(joint.wrt.iter().copied().zip(slopes));
+            }
+        }
+    }
     for rule in op.rules {
         let start = result.len();
         let count = first_list(&saved.lists, rule.wrt).map_or(1, Vec::len);
-        let needed = |i: usize| node.edges.get(i).is_some_and(Option::is_some) && wanted(i);
-        if !(start..start + count).any(needed) {
+        if let Some((_, slope)) = together.iter_mut().find(|t| t.0 == rule.wrt) {
+            result.push(slope.take());
+            continue;
+        }
+        if !(start..start + count).any(&needed) {
             result.extend(std::iter::repeat_n(None, count));
             continue;
         }
@@ -296,9 +315,7 @@ fn formulas(op: &'static Op, node: &Rc<Node>, saved: &Saved, grads: &[Option<Ten
             _ => Dims::new(),
         };
         let kept = Kept { values: &values, sizes, grads, wrt: rule.wrt, saved, node };
-        let slopes = (rule.run)(g, &kept).map_err(|e| {
-            e.located(|| format!("the backward of {}({})", op.name, Value::Tensor(g.clone()).brief().unwrap_or_default()))
-        })?;
+        let slopes = (rule.run)(g, &kept).map_err(place)?;
         result.extend(slopes);
     }
     Ok(result)

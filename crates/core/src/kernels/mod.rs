@@ -8,6 +8,8 @@ pub mod elementwise;
 pub mod error_function;
 pub mod factor;
 pub mod fft;
+pub mod four;
+pub mod functions;
 pub mod gamma;
 pub mod gemm;
 pub mod index;

@@ -2,6 +2,7 @@
 //! in halves (pairwise summation: Higham, "The Accuracy of Floating Point Summation", 1993), so
 //! that rounding errors grow with the logarithm of the length.
 
+use super::gemm::Number;
 use crate::dtype::{DType, Element};
 use crate::error::Result;
 use crate::layout::{Dims, Loop};
@@ -302,6 +303,31 @@ pub fn fold_row<T: Copy, A: Copy>(row: &[T], init: A, step: impl Fn(A, T) -> A, 
     let fold = Fold { init: (), step: |a, x, _| step(a, x), join };
     // SAFETY: a slice is readable.
     unsafe { fold.line(row.as_ptr(), row.len(), 1, 0, init) }
+}
+
+/// The sum of the products of two rows, in as many parts as `fold_row` has.
+pub fn dot_row<T: Number>(a: &[T], b: &[T]) -> T {
+    if a.len() > LINE {
+        let half = a.len() / 2 / PARTS * PARTS;
+        let (first, second) = (dot_row(&a[..half], &b[..half]), dot_row(&a[half..], &b[half..]));
+        return first + second;
+    }
+    let (p, q) = (a.chunks_exact(PARTS), b.chunks_exact(PARTS));
+    let rest = p.remainder().iter().zip(q.remainder()).fold(T::default(), |s, (x, y)| s + *x * *y);
+    let mut part = [T::default(); PARTS];
+    for (x, y) in p.zip(q) {
+        for i in 0..PARTS {
+            part[i] += x[i] * y[i];
+        }
+    }
+    let mut width = PARTS / 2;
+    while width > 0 {
+        for i in 0..width {
+            part[i] = part[i] + part[i + width];
+        }
+        width /= 2;
+    }
+    part[0] + rest
 }
 
 /// `f` turns every row along `dim` into a row of `len` elements; the result is row-major.

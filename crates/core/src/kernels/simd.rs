@@ -44,6 +44,29 @@ pub trait Lane: Copy + 'static {
     unsafe fn transpose(from: *const Self::Elem, from_step: usize, to: *mut Self::Elem, to_step: usize);
 }
 
+/// Lanes of `f32` that elementary functions are written over: besides arithmetic, their bits.
+pub trait Floats: Lane<Elem = f32> {
+    /// The same numbers in double precision: half of them.
+    type Wide: Lane<Elem = f64>;
+
+    /// The smaller one; `self` where it is NaN.
+    fn lesser(self, bound: Self) -> Self;
+    /// The larger one; `self` where it is NaN.
+    fn greater(self, bound: Self) -> Self;
+    /// Without the sign.
+    fn abs(self) -> Self;
+    /// The sign of `o` put to a number that has none.
+    fn signed_like(self, o: Self) -> Self;
+    /// `yes` where `self < o`, else `no`.
+    fn where_less(self, o: Self, yes: Self, no: Self) -> Self;
+    /// The lowest bits in the place of the exponent.
+    fn raised(self) -> Self;
+    /// The first and the second half in double precision.
+    fn widen(self) -> [Self::Wide; 2];
+    /// Two halves, rounded.
+    fn narrow(halves: [Self::Wide; 2]) -> Self;
+}
+
 /// How a product is added: the relaxed build rounds once where the processor can.
 pub trait MulAdd<L: Lane> {
     /// `a * b + c`.
@@ -105,7 +128,7 @@ scalar_lane!(f64);
 /// Vectors of the processor.
 #[cfg(target_arch = "wasm32")]
 mod vectors {
-    use super::Lane;
+    use super::{Floats, Lane};
     use std::arch::wasm32::*;
 
     /// Four `f32`.
@@ -164,6 +187,34 @@ mod vectors {
     lane!(F32x4: 4 of f32, f32x4_splat, f32x4_add, f32x4_sub, f32x4_mul, f32x4_div, f32x4_min, f32x4_max, sum4, turn4);
     lane!(F64x2: 2 of f64, f64x2_splat, f64x2_add, f64x2_sub, f64x2_mul, f64x2_div, f64x2_min, f64x2_max, sum2, turn2);
 
+    impl Floats for F32x4 {
+        type Wide = F64x2;
+        #[inline(always)]
+        fn lesser(self, bound: Self) -> Self { F32x4(f32x4_pmin(self.0, bound.0)) }
+        #[inline(always)]
+        fn greater(self, bound: Self) -> Self { F32x4(f32x4_pmax(self.0, bound.0)) }
+        #[inline(always)]
+        fn abs(self) -> Self { F32x4(f32x4_abs(self.0)) }
+        #[inline(always)]
+        fn signed_like(self, o: Self) -> Self { F32x4(v128_or(self.0, v128_and(o.0, f32x4_splat(-0.0)))) }
+        #[inline(always)]
+        fn where_less(self, o: Self, yes: Self, no: Self) -> Self {
+            F32x4(v128_bitselect(yes.0, no.0, f32x4_lt(self.0, o.0)))
+        }
+        #[inline(always)]
+        fn raised(self) -> Self { F32x4(i32x4_shl(self.0, 23)) }
+        #[inline(always)]
+        fn widen(self) -> [F64x2; 2] {
+            let high = i64x2_shuffle::<1, 1>(self.0, self.0);
+            [F64x2(f64x2_promote_low_f32x4(self.0)), F64x2(f64x2_promote_low_f32x4(high))]
+        }
+        #[inline(always)]
+        fn narrow([low, high]: [F64x2; 2]) -> Self {
+            let (low, high) = (f32x4_demote_f64x2_zero(low.0), f32x4_demote_f64x2_zero(high.0));
+            F32x4(i64x2_shuffle::<0, 2>(low, high))
+        }
+    }
+
     #[inline(always)]
     fn sum4(v: v128) -> f32 {
         (f32x4_extract_lane::<0>(v) + f32x4_extract_lane::<1>(v)) + (f32x4_extract_lane::<2>(v) + f32x4_extract_lane::<3>(v))
@@ -193,7 +244,7 @@ mod vectors {
 /// Arrays that stand in for vectors, for tests on other processors.
 #[cfg(not(target_arch = "wasm32"))]
 mod vectors {
-    use super::{Lane, Number};
+    use super::{Floats, Lane, Number};
     use std::array::from_fn;
 
     /// `N` numbers.
@@ -235,6 +286,30 @@ mod vectors {
                     unsafe { *to.add(j * to_step + i) = *from.wrapping_add(i.wrapping_mul(from_step)).add(j) }
                 }
             }
+        }
+    }
+
+    impl Floats for F32x4 {
+        type Wide = Pack<f64, 2>;
+        fn lesser(self, bound: Self) -> Self {
+            Pack(from_fn(|i| if bound.0[i] < self.0[i] { bound.0[i] } else { self.0[i] }))
+        }
+        fn greater(self, bound: Self) -> Self {
+            Pack(from_fn(|i| if self.0[i] < bound.0[i] { bound.0[i] } else { self.0[i] }))
+        }
+        fn abs(self) -> Self { Pack(self.0.map(f32::abs)) }
+        fn signed_like(self, o: Self) -> Self { Pack(from_fn(|i| self.0[i].copysign(o.0[i]))) }
+        fn where_less(self, o: Self, yes: Self, no: Self) -> Self {
+            Pack(from_fn(|i| if self.0[i] < o.0[i] { yes.0[i] } else { no.0[i] }))
+        }
+        fn raised(self) -> Self { Pack(self.0.map(|x| f32::from_bits(x.to_bits() << 23))) }
+        fn widen(self) -> [Self::Wide; 2] {
+            let [a, b, c, d] = self.0.map(f64::from);
+            [Pack([a, b]), Pack([c, d])]
+        }
+        fn narrow([low, high]: [Self::Wide; 2]) -> Self {
+            let ([a, b], [c, d]) = (low.0.map(|x| x as f32), high.0.map(|x| x as f32));
+            Pack([a, b, c, d])
         }
     }
 }

@@ -6,7 +6,9 @@ use crate::dtype::{DType, Element};
 use crate::error::{Error, Result};
 use crate::kernels::complex::C;
 use crate::kernels::elementwise::{binary, each, pairs, ternary, unary, with_number, Strided};
+use crate::kernels::functions;
 use crate::layout::{broadcast, Dims};
+use crate::parallel::{parallel_for, Shared};
 use crate::tensor::Tensor;
 use num_complex::Complex;
 
@@ -48,6 +50,34 @@ pub fn map<A: Element, R: Element>(a: &Tensor, dtype: DType, f: impl Fn(A) -> R)
         let a = typed::<A>(a)?;
         unary(a.sizes(), Strided { data: a.reach(), strides: a.strides() }, out.data_mut::<R>(), f);
     }
+    finish(out, dtype)
+}
+
+/// Elements that a thread takes at least.
+pub const GRAIN: usize = 1 << 14;
+
+/// A function of `f32` slices, of every element; threads share the work.
+pub fn slice_map(a: &Tensor, dtype: DType, f: fn(&[f32], &mut [f32])) -> Result {
+    let a = a.as_contiguous(DType::Float32)?;
+    let out = Tensor::empty(a.sizes(), DType::Float32)?;
+    let (x, to) = (a.data::<f32>(), Shared(out.ptr::<f32>()));
+    parallel_for(x.len(), GRAIN, |range| {
+        // SAFETY: the parts are apart, and within the result.
+        f(&x[range.clone()], unsafe { std::slice::from_raw_parts_mut(to.get().add(range.start), range.len()) });
+    });
+    finish(out, dtype)
+}
+
+/// `slice_map` for two operands of the same sizes.
+pub fn slice_zip(a: &Tensor, b: &Tensor, dtype: DType, f: fn(&[f32], &[f32], &mut [f32])) -> Result {
+    let (a, b) = (a.as_contiguous(DType::Float32)?, b.as_contiguous(DType::Float32)?);
+    let out = Tensor::empty(a.sizes(), DType::Float32)?;
+    let (x, y, to) = (a.data::<f32>(), b.data::<f32>(), Shared(out.ptr::<f32>()));
+    parallel_for(x.len(), GRAIN, |range| {
+        // SAFETY: the parts are apart, and within the result.
+        let part = unsafe { std::slice::from_raw_parts_mut(to.get().add(range.start), range.len()) };
+        f(&x[range.clone()], &y[range], part);
+    });
     finish(out, dtype)
 }
 
@@ -164,6 +194,10 @@ pub trait Real:
     fn f64(self) -> f64;
     /// Natural exponential.
     fn exp(self) -> Self;
+    /// `exp(x - m)` of every element.
+    fn exp_less(x: &[Self], m: Self, y: &mut [Self]);
+    /// `exp(x - m)` in the place of every element.
+    fn exp_in_place(x: &mut [Self], m: Self);
     /// Natural logarithm.
     fn ln(self) -> Self;
     /// Square root.
@@ -182,10 +216,12 @@ pub trait Real:
     const NEG_INF: Self;
 }
 macro_rules! impl_real {
-    ($($t:ident),*) => { $(impl Real for $t {
+    ($($t:ident: $exp_less:expr, $in_place:expr);*) => { $(impl Real for $t {
         #[inline(always)] fn of(x: f64) -> Self { x as $t }
         #[inline(always)] fn f64(self) -> f64 { self as f64 }
         #[inline(always)] fn exp(self) -> Self { $t::exp(self) }
+        #[inline(always)] fn exp_less(x: &[Self], m: Self, y: &mut [Self]) { $exp_less(x, m, y) }
+        #[inline(always)] fn exp_in_place(x: &mut [Self], m: Self) { $in_place(x, m) }
         #[inline(always)] fn ln(self) -> Self { $t::ln(self) }
         #[inline(always)] fn sqrt(self) -> Self { $t::sqrt(self) }
         #[inline(always)] fn abs(self) -> Self { $t::abs(self) }
@@ -196,7 +232,9 @@ macro_rules! impl_real {
         const NEG_INF: Self = $t::NEG_INFINITY;
     })* };
 }
-impl_real!(f32, f64);
+impl_real!(f32: functions::exp_less_all, functions::exp_less_in_place;
+    f64: |x: &[f64], m: f64, y: &mut [f64]| y.iter_mut().zip(x).for_each(|(y, x)| *y = (*x - m).exp()),
+        |x: &mut [f64], m: f64| x.iter_mut().for_each(|x| *x = (*x - m).exp()));
 
 /// A function of complex numbers in double precision, applied in either precision.
 pub fn complex_map(a: &Tensor, dtype: DType, f: fn(C) -> C) -> Result {
@@ -288,9 +326,19 @@ macro_rules! ranked {
     };
 }
 
-/// One expression over floats, and a function of complex numbers; integers become floats first.
+/// One expression over floats, and a function of complex numbers; integers become floats first. A
+/// function of slices in front takes what is computed in float32.
 #[macro_export]
 macro_rules! float_map {
+    ($a:expr, $slices:path, |$x:ident| $e:expr, $complex:expr) => {{
+        let a: &$crate::tensor::Tensor = $a;
+        let dtype = $crate::ops::promote::float_type(a.dtype());
+        match dtype.compute() {
+            $crate::dtype::DType::Float32 => $crate::ops::loops::slice_map(a, dtype, $slices),
+            $crate::dtype::DType::Float64 => $crate::ops::loops::map::<f64, f64>(a, dtype, |$x: f64| $e),
+            _ => $crate::ops::loops::complex_map(a, dtype, $complex),
+        }
+    }};
     ($a:expr, |$x:ident| $e:expr, $complex:expr) => {{
         let a: &$crate::tensor::Tensor = $a;
         let dtype = $crate::ops::promote::float_type(a.dtype());

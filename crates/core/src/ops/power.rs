@@ -3,7 +3,7 @@
 use super::loops::complex_zip;
 use super::prelude::*;
 use super::promote::{common, fitted, held};
-use crate::kernels::complex;
+use crate::kernels::{complex, functions};
 use std::f64::consts::{LN_10, LN_2};
 
 fn int_pow(mut base: i64, mut e: i64) -> i64 {
@@ -214,7 +214,7 @@ ops! { TABLE, PowerOps;
         d input = |g, out| g.mul(out.pow_scalar(3i64).mul(-0.5).conj());
 
     /// `e^input`.
-    fn exp(input: Tensor) [inplace] eval { float_map!(&input, |x| x.exp(), complex::exp) }
+    fn exp(input: Tensor) [inplace] eval { float_map!(&input, functions::exp_all, |x| x.exp(), complex::exp) }
         d input = |g, out| g.mul(out.conj());
 
     /// `2^input`.

@@ -1,21 +1,19 @@
 //! Softmax and its logarithm, and sums of exponentials, all without overflow.
 
-use super::loops::Real;
+use super::loops::{Arith, Real};
 use super::prelude::*;
 use super::reduce::{reduce_dims, spread, sum_row};
 use crate::kernels::reduce::{along, fold, fold_from, fold_row};
 
 /// The greatest element of a row; NaN if there is one.
-fn row_max<T: Real>(row: &[T]) -> T {
+pub(crate) fn row_max<T: Real>(row: &[T]) -> T {
     let pick = |a: T, x: T| if x > a || x.is_nan() { x } else { a };
     fold_row(row, T::NEG_INF, pick, pick)
 }
 
 fn soft<T: Real>(from: &[T], to: &mut [T], log: bool) {
     let m = row_max(from);
-    for (x, y) in from.iter().zip(to.iter_mut()) {
-        *y = (*x - m).exp();
-    }
+    T::exp_less(from, m, to);
     let sum = sum_row(to);
     if log {
         let shift = sum.ln();
@@ -23,10 +21,15 @@ fn soft<T: Real>(from: &[T], to: &mut [T], log: bool) {
             *y = *x - m - shift;
         }
     } else {
-        for y in to.iter_mut() {
-            *y = *y / sum;
-        }
+        to.iter_mut().for_each(|y| *y = *y / sum);
     }
+}
+
+/// The softmax of a row with this greatest element, in its place.
+pub(crate) fn soft_in_place<T: Real>(row: &mut [T], most: T) {
+    T::exp_in_place(row, most);
+    let sum = sum_row(row);
+    row.iter_mut().for_each(|y| *y = *y / sum);
 }
 
 fn softmax_of(t: &Tensor, dim: i64, dtype: Option<DType>, log: bool) -> Result {
@@ -73,8 +76,9 @@ fn soft_grad_rows<T: Real>(g: &Tensor, out: &Tensor, log: bool) -> Result {
     for ((g, y), to) in rows.zip(result.data_mut::<T>().chunks_exact_mut(n)) {
         if log {
             let sum = sum_row(g);
+            T::exp_less(y, T::nil(), to);
             for i in 0..n {
-                to[i] = g[i] - y[i].exp() * sum;
+                to[i] = g[i] - to[i] * sum;
             }
         } else {
             for i in 0..n {

@@ -2,7 +2,7 @@
 
 use super::loops::{complex_map, special_map, Half};
 use super::prelude::*;
-use crate::kernels::complex;
+use crate::kernels::{complex, functions};
 use std::f64::consts::PI;
 
 /// An angle from one unit to another, as a product.
@@ -63,7 +63,7 @@ ops! { TABLE, TrigOps;
         d input = |g, input| g.mul(input.sinh().conj());
 
     /// Hyperbolic tangent.
-    fn tanh(input: Tensor) [inplace, "nn.functional.tanh"] eval { float_map!(&input, |x| x.tanh(), complex::tanh) }
+    fn tanh(input: Tensor) [inplace, "nn.functional.tanh"] eval { float_map!(&input, functions::tanh_all, |x| x.tanh(), complex::tanh) }
         d input = |g, out| g.mul(out.mul(&out).rsub(1i64, 1i64).conj());
 
     /// Inverse hyperbolic sine.

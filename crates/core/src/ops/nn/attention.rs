@@ -1,6 +1,10 @@
 //! Scaled dot-product attention (Vaswani et al., "Attention Is All You Need", 2017).
 
+use crate::kernels::reduce::dot_row;
+use crate::ops::loops::{Arith, Real, GRAIN};
 use crate::ops::prelude::*;
+use crate::ops::softmax::{row_max, soft_in_place};
+use crate::parallel::{parallel_for, Shared};
 
 fn check(q: &Tensor, k: &Tensor, v: &Tensor, mask: Option<&Tensor>, causal: bool) -> Result<()> {
     let fail = |m: String| Err(Error::runtime(m));
@@ -128,18 +132,118 @@ fn attention(q: &Tensor, k: &Tensor, v: &Tensor, mask: Option<&Tensor>, dropout:
 
 /// The weights of attention, once more.
 fn weights(q: &Tensor, k: &Tensor, bias: Option<&Tensor>, scale: f64) -> Result {
-    let scores = precise(q)?.matmul(precise(k)?.transpose(-2i64, -1i64)?)?.mul(scale)?;
+    let products = precise(q)?.matmul(precise(k)?.transpose(-2i64, -1i64)?)?;
+    if !crate::state::grad_enabled() && products.is_contiguous() {
+        return softened(products, bias, scale);
+    }
+    let scores = products.mul(scale)?;
     safe_softmax(&match bias {
         Some(b) => scores.add(b, 1i64)?,
         None => scores,
     })
 }
 
+/// `safe_softmax(scores scale + bias)`, in the place of the scores, which nobody else holds.
+fn softened(scores: Tensor, bias: Option<&Tensor>, scale: f64) -> Result {
+    let dtype = scores.dtype();
+    let (n, rows) = match scores.sizes() {
+        [.., rows, n] => (*n as usize, *rows as usize),
+        _ => return Ok(scores),
+    };
+    if n == 0 || rows == 0 {
+        return Ok(scores);
+    }
+    // The bias goes by matrices: one for all of them, or one each.
+    let bias = match bias {
+        Some(b) if b.ndim() <= 2 => Some(b.expand([rows as i64, n as i64])?.as_contiguous(dtype)?),
+        Some(b) => Some(b.expand(scores.sizes())?.as_contiguous(dtype)?),
+        None => None,
+    };
+    dispatch_real!(dtype, T => {
+        let (data, bias) = (Shared(scores.ptr::<T>()), bias.as_ref().map(|b| b.data::<T>()));
+        parallel_for(scores.numel() / n, (GRAIN / n).max(1), |range| for i in range {
+            // SAFETY: the rows are apart.
+            let row = unsafe { std::slice::from_raw_parts_mut(data.get().add(i * n), n) };
+            let scale = T::of(scale);
+            match bias {
+                Some(b) => {
+                    let at = i * n % b.len();
+                    row.iter_mut().zip(&b[at..at + n]).for_each(|(x, b)| *x = *x * scale + *b);
+                }
+                None => row.iter_mut().for_each(|x| *x = *x * scale),
+            }
+            let most = row_max(row);
+            if most == T::NEG_INF { row.fill(T::nil()) } else { soft_in_place(row, most) }
+        });
+    });
+    Ok(scores)
+}
+
 /// The gradient of the scores before they are scaled.
-fn score_grad(g: &Tensor, q: &Tensor, k: &Tensor, v: &Tensor, bias: Option<&Tensor>, scale: f64) -> Result {
-    let w = weights(q, k, bias, scale)?;
-    let gw = precise(g)?.matmul(precise(v)?.transpose(-2i64, -1i64)?)?.mul(&w)?;
+fn score_grad(g: &Tensor, w: &Tensor, v: &Tensor, scale: f64) -> Result {
+    let gw = precise(g)?.matmul(precise(v)?.transpose(-2i64, -1i64)?)?;
+    if !crate::state::grad_enabled() && gw.is_contiguous() && w.is_contiguous() && gw.sizes() == w.sizes() {
+        return Ok(through_softmax(gw, w, scale));
+    }
+    let gw = gw.mul(w)?;
     gw.sub(w.mul(gw.sum_dim([-1], true, ())?)?, 1i64)?.mul(scale)
+}
+
+/// `w (g - sum(g w)) scale`, in the place of `g`, which nobody else holds.
+fn through_softmax(g: Tensor, w: &Tensor, scale: f64) -> Tensor {
+    let n = g.sizes().last().copied().unwrap_or(1).max(1) as usize;
+    dispatch_real!(g.dtype(), T => {
+        let (data, weights) = (Shared(g.ptr::<T>()), w.data::<T>());
+        parallel_for(g.numel() / n, (GRAIN / n).max(1), |range| for i in range {
+            // SAFETY: the rows are apart.
+            let row = unsafe { std::slice::from_raw_parts_mut(data.get().add(i * n), n) };
+            let w = &weights[i * n..(i + 1) * n];
+            let (sum, scale) = (dot_row(row, w), T::of(scale));
+            row.iter_mut().zip(w).for_each(|(x, w)| *x = *w * (*x - sum) * scale);
+        });
+    });
+    g
+}
+
+/// What `_fused_attention` is given.
+struct Given<'a> {
+    query: &'a Tensor,
+    key: &'a Tensor,
+    value: &'a Tensor,
+    bias: Option<&'a Tensor>,
+    scale: f64,
+}
+
+impl Given<'_> {
+    fn weights(&self) -> Result {
+        weights(self.query, self.key, self.bias, self.scale)
+    }
+
+    fn score_grad(&self, g: &Tensor) -> Result {
+        score_grad(g, &self.weights()?, self.value, self.scale)
+    }
+
+    fn query_grad(&self, scores: &Tensor) -> Result {
+        scores.matmul(precise(self.key)?)
+    }
+
+    fn key_grad(&self, scores: &Tensor) -> Result {
+        scores.transpose(-2i64, -1i64)?.matmul(precise(self.query)?)
+    }
+
+    fn value_grad(&self, g: &Tensor, weights: &Tensor) -> Result {
+        weights.transpose(-2i64, -1i64)?.matmul(precise(g)?)
+    }
+
+    /// The gradients of query, key and value from weights that are computed once.
+    fn grads(&self, g: &Tensor, wanted: &[bool]) -> Result<Option<[Option<Tensor>; 3]>> {
+        let w = self.weights()?;
+        let value = wanted[2].then(|| self.value_grad(g, &w)).transpose()?;
+        let scores = score_grad(g, &w, self.value, self.scale)?;
+        let query = wanted[0].then(|| self.query_grad(&scores)).transpose()?;
+        let key = wanted[1].then(|| self.key_grad(&scores)).transpose()?;
+        Ok(Some([query, key, value]))
+    }
 }
 
 ops! { TABLE, AttentionOps;
@@ -149,7 +253,15 @@ ops! { TABLE, AttentionOps;
     /// Attention as one step, whose weights are computed anew for the gradients.
     fn _fused_attention(query: Tensor, key: Tensor, value: Tensor, bias: Option<Tensor>, scale: f64) [hidden, ScaledDotProductFlashAttentionForCpuBackward0] eval {
         crate::ops::cast(&weights(&query.detached(), &key.detached(), bias.as_ref(), scale)?.matmul(precise(&value.detached())?)?, query.dtype()) }
-        d query = |g, query, key, value, bias, scale| score_grad(g, &query, &key, &value, bias.as_ref(), scale)?.matmul(precise(&key)?),
-        d key = |g, query, key, value, bias, scale| score_grad(g, &query, &key, &value, bias.as_ref(), scale)?.transpose(-2i64, -1i64)?.matmul(precise(&query)?),
-        d value = |g, query, key, bias, scale| weights(&query, &key, bias.as_ref(), scale)?.transpose(-2i64, -1i64)?.matmul(precise(g)?);
+        d query = |g, query, key, value, bias, scale| {
+            let given = Given { query: &query, key: &key, value: &value, bias: bias.as_ref(), scale };
+            given.query_grad(&given.score_grad(g)?) },
+        d key = |g, query, key, value, bias, scale| {
+            let given = Given { query: &query, key: &key, value: &value, bias: bias.as_ref(), scale };
+            given.key_grad(&given.score_grad(g)?) },
+        d value = |g, query, key, bias, scale| {
+            let given = Given { query: &query, key: &key, value: g, bias: bias.as_ref(), scale };
+            given.value_grad(g, &given.weights()?) },
+        joint (query, key, value) = |g, wanted, query, key, value, bias, scale|
+            Given { query: &query, key: &key, value: &value, bias: bias.as_ref(), scale }.grads(g, wanted);
 }

@@ -1,0 +1,121 @@
+//! Four lanes as one: an engine builds a constant anew wherever it is used, so functions with many
+//! constants work on four vectors for each.
+
+use super::simd::{Floats, Lane};
+use std::array::from_fn;
+
+/// Four lanes.
+#[derive(Clone, Copy)]
+pub struct Four<L>(pub [L; 4]);
+
+impl<L: Lane> Four<L> {
+    #[inline(always)]
+    fn map(self, f: impl Fn(L) -> L) -> Self {
+        let [a, b, c, d] = self.0;
+        Four([f(a), f(b), f(c), f(d)])
+    }
+
+    #[inline(always)]
+    fn zip(self, o: Self, f: impl Fn(L, L) -> L) -> Self {
+        let ([a, b, c, d], [p, q, r, s]) = (self.0, o.0);
+        Four([f(a, p), f(b, q), f(c, r), f(d, s)])
+    }
+}
+
+impl<L: Lane> Lane for Four<L> {
+    type Elem = L::Elem;
+    const N: usize = 4 * L::N;
+
+    #[inline(always)]
+    fn splat(x: L::Elem) -> Self {
+        Four([L::splat(x); 4])
+    }
+    #[inline(always)]
+    unsafe fn load(from: *const L::Elem) -> Self {
+        // SAFETY: the caller's promise, here and below.
+        Four(from_fn(|i| unsafe { L::load(from.add(i * L::N)) }))
+    }
+    #[inline(always)]
+    unsafe fn store(self, to: *mut L::Elem) {
+        for (i, v) in self.0.into_iter().enumerate() {
+            unsafe { v.store(to.add(i * L::N)) }
+        }
+    }
+    #[inline(always)]
+    fn add(self, o: Self) -> Self {
+        self.zip(o, L::add)
+    }
+    #[inline(always)]
+    fn sub(self, o: Self) -> Self {
+        self.zip(o, L::sub)
+    }
+    #[inline(always)]
+    fn mul(self, o: Self) -> Self {
+        self.zip(o, L::mul)
+    }
+    #[inline(always)]
+    fn div(self, o: Self) -> Self {
+        self.zip(o, L::div)
+    }
+    #[inline(always)]
+    fn min(self, o: Self) -> Self {
+        self.zip(o, L::min)
+    }
+    #[inline(always)]
+    fn max(self, o: Self) -> Self {
+        self.zip(o, L::max)
+    }
+    #[inline(always)]
+    fn sum(self) -> L::Elem {
+        let [a, b, c, d] = self.0;
+        a.add(b).add(c.add(d)).sum()
+    }
+    unsafe fn transpose(from: *const L::Elem, from_step: usize, to: *mut L::Elem, to_step: usize) {
+        for i in 0..4 {
+            for j in 0..4 {
+                unsafe {
+                    let rows = from.wrapping_add((i * L::N).wrapping_mul(from_step)).add(j * L::N);
+                    L::transpose(rows, from_step, to.add(j * L::N * to_step + i * L::N), to_step);
+                }
+            }
+        }
+    }
+}
+
+impl<L: Floats> Floats for Four<L> {
+    type Wide = Four<L::Wide>;
+
+    #[inline(always)]
+    fn lesser(self, bound: Self) -> Self {
+        self.zip(bound, L::lesser)
+    }
+    #[inline(always)]
+    fn greater(self, bound: Self) -> Self {
+        self.zip(bound, L::greater)
+    }
+    #[inline(always)]
+    fn abs(self) -> Self {
+        self.map(L::abs)
+    }
+    #[inline(always)]
+    fn signed_like(self, o: Self) -> Self {
+        self.zip(o, L::signed_like)
+    }
+    #[inline(always)]
+    fn where_less(self, o: Self, yes: Self, no: Self) -> Self {
+        Four(from_fn(|i| self.0[i].where_less(o.0[i], yes.0[i], no.0[i])))
+    }
+    #[inline(always)]
+    fn raised(self) -> Self {
+        self.map(L::raised)
+    }
+    #[inline(always)]
+    fn widen(self) -> [Self::Wide; 2] {
+        let [a, b, c, d] = self.0.map(L::widen);
+        [Four([a[0], b[0], c[0], d[0]]), Four([a[1], b[1], c[1], d[1]])]
+    }
+    #[inline(always)]
+    fn narrow([low, high]: [Self::Wide; 2]) -> Self {
+        Four(from_fn(|i| L::narrow([low.0[i], high.0[i]])))
+    }
+}

@@ -1,0 +1,214 @@
+//! Elementary functions of `f32`, many at a time: within two units in the last place everywhere, as
+//! `examples/ulp.rs` shows. Arguments are reduced as in Cody and Waite, "Software Manual for the
+//! Elementary Functions", 1980; the polynomials of the exponential are those of Moshier, "Methods and
+//! Programs for Mathematical Functions", 1989.
+
+use super::four::Four;
+use super::simd::{F32x4, Floats, Lane};
+use std::f32::consts::LN_2;
+use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI, LOG2_E};
+
+/// Added to a small number and taken away again, it leaves the nearest whole one.
+const ROUND: f32 = 12_582_912.0;
+const ROUND_WIDE: f64 = 6_755_399_441_055_744.0;
+
+/// A polynomial, the highest power first.
+#[inline(always)]
+fn poly<L: Lane>(x: L, terms: &[L::Elem]) -> L {
+    let mut sum = L::splat(terms[0]);
+    for c in &terms[1..] {
+        sum = sum.mul(x).add(L::splat(*c));
+    }
+    sum
+}
+
+/// `2^n` for whole `n` from -126 to 127.
+#[inline(always)]
+fn power_of_two<L: Floats>(n: L) -> L {
+    n.add(L::splat(ROUND + 127.0)).raised()
+}
+
+/// `x 2^n` for whole `n` from -252 to 254, rounded once.
+#[inline(always)]
+fn scale<L: Floats>(x: L, n: L) -> L {
+    let half = n.mul(L::splat(0.5)).add(L::splat(ROUND)).sub(L::splat(ROUND));
+    x.mul(power_of_two(half)).mul(power_of_two(n.sub(half)))
+}
+
+/// `exp(r) - 1 - r` for `|r|` up to half of `ln 2`.
+#[inline(always)]
+fn bend<L: Floats>(r: L) -> L {
+    let p = poly(r, &[1.987_569_1e-4, 1.398_2e-3, 8.333_452e-3, 4.166_579_6e-2, 1.666_666_5e-1, 0.5]);
+    r.mul(r).mul(p)
+}
+
+/// What rounding took from `sum`, that of `a` and the smaller `b`.
+#[inline(always)]
+fn lost<L: Floats>(a: L, b: L, sum: L) -> L {
+    a.sub(sum).add(b)
+}
+
+/// `exp(r)` for `|r|` up to half of `ln 2`.
+#[inline(always)]
+fn small_exp<L: Floats>(r: L) -> L {
+    let one = L::splat(1.0);
+    let sum = one.add(r);
+    sum.add(lost(one, r, sum).add(bend(r)))
+}
+
+/// `x` as `n ln 2 + r`.
+#[inline(always)]
+fn reduced<L: Floats>(x: L) -> (L, L) {
+    let n = x.mul(L::splat(LOG2_E as f32)).add(L::splat(ROUND)).sub(L::splat(ROUND));
+    let r = x.sub(n.mul(L::splat(0.693_359_4))).sub(n.mul(L::splat(-2.121_944_4e-4)));
+    (n, r)
+}
+
+/// `exp(x)`.
+#[inline(always)]
+pub fn exp<L: Floats>(x: L) -> L {
+    let (n, r) = reduced(x.lesser(L::splat(89.0)).greater(L::splat(-104.0)));
+    scale(small_exp(r), n)
+}
+
+/// `tanh(x)`, by `exp(2 |x|) - 1`, which is exact enough near zero.
+#[inline(always)]
+pub fn tanh<L: Floats>(x: L) -> L {
+    let (zero, two) = (L::splat(0.0), L::splat(2.0));
+    let y = x.abs().lesser(L::splat(9.1));
+    let (n, r) = reduced(y.add(y));
+    let power = power_of_two(n);
+    let e = bend(r).add(r).mul(power).add(power.sub(L::splat(1.0)));
+    let sum = two.add(e);
+    // What the sum lost counts where it is close to two.
+    let half = e.where_less(L::splat(1.0), lost(two, e, sum).mul(L::splat(0.5)), zero);
+    let q = e.div(sum);
+    q.sub(q.mul(half)).signed_like(x)
+}
+
+/// `x / (1 + e)`.
+#[inline(always)]
+fn over_one_and<L: Floats>(x: L, e: L) -> L {
+    let one = L::splat(1.0);
+    let sum = one.add(e);
+    let q = x.div(sum);
+    q.sub(q.mul(lost(one, e, sum)))
+}
+
+/// `1 / (1 + exp(-x))`.
+#[inline(always)]
+pub fn sigmoid<L: Floats>(x: L) -> L {
+    let e = exp(L::splat(0.0).sub(x.abs()));
+    over_one_and(x.where_less(L::splat(0.0), e, L::splat(1.0)), e)
+}
+
+/// The square root of `8 / pi`: twice the slope of the argument of `tanh` in `gelu_tanh`.
+const SLOPE: f64 = 2.0 * FRAC_2_SQRT_PI * FRAC_1_SQRT_2;
+/// The cubic term beside it.
+const CUBIC: f64 = 0.044715;
+
+/// `exp(-2 u)` as `e 2^n`, where `u = sqrt(2 / pi) (x + 0.044715 x^3)`, for `x` up to 11: beyond it
+/// nothing is left. The exponent is reduced in double precision, so that its error does not grow.
+#[inline(always)]
+fn gelu_decay<L: Floats>(x: L) -> (L, L) {
+    let parts = x.widen().map(|y| {
+        let wide = <L::Wide as Lane>::splat;
+        let z = y.mul(y.mul(y).mul(wide(-SLOPE * LOG2_E * CUBIC)).add(wide(-SLOPE * LOG2_E)));
+        let n = z.add(wide(ROUND_WIDE)).sub(wide(ROUND_WIDE));
+        (n, z.sub(n))
+    });
+    let n = L::narrow([parts[0].0, parts[1].0]);
+    (small_exp(L::narrow([parts[0].1, parts[1].1]).mul(L::splat(LN_2))), n)
+}
+
+/// `x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2`, as `x / (1 + exp(-2 u))`.
+#[inline(always)]
+pub fn gelu_tanh<L: Floats>(x: L) -> L {
+    let zero = L::splat(0.0);
+    let (e, n) = gelu_decay(x.abs().lesser(L::splat(11.0)));
+    // Minus infinity becomes NaN, as zero times infinity.
+    let low = scale(x.mul(e), n).add(x.mul(zero));
+    over_one_and(x.where_less(zero, low, x), scale(e, n))
+}
+
+/// `g` times the derivative of `gelu_tanh`: with `s = sigmoid(2 u)` it is `s + x s (1 - s) 2 u'`.
+#[inline(always)]
+pub fn gelu_tanh_grad<L: Floats>(g: L, x: L) -> L {
+    let (zero, one) = (L::splat(0.0), L::splat(1.0));
+    let x = x.lesser(L::splat(11.0)).greater(L::splat(-11.0));
+    let (e, n) = gelu_decay(x.abs());
+    let e = scale(e, n);
+    let (more, less) = (one.div(one.add(e)), e.div(one.add(e)));
+    let (s, rest) = (x.where_less(zero, less, more), x.where_less(zero, more, less));
+    let slope = x.mul(x).mul(L::splat((3.0 * SLOPE * CUBIC) as f32)).add(L::splat(SLOPE as f32));
+    g.mul(s.mul(x.mul(rest).mul(slope).add(one)))
+}
+
+type Block = Four<F32x4>;
+const N: usize = Block::N;
+
+/// `f` of every element of `K` slices, a block at a time.
+#[inline(always)]
+fn each<const K: usize>(x: [&[f32]; K], y: &mut [f32], f: impl Fn([Block; K]) -> Block) {
+    let len = x.iter().map(|x| x.len()).fold(y.len(), usize::min);
+    let whole = len / N * N;
+    // SAFETY: every slice has `len` elements, of which `whole` are read and written here.
+    unsafe {
+        for at in (0..whole).step_by(N) {
+            f(x.map(|x| Block::load(x.as_ptr().add(at)))).store(y.as_mut_ptr().add(at));
+        }
+    }
+    if whole < len {
+        let mut room = [[0.0; N]; K];
+        for (room, x) in room.iter_mut().zip(x) {
+            room[..len - whole].copy_from_slice(&x[whole..len]);
+        }
+        let mut last = [0.0; N];
+        // SAFETY: the buffers hold a block.
+        unsafe { f(room.each_ref().map(|r| Block::load(r.as_ptr()))).store(last.as_mut_ptr()) }
+        y[whole..len].copy_from_slice(&last[..len - whole]);
+    }
+}
+
+/// Functions on slices of the same length.
+macro_rules! slices {
+    ($($(#[$doc:meta])* $name:ident($($x:ident),*) = $f:ident;)*) => { $(
+        $(#[$doc])*
+        pub fn $name($($x: &[f32],)* y: &mut [f32]) {
+            each([$($x),*], y, |[$($x),*]| $f($($x),*));
+        }
+    )* };
+}
+slices! {
+    /// `exp` of every element.
+    exp_all(x) = exp;
+    /// `tanh` of every element.
+    tanh_all(x) = tanh;
+    /// `sigmoid` of every element.
+    sigmoid_all(x) = sigmoid;
+    /// `gelu_tanh` of every element.
+    gelu_tanh_all(x) = gelu_tanh;
+    /// `gelu_tanh_grad` of every pair.
+    gelu_tanh_grad_all(g, x) = gelu_tanh_grad;
+}
+
+/// `exp(x - m)` of every element.
+pub fn exp_less_all(x: &[f32], m: f32, y: &mut [f32]) {
+    each([x], y, |[x]| exp(x.sub(Block::splat(m))));
+}
+
+/// `exp(x - m)` in the place of every `x`.
+pub fn exp_less_in_place(x: &mut [f32], m: f32) {
+    let mut blocks = x.chunks_exact_mut(N);
+    let f = |x: Block| exp(x.sub(Block::splat(m)));
+    for b in &mut blocks {
+        // SAFETY: a block is `N` long.
+        unsafe { f(Block::load(b.as_ptr())).store(b.as_mut_ptr()) }
+    }
+    let rest = blocks.into_remainder();
+    let mut room = [0.0; N];
+    room[..rest.len()].copy_from_slice(rest);
+    // SAFETY: as above.
+    unsafe { f(Block::load(room.as_ptr())).store(room.as_mut_ptr()) }
+    rest.copy_from_slice(&room[..rest.len()]);
+}
