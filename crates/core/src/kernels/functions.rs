@@ -127,7 +127,7 @@ pub fn gelu_tanh<L: Floats>(x: L) -> L {
     let zero = L::splat(0.0);
     let (e, n) = gelu_decay(x.abs().lesser(L::splat(11.0)));
     // Minus infinity becomes NaN, as zero times infinity.
-    let low = scale(x.mul(e), n).add(x.mul(zero));
+    let low = scale(x.greater(L::splat(-11.0)).mul(e), n).add(x.mul(zero));
     over_one_and(x.where_less(zero, low, x), scale(e, n))
 }
 

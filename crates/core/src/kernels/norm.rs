@@ -1,7 +1,15 @@
-//! Normalisation: rows brought to mean 0 and variance 1, then scaled and shifted by channel. Sums
-//! run in double precision, the variance around a mean that is known.
+//! Normalisation: rows brought to mean 0 and variance 1, then scaled and shifted by channel. The
+//! variance is taken around a mean that is known. What lies in one piece is summed in vectors,
+//! pairwise; the pieces in double precision.
 
+use super::reduce::{dot_row, fold_row};
 use crate::ops::loops::Real;
+use crate::parallel::{parallel_for, Shared};
+
+/// Elements that a thread takes at least.
+const GRAIN: usize = 1 << 14;
+/// Rows whose products are summed before they are added to the rest.
+const ROWS: usize = 64;
 
 /// `rows` of `channels * space` elements that share a mean; or, across, channels that do, over all
 /// rows and their space.
@@ -28,6 +36,16 @@ impl Shape {
         self.space * if self.across { self.rows } else { self.channels }
     }
 
+    /// Whether a row is one run of elements, each with a weight of its own.
+    fn is_plain(&self, period: usize) -> bool {
+        self.space == 1 && !self.across && period == self.channels && self.channels > 0
+    }
+
+    /// Calls `f(row)` for every row, in any order.
+    fn each_row(&self, f: impl Fn(usize) + Sync) {
+        parallel_for(self.rows, (GRAIN / self.channels.max(1)).max(1), |range| range.for_each(&f));
+    }
+
     /// Calls `f(group, where a run of `space` elements starts)`.
     #[inline(always)]
     fn runs(&self, mut f: impl FnMut(usize, usize)) {
@@ -41,13 +59,20 @@ impl Shape {
     /// Mean and variance of each group.
     pub fn moments<T: Real>(&self, x: &[T]) -> (Vec<f64>, Vec<f64>) {
         let n = self.count() as f64;
+        if self.is_plain(self.channels) {
+            return x.chunks_exact(self.channels).map(|row| {
+                let mean = fold_row(row, T::nil(), T::plus, T::plus).f64() / n;
+                let m = T::of(mean);
+                (mean, fold_row(row, T::nil(), |s, v| s + (v - m) * (v - m), T::plus).f64() / n)
+            }).unzip();
+        }
         let mut mean = vec![0.0; self.groups()];
-        self.runs(|g, at| mean[g] += x[at..at + self.space].iter().map(|v| v.f64()).sum::<f64>());
+        self.runs(|g, at| mean[g] += fold_row(&x[at..at + self.space], T::nil(), T::plus, T::plus).f64());
         mean.iter_mut().for_each(|m| *m /= n);
         let mut var = vec![0.0; self.groups()];
         self.runs(|g, at| {
-            let m = mean[g];
-            var[g] += x[at..at + self.space].iter().map(|v| (v.f64() - m) * (v.f64() - m)).sum::<f64>();
+            let m = T::of(mean[g]);
+            var[g] += fold_row(&x[at..at + self.space], T::nil(), |s, v| s + (v - m) * (v - m), T::plus).f64();
         });
         var.iter_mut().for_each(|v| *v /= n);
         (mean, var)
@@ -55,20 +80,39 @@ impl Shape {
 
     /// `(x - mean) * scale * weight + bias`; the weight has `period` channels, and repeats.
     pub fn apply<T: Real>(&self, x: &[T], mean: &[f64], scale: &[f64], weight: Option<&[T]>, bias: Option<&[T]>, period: usize, y: &mut [T]) {
+        if self.is_plain(period) {
+            let to = Shared(y.as_mut_ptr());
+            let n = self.channels;
+            return self.each_row(|r| {
+                // SAFETY: rows are apart.
+                let y = unsafe { std::slice::from_raw_parts_mut(to.get().add(r * n), n) };
+                let (x, m, s) = (&x[r * n..(r + 1) * n], T::of(mean[r]), T::of(scale[r]));
+                y.iter_mut().zip(x).for_each(|(y, x)| *y = (*x - m) * s);
+                if let Some(w) = weight {
+                    y.iter_mut().zip(w).for_each(|(y, w)| *y = *y * *w);
+                }
+                if let Some(b) = bias {
+                    y.iter_mut().zip(b).for_each(|(y, b)| *y = *y + *b);
+                }
+            });
+        }
         let mut channel = 0;
         self.runs(|g, at| {
             let k = channel % period.max(1);
             channel += 1;
-            let w = scale[g] * weight.map_or(1.0, |w| w[k].f64());
-            let b = bias.map_or(0.0, |b| b[k].f64());
+            let w = T::of(scale[g] * weight.map_or(1.0, |w| w[k].f64()));
+            let (m, b) = (T::of(mean[g]), bias.map_or(T::nil(), |b| b[k]));
             for (d, v) in y[at..at + self.space].iter_mut().zip(&x[at..]) {
-                *d = T::of((v.f64() - mean[g]) * w + b);
+                *d = (*v - m) * w + b;
             }
         });
     }
 
     /// The gradient of the input of `apply` with the moments of the input itself.
     pub fn input_grad<T: Real>(&self, g: &[T], x: &[T], mean: &[f64], scale: &[f64], weight: Option<&[T]>, period: usize, dx: &mut [T]) {
+        if self.is_plain(period) {
+            return self.plain_input_grad(g, x, mean, scale, weight, dx);
+        }
         let n = self.count() as f64;
         let weight_at = |channel: usize| weight.map_or(1.0, |w| w[channel % period.max(1)].f64());
         let (mut sum, mut dot) = (vec![0.0; self.groups()], vec![0.0; self.groups()]);
@@ -76,32 +120,65 @@ impl Shape {
         self.runs(|k, at| {
             let w = weight_at(channel);
             channel += 1;
-            let (mut s, mut d) = (0.0, 0.0);
-            for (v, x) in g[at..at + self.space].iter().zip(&x[at..]) {
-                s += v.f64();
-                d += v.f64() * (x.f64() - mean[k]);
-            }
-            sum[k] += s * w;
-            dot[k] += d * w * scale[k];
+            let (g, x) = (&g[at..at + self.space], &x[at..at + self.space]);
+            sum[k] += fold_row(g, T::nil(), T::plus, T::plus).f64() * w;
+            dot[k] += dot_row(g, x, T::of(mean[k])).f64() * w * scale[k];
         });
         channel = 0;
         self.runs(|k, at| {
             let w = weight_at(channel);
             channel += 1;
-            for (i, d) in dx[at..at + self.space].iter_mut().enumerate() {
-                let hat = (x[at + i].f64() - mean[k]) * scale[k];
-                *d = T::of((g[at + i].f64() * w - (sum[k] + hat * dot[k]) / n) * scale[k]);
+            let (w, m, shift) = (T::of(w * scale[k]), T::of(mean[k]), T::of(sum[k] / n * scale[k]));
+            let slope = T::of(dot[k] / n * scale[k] * scale[k]);
+            for ((d, g), x) in dx[at..at + self.space].iter_mut().zip(&g[at..]).zip(&x[at..]) {
+                *d = *g * w - shift - (*x - m) * slope;
             }
+        });
+    }
+
+    fn plain_input_grad<T: Real>(&self, g: &[T], x: &[T], mean: &[f64], scale: &[f64], weight: Option<&[T]>, dx: &mut [T]) {
+        let n = self.channels;
+        let to = Shared(dx.as_mut_ptr());
+        let count = T::of(n as f64);
+        self.each_row(|r| {
+            // SAFETY: rows are apart.
+            let dx = unsafe { std::slice::from_raw_parts_mut(to.get().add(r * n), n) };
+            let (g, x) = (&g[r * n..(r + 1) * n], &x[r * n..(r + 1) * n]);
+            match weight {
+                Some(w) => dx.iter_mut().zip(g).zip(w).for_each(|((d, g), w)| *d = *g * *w),
+                None => dx.copy_from_slice(g),
+            }
+            let (m, s) = (T::of(mean[r]), T::of(scale[r]));
+            let sum = fold_row(dx, T::nil(), T::plus, T::plus);
+            let dot = dot_row(dx, x, m) * s;
+            let (shift, slope) = (sum / count, dot / count * s);
+            dx.iter_mut().zip(x).for_each(|(d, x)| *d = (*d - shift - (*x - m) * slope) * s);
         });
     }
 
     /// The sums of `g * (x - mean) * scale` for each channel of the weight.
     pub fn weight_grad<T: Real>(&self, g: &[T], x: &[T], mean: &[f64], scale: &[f64], period: usize, dw: &mut [T]) {
+        if self.is_plain(period) {
+            let n = self.channels;
+            let mut part = vec![T::nil(); n];
+            dw.fill(T::nil());
+            for block in (0..self.rows).step_by(ROWS) {
+                part.fill(T::nil());
+                for r in block..(block + ROWS).min(self.rows) {
+                    let (m, s) = (T::of(mean[r]), T::of(scale[r]));
+                    for ((p, g), x) in part.iter_mut().zip(&g[r * n..]).zip(&x[r * n..]) {
+                        *p += *g * ((*x - m) * s);
+                    }
+                }
+                dw.iter_mut().zip(&part).for_each(|(d, p)| *d += *p);
+            }
+            return;
+        }
         let mut sums = vec![0.0; period];
         let mut channel = 0;
         self.runs(|k, at| {
-            let terms = g[at..at + self.space].iter().zip(&x[at..]).map(|(g, x)| g.f64() * (x.f64() - mean[k]));
-            sums[channel % period] += terms.sum::<f64>() * scale[k];
+            let dot = dot_row(&g[at..at + self.space], &x[at..at + self.space], T::of(mean[k]));
+            sums[channel % period] += dot.f64() * scale[k];
             channel += 1;
         });
         dw.iter_mut().zip(sums).for_each(|(d, s)| *d = T::of(s));

@@ -7,6 +7,7 @@ use crate::dtype::{DType, Element};
 use crate::error::Result;
 use crate::layout::{Dims, Loop};
 use crate::tensor::Tensor;
+use std::ops::Sub;
 
 /// Elements of a line that are folded in one go; longer lines are halved.
 const LINE: usize = 1024;
@@ -305,19 +306,19 @@ pub fn fold_row<T: Copy, A: Copy>(row: &[T], init: A, step: impl Fn(A, T) -> A, 
     unsafe { fold.line(row.as_ptr(), row.len(), 1, 0, init) }
 }
 
-/// The sum of the products of two rows, in as many parts as `fold_row` has.
-pub fn dot_row<T: Number>(a: &[T], b: &[T]) -> T {
+/// The sum of the products of a row and another one less a number, in as many parts as `fold_row` has.
+pub fn dot_row<T: Number + Sub<Output = T>>(a: &[T], b: &[T], less: T) -> T {
     if a.len() > LINE {
         let half = a.len() / 2 / PARTS * PARTS;
-        let (first, second) = (dot_row(&a[..half], &b[..half]), dot_row(&a[half..], &b[half..]));
+        let (first, second) = (dot_row(&a[..half], &b[..half], less), dot_row(&a[half..], &b[half..], less));
         return first + second;
     }
     let (p, q) = (a.chunks_exact(PARTS), b.chunks_exact(PARTS));
-    let rest = p.remainder().iter().zip(q.remainder()).fold(T::default(), |s, (x, y)| s + *x * *y);
+    let rest = p.remainder().iter().zip(q.remainder()).fold(T::default(), |s, (x, y)| s + *x * (*y - less));
     let mut part = [T::default(); PARTS];
     for (x, y) in p.zip(q) {
         for i in 0..PARTS {
-            part[i] += x[i] * y[i];
+            part[i] += x[i] * (y[i] - less);
         }
     }
     let mut width = PARTS / 2;

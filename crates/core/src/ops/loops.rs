@@ -186,7 +186,7 @@ pub trait Real:
     Arith + PartialOrd + std::ops::Add<Output = Self> + std::ops::Sub<Output = Self>
     + std::ops::Mul<Output = Self> + std::ops::Div<Output = Self> + std::ops::Neg<Output = Self>
     + std::ops::AddAssign + std::ops::MulAssign + Default + crate::dtype::Element
-    + crate::kernels::gemm::Number
+    + crate::kernels::gemm::Number + Sync
 {
     /// From double precision.
     fn of(x: f64) -> Self;

@@ -1,6 +1,6 @@
 //! Softmax and its logarithm, and sums of exponentials, all without overflow.
 
-use super::loops::{Arith, Real};
+use super::loops::Real;
 use super::prelude::*;
 use super::reduce::{reduce_dims, spread, sum_row};
 use crate::kernels::reduce::{along, fold, fold_from, fold_row};

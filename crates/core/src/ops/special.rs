@@ -2,11 +2,11 @@
 
 use super::loops::{special_map, special_zip, Half};
 use super::prelude::*;
-use crate::kernels::{complex, error_function, gamma};
+use crate::kernels::{complex, error_function, functions, gamma};
 use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI, PI};
 
 fn logistic(t: &Tensor) -> Result {
-    float_map!(t, |x| 1.0 / (1.0 + (-x).exp()), complex::logistic)
+    float_map!(t, functions::sigmoid_all, |x| 1.0 / (1.0 + (-x).exp()), complex::logistic)
 }
 
 fn logit_of(t: &Tensor, eps: Option<f64>) -> Result {

@@ -2,6 +2,8 @@
 
 use super::linked;
 use crate::autograd::{call, call_in_place};
+use crate::kernels::functions;
+use crate::ops::loops::{slice_map, slice_zip};
 use crate::ops::prelude::*;
 use crate::ops::promote::fitted;
 use crate::ops::rounding::clamp_numbers;
@@ -73,6 +75,7 @@ fn gelu_of(t: &Tensor, approximate: &str) -> Result {
             let cdf = 0.5 * (1.0 + libm::erf(f64::from(x) * FRAC_1_SQRT_2));
             x * cdf as F
         }),
+        "tanh" if t.dtype().compute() == DType::Float32 => slice_map(t, t.dtype(), functions::gelu_tanh_all),
         "tanh" => only_real_map!("GeluKernelImpl", t, |x| {
             let k = (FRAC_2_SQRT_PI * FRAC_1_SQRT_2) as F;
             0.5 * x * (1.0 + (k * (x + 0.044715 * x * x * x)).tanh())
@@ -86,6 +89,10 @@ fn gelu_grad(g: &Tensor, x: &Tensor, approximate: &str) -> Result {
         let cdf = x.mul(FRAC_1_SQRT_2).erf().add(1i64, 1i64).mul(0.5);
         let pdf = x.mul(x).mul(-0.5).exp().mul(FRAC_2_SQRT_PI * FRAC_1_SQRT_2 * 0.5);
         return g.mul(cdf.add(x.mul(pdf), 1i64));
+    }
+    let plain = g.dtype() == DType::Float32 && x.dtype() == DType::Float32 && g.sizes() == x.sizes();
+    if plain && !crate::state::grad_enabled() {
+        return slice_zip(g, x, x.dtype(), functions::gelu_tanh_grad_all);
     }
     let k = FRAC_2_SQRT_PI * FRAC_1_SQRT_2;
     let square = x.mul(x)?;

@@ -198,7 +198,7 @@ fn through_softmax(g: Tensor, w: &Tensor, scale: f64) -> Tensor {
             // SAFETY: the rows are apart.
             let row = unsafe { std::slice::from_raw_parts_mut(data.get().add(i * n), n) };
             let w = &weights[i * n..(i + 1) * n];
-            let (sum, scale) = (dot_row(row, w), T::of(scale));
+            let (sum, scale) = (dot_row(row, w, T::nil()), T::of(scale));
             row.iter_mut().zip(w).for_each(|(x, w)| *x = *w * (*x - sum) * scale);
         });
     });
@@ -252,7 +252,7 @@ ops! { TABLE, AttentionOps;
         attention(&query, &key, &value, attn_mask.as_ref(), dropout_p, is_causal, scale, enable_gqa) };
     /// Attention as one step, whose weights are computed anew for the gradients.
     fn _fused_attention(query: Tensor, key: Tensor, value: Tensor, bias: Option<Tensor>, scale: f64) [hidden, ScaledDotProductFlashAttentionForCpuBackward0] eval {
-        crate::ops::cast(&weights(&query.detached(), &key.detached(), bias.as_ref(), scale)?.matmul(precise(&value.detached())?)?, query.dtype()) }
+        crate::state::with_grad(false, || crate::ops::cast(&weights(&query, &key, bias.as_ref(), scale)?.matmul(precise(&value)?)?, query.dtype())) }
         d query = |g, query, key, value, bias, scale| {
             let given = Given { query: &query, key: &key, value: &value, bias: bias.as_ref(), scale };
             given.query_grad(&given.score_grad(g)?) },

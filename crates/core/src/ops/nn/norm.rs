@@ -176,6 +176,28 @@ fn weight_grad(plan: &Plan, g: Option<&Tensor>, input: &Tensor, weight: &Tensor,
     summed(g.reshape(&plan.view)?.mul(x.mul(&scale)?), plan, weight.sizes())
 }
 
+/// The gradients of input, weight and bias from moments that are computed once.
+fn joint_grads(plan: &Plan, g: &Tensor, wanted: &[bool], input: &Tensor, weight: Option<&Tensor>, eps: f64) -> Result<Option<[Option<Tensor>; 3]>> {
+    // Without a weight the sizes of the bias are not known here.
+    let Some(weight) = weight.filter(|_| input.numel() > 0) else { return Ok(None) };
+    let work = input.dtype().compute();
+    let (g, x, w) = (g.as_contiguous(work)?, input.as_contiguous(work)?, flat(Some(weight), work)?);
+    let (mean, var) = moments(plan, &x)?;
+    let scale = scales(&var, eps);
+    let room = |wanted: bool, sizes: &[i64]| wanted.then(|| Tensor::empty(sizes, work)).transpose();
+    let (dx, dw) = (room(wanted[0], input.sizes())?, room(wanted[1], weight.sizes())?);
+    in_real!(work, T => {
+        if let Some(dx) = &dx {
+            plan.shape.input_grad::<T>(g.data(), x.data(), &mean, &scale, row(&w), plan.period, dx.data_mut());
+        }
+        if let Some(dw) = &dw {
+            plan.shape.weight_grad::<T>(g.data(), x.data(), &mean, &scale, plan.period, dw.data_mut());
+        }
+    });
+    let db = wanted[2].then(|| summed(g.reshape(&plan.view), plan, weight.sizes())).transpose()?;
+    Ok(Some([dx, dw, db]))
+}
+
 /// What is summed down to the sizes of a parameter.
 fn summed(t: Result, plan: &Plan, sizes: &[i64]) -> Result {
     let dims: Dims = (0..plan.params.len() as i64).filter(|d| plan.params[*d as usize] == 1).collect();
@@ -448,7 +470,9 @@ ops! { TABLE, NormalisationOps;
     fn native_layer_norm(input: Tensor, normalized_shape: Dims, weight: Option<Tensor>, bias: Option<Tensor>, eps: f64) -> (list) [function, first] eval { layer(&input, &normalized_shape, weight.as_ref(), bias.as_ref(), eps) }
         d input = |g, input, normalized_shape, weight, eps| input_grad(&Plan::layer(input.sizes(), &normalized_shape), &[Some(g.clone())], &input, weight.as_ref(), eps),
         d weight = |g, input, normalized_shape, weight, eps| match weight { Some(w) => weight_grad(&Plan::layer(input.sizes(), &normalized_shape), Some(g), &input, &w, eps), None => Ok(g.clone()) },
-        d bias = |g, input, normalized_shape, weight| bias_grad(&Plan::layer(input.sizes(), &normalized_shape), Some(g), &input, weight.as_ref(), &normalized_shape);
+        d bias = |g, input, normalized_shape, weight| bias_grad(&Plan::layer(input.sizes(), &normalized_shape), Some(g), &input, weight.as_ref(), &normalized_shape),
+        joint (input, weight, bias) = |g, wanted, input, normalized_shape, weight, eps|
+            joint_grads(&Plan::layer(input.sizes(), &normalized_shape), g, wanted, &input, weight.as_ref(), eps);
     /// The input normalised over its last dimensions, then scaled and shifted.
     fn layer_norm "nn.functional.layer_norm"(input: Tensor, normalized_shape: Dims, weight: Option<Tensor> = "null", bias: Option<Tensor> = "null", eps: f64 = "1e-5") [function] compose {
         input.native_layer_norm(&normalized_shape, &weight, &bias, eps) };
@@ -466,7 +490,10 @@ ops! { TABLE, NormalisationOps;
             None => Ok(g.clone()) },
         d bias = |g, N, C, HxW, group, grads| match &grads[0] {
             Some(g) => summed(g.reshape(&Plan::group(N, C, HxW, group).view), &Plan::group(N, C, HxW, group), &[C]),
-            None => Tensor::zeros(&[C], g.dtype()) };
+            None => Tensor::zeros(&[C], g.dtype()) },
+        joint (input, weight, bias) = |g, wanted, input, weight, N, C, HxW, group, eps, grads|
+            if grads[0].is_none() || grads[1..].iter().any(Option::is_some) { Ok(None) } else {
+                joint_grads(&Plan::group(N, C, HxW, group), g, wanted, &input, weight.as_ref(), eps) };
     /// The input normalised over `num_groups` groups of channels, then scaled and shifted.
     fn group_norm "nn.functional.group_norm"(input: Tensor, num_groups: i64, weight: Option<Tensor> = "null", bias: Option<Tensor> = "null", eps: f64 = "1e-5") [function] compose { grouped(&input, num_groups, &weight, &bias, eps) };
     /// `group_norm`, by its name at the top.
@@ -480,7 +507,9 @@ ops! { TABLE, NormalisationOps;
         d weight = |g, input, weight, running_mean, running_var, training, eps| match &weight {
             Some(w) => batch_weight_grad(Some(g), &input, w, &Batch { weight: weight.as_ref(), bias: None, mean: running_mean.as_ref(), var: running_var.as_ref(), training }, eps),
             None => Ok(g.clone()) },
-        d bias = |g, input, weight| bias_grad(&Plan::batch(input.sizes()), Some(g), &input, weight.as_ref(), &[input.sizes()[1]]);
+        d bias = |g, input, weight| bias_grad(&Plan::batch(input.sizes()), Some(g), &input, weight.as_ref(), &[input.sizes()[1]]),
+        joint (input, weight, bias) = |g, wanted, input, weight, training, eps|
+            if training { joint_grads(&Plan::batch(input.sizes()), g, wanted, &input, weight.as_ref(), eps) } else { Ok(None) };
     /// The input normalised channel by channel: over the batch in training, by running statistics otherwise.
     fn batch_norm "nn.functional.batch_norm"(input: Tensor, running_mean: Option<Tensor>, running_var: Option<Tensor>, weight: Option<Tensor> = "null", bias: Option<Tensor> = "null", training: bool = "false", momentum: f64 = "0.1", eps: f64 = "1e-5") [function] compose {
         if training { check_more_than_one(&input)?; }
