@@ -288,7 +288,7 @@ fn formulas(op: &'static Op, node: &Rc<Node>, saved: &Saved, grads: &[Option<Ten
         e.located(|| format!("the backward of {}({})", op.name, Value::Tensor(g.clone()).brief().unwrap_or_default()))
     };
     let mut together = SmallVec::<[(usize, Option<Tensor>); 4]>::new();
-    if let Some(joint) = op.joint.as_ref().filter(|_| !crate::state::grad_enabled()) {
+    if let Some(joint) = op.joint.as_ref().filter(|_| crate::state::unobserved()) {
         // Without lists among the arguments, an edge has the place of its rule.
         let edge = |wrt: &usize| op.rules.iter().position(|r| r.wrt == *wrt);
         let asked: SmallVec<[bool; 4]> = joint.wrt.iter().map(|w| edge(w).is_some_and(&needed)).collect();

@@ -1,9 +1,12 @@
 //! Moving elements: between layouts, between dtypes.
 
+use super::simd::{F32x4, F64x2, Lane};
 use crate::dispatch;
 use crate::dtype::{Convert, Element};
 use crate::layout::Loop;
+use crate::parallel::{parallel_for, Shared};
 use crate::tensor::Tensor;
+use std::mem::MaybeUninit;
 
 /// Copies the elements of `from` to `to`, which has the same sizes, converting them.
 pub fn copy(from: &Tensor, to: &Tensor) {
@@ -49,33 +52,79 @@ fn copy_same<T: Copy>(from: &Tensor, to: &Tensor) {
     });
 }
 
+/// Rows and columns of a block that is turned at once.
+const BLOCK: usize = 32;
+
+/// A block is turned in a place of its own, so that both sides are read and written in long runs
+/// whatever their strides.
 fn transpose<T: Copy>(l: &Loop<2>, src: *mut T, dst: *mut T) {
-    const BLOCK: i64 = 16;
     let d = l.sizes.len() - 2;
-    let (n, m) = (l.sizes[d], l.sizes[d + 1]);
-    let (dn, sm) = (l.strides[d][0], l.strides[d + 1][1]);
+    let (n, m) = (l.sizes[d] as usize, l.sizes[d + 1] as usize);
+    let (dn, sm) = (l.strides[d][0] as isize, l.strides[d + 1][1] as isize);
     let mut outer = Loop::<2> { sizes: l.sizes[..d].into(), strides: l.strides[..d].into() };
     if d == 0 {
         outer = Loop { sizes: dims![1], strides: smallvec::smallvec![[0, 0]] };
     }
+    let down = n.div_ceil(BLOCK);
     outer.runs(|len, at, step| {
         for k in 0..len as i64 {
-            let (to, from) = (at[0] + k * step[0], at[1] + k * step[1]);
-            for i0 in (0..n).step_by(BLOCK as usize) {
-                for j0 in (0..m).step_by(BLOCK as usize) {
-                    for i in i0..(i0 + BLOCK).min(n) {
-                        for j in j0..(j0 + BLOCK).min(m) {
-                            // SAFETY: inside both layouts.
-                            unsafe {
-                                *dst.offset((to + i * dn + j) as isize) =
-                                    *src.offset((from + i + j * sm) as isize);
+            let to = Shared(dst.wrapping_offset((at[0] + k * step[0]) as isize));
+            let from = Shared(src.wrapping_offset((at[1] + k * step[1]) as isize));
+            parallel_for(down, (1 << 15) / (BLOCK * m) + 1, |range| {
+                let mut room = [const { MaybeUninit::<T>::uninit() }; BLOCK * BLOCK];
+                let room = room.as_mut_ptr().cast::<T>();
+                for i in range.map(|i| i * BLOCK) {
+                    for j in (0..m).step_by(BLOCK) {
+                        let (h, w) = (BLOCK.min(n - i), BLOCK.min(m - j));
+                        // SAFETY: inside both layouts; threads write rows of their own.
+                        unsafe {
+                            turn(from.get().offset(i as isize + j as isize * sm), sm, room, h, w);
+                            for r in 0..h {
+                                let row = to.get().offset((i + r) as isize * dn).add(j);
+                                std::ptr::copy_nonoverlapping(room.add(r * BLOCK), row, w);
                             }
                         }
                     }
                 }
-            }
+            });
         }
     });
+}
+
+/// `w` rows of `h` elements, `step` apart, as columns of rows `BLOCK` apart.
+///
+/// # Safety
+/// The rows must be readable, and a block writable.
+#[inline(always)]
+unsafe fn turn<T: Copy>(from: *const T, step: isize, to: *mut T, h: usize, w: usize) {
+    // SAFETY: the caller's promise; lanes move four or eight bytes whatever they mean.
+    unsafe {
+        match (size_of::<T>(), h, w) {
+            (4, BLOCK, BLOCK) => lanes::<F32x4>(from.cast(), step, to.cast()),
+            (8, BLOCK, BLOCK) => lanes::<F64x2>(from.cast(), step, to.cast()),
+            _ => {
+                for j in 0..w {
+                    for i in 0..h {
+                        *to.add(i * BLOCK + j) = *from.offset(j as isize * step + i as isize);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A whole block.
+///
+/// # Safety
+/// As `turn`.
+#[inline(always)]
+unsafe fn lanes<L: Lane>(from: *const L::Elem, step: isize, to: *mut L::Elem) {
+    for j in (0..BLOCK).step_by(L::N) {
+        for i in (0..BLOCK).step_by(L::N) {
+            // SAFETY: the caller's promise.
+            unsafe { L::transpose(from.offset(j as isize * step + i as isize), step as usize, to.add(i * BLOCK + j), BLOCK) }
+        }
+    }
 }
 
 fn convert_to<T: Element>(from: &Tensor, to: &Tensor)

@@ -91,7 +91,7 @@ fn gelu_grad(g: &Tensor, x: &Tensor, approximate: &str) -> Result {
         return g.mul(cdf.add(x.mul(pdf), 1i64));
     }
     let plain = g.dtype() == DType::Float32 && x.dtype() == DType::Float32 && g.sizes() == x.sizes();
-    if plain && !crate::state::grad_enabled() {
+    if plain && crate::state::unobserved() {
         return slice_zip(g, x, x.dtype(), functions::gelu_tanh_grad_all);
     }
     let k = FRAC_2_SQRT_PI * FRAC_1_SQRT_2;

@@ -133,7 +133,7 @@ fn attention(q: &Tensor, k: &Tensor, v: &Tensor, mask: Option<&Tensor>, dropout:
 /// The weights of attention, once more.
 fn weights(q: &Tensor, k: &Tensor, bias: Option<&Tensor>, scale: f64) -> Result {
     let products = precise(q)?.matmul(precise(k)?.transpose(-2i64, -1i64)?)?;
-    if !crate::state::grad_enabled() && products.is_contiguous() {
+    if crate::state::unobserved() && products.is_contiguous() {
         return softened(products, bias, scale);
     }
     let scores = products.mul(scale)?;
@@ -182,7 +182,7 @@ fn softened(scores: Tensor, bias: Option<&Tensor>, scale: f64) -> Result {
 /// The gradient of the scores before they are scaled.
 fn score_grad(g: &Tensor, w: &Tensor, v: &Tensor, scale: f64) -> Result {
     let gw = precise(g)?.matmul(precise(v)?.transpose(-2i64, -1i64)?)?;
-    if !crate::state::grad_enabled() && gw.is_contiguous() && w.is_contiguous() && gw.sizes() == w.sizes() {
+    if crate::state::unobserved() && gw.is_contiguous() && w.is_contiguous() && gw.sizes() == w.sizes() {
         return Ok(through_softmax(gw, w, scale));
     }
     let gw = gw.mul(w)?;
@@ -252,7 +252,7 @@ ops! { TABLE, AttentionOps;
         attention(&query, &key, &value, attn_mask.as_ref(), dropout_p, is_causal, scale, enable_gqa) };
     /// Attention as one step, whose weights are computed anew for the gradients.
     fn _fused_attention(query: Tensor, key: Tensor, value: Tensor, bias: Option<Tensor>, scale: f64) [hidden, ScaledDotProductFlashAttentionForCpuBackward0] eval {
-        crate::state::with_grad(false, || crate::ops::cast(&weights(&query, &key, bias.as_ref(), scale)?.matmul(precise(&value)?)?, query.dtype())) }
+        crate::state::with_grad(false, || crate::ops::cast(&weights(&query.detached(), &key.detached(), bias.as_ref(), scale)?.matmul(precise(&value.detached())?)?, query.dtype())) }
         d query = |g, query, key, value, bias, scale| {
             let given = Given { query: &query, key: &key, value: &value, bias: bias.as_ref(), scale };
             given.query_grad(&given.score_grad(g)?) },
