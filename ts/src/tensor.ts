@@ -146,12 +146,7 @@ export class Tensor {
   is_same_size(other: Tensor): boolean { return String(this.shape) === String(other.shape); }
   is_nonzero(): boolean { return this.truth(); }
   /** Whether the only element is not zero: what Python's `bool(tensor)` is. */
-  truth(): boolean {
-    if (this.numel() === 0) throw new RuntimeError('Boolean value of Tensor with no values is ambiguous');
-    if (this.numel() > 1) throw new RuntimeError('Boolean value of Tensor with more than one value is ambiguous');
-    const v = this.item() as unknown as Num | Complex;
-    return typeof v === 'object' ? v.re !== 0 || v.im !== 0 : Boolean(v);
-  }
+  truth(): boolean { return check(door.truth(this.handle)) === 1; }
 
   /** The gradient that `backward` has accumulated; `null` before there is one. */
   get grad(): Tensor | null {

@@ -267,6 +267,12 @@ pub fn item(handle: i32) -> i32 {
     })
 }
 
+/// Whether the only element of a tensor is not zero: 1 or 0.
+#[wasm_bindgen]
+pub fn truth(handle: i32) -> i32 {
+    guard(|| handles::get(handle)?.truth().map(i32::from))
+}
+
 /// A number as a 0-dim tensor that is weak in promotion.
 #[wasm_bindgen]
 pub fn wrap(value: f64, integer: bool) -> i32 {

@@ -2,6 +2,7 @@
 
 use super::node::Edge;
 use super::engine;
+use crate::batch::{self, Randomness};
 use crate::error::{Error, Result};
 use crate::state;
 use crate::tensor::{Scalar, Tensor};
@@ -125,7 +126,7 @@ pub fn grad(outputs: &[Tensor], inputs: &[Tensor], grads: &[Option<Tensor>], ask
     let found = if ask.batched {
         batched(outputs, inputs, grads, ask)?
     } else {
-        backward(outputs, grads, &pass(inputs, ask, ask.retain_graph))?
+        backward(outputs, grads, &pass(inputs, ask))?
     };
     if !ask.materialize_grads {
         return match found.iter().position(Option::is_none) {
@@ -144,23 +145,27 @@ pub fn grad(outputs: &[Tensor], inputs: &[Tensor], grads: &[Option<Tensor>], ask
     found.into_iter().zip(inputs).map(zeros).collect()
 }
 
-fn pass<'a>(inputs: &'a [Tensor], ask: &Grad, retain_graph: bool) -> Backward<'a> {
-    Backward { retain_graph, create_graph: ask.create_graph, inputs: Some(inputs), accumulate: false }
+fn pass<'a>(inputs: &'a [Tensor], ask: &Grad) -> Backward<'a> {
+    Backward { retain_graph: ask.retain_graph, create_graph: ask.create_graph, inputs: Some(inputs), accumulate: false }
 }
 
-/// A pass for each row of the gradients given.
+/// One pass for all rows of the gradients given.
 fn batched(outputs: &[Tensor], inputs: &[Tensor], grads: &[Option<Tensor>], ask: &Grad) -> Result<Vec<Option<Tensor>>> {
-    let rows = grads.iter().flatten().map(|g| g.sizes().first().copied().unwrap_or(0)).max().unwrap_or(0);
-    let mut found: Vec<Vec<Option<Tensor>>> = vec![Vec::new(); inputs.len()];
-    for row in 0..rows {
-        let part = |g: &Option<Tensor>| g.as_ref().map(|g| crate::ops::row(g, row)).transpose();
-        let part = grads.iter().map(part).collect::<Result<Vec<_>>>()?;
-        let slopes = backward(outputs, &part, &pass(inputs, ask, ask.retain_graph || row + 1 < rows))?;
-        found.iter_mut().zip(slopes).for_each(|(list, slope)| list.push(slope));
+    let sizes: Vec<i64> = grads.iter().flatten().map(|g| g.sizes().first().copied().unwrap_or(0)).collect();
+    let rows = sizes.first().copied().unwrap_or(0);
+    if sizes.iter().any(|n| *n != rows) {
+        return Err(Error::value(format!(
+            "vmap: Expected all tensors to have the same size in the mapped dimension, got sizes {sizes:?} for the mapped dimension"
+        )));
     }
-    let stacked = |list: Vec<Option<Tensor>>| match list.into_iter().collect::<Option<Vec<Tensor>>>() {
-        Some(list) if !list.is_empty() => state::with_grad(ask.create_graph, || crate::ops::stack(list)).map(Some),
-        _ => Ok(None),
+    let level = batch::enter_level(rows, Randomness::Error);
+    let run = || -> Result<Vec<Option<Tensor>>> {
+        let hidden = grads.iter().map(|g| g.as_ref().map(|g| batch::add_level(g, 0, level)).transpose());
+        let found = backward(outputs, &hidden.collect::<Result<Vec<_>>>()?, &pass(inputs, ask))?;
+        let shown = |slope: Option<Tensor>| slope.map(|s| batch::remove_level(&s, 0, level)).transpose();
+        state::with_grad(ask.create_graph, || found.into_iter().map(shown).collect())
     };
-    found.into_iter().map(stacked).collect()
+    let done = run();
+    batch::exit_level();
+    done
 }
