@@ -8,7 +8,7 @@ use std::ptr::null_mut;
 /// Sizes are rounded up to multiples of this, which is also how blocks are aligned.
 const STEP: usize = 16;
 /// Larger blocks come from the system.
-const LARGEST: usize = 512;
+const LARGEST: usize = 1024;
 /// Lists are filled from pieces of this size, which are never given back.
 const PIECE: usize = 1 << 14;
 

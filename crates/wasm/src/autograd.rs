@@ -24,7 +24,16 @@ pub fn backward(flags: u32) -> i32 {
             inputs: inputs.as_deref(),
             accumulate: flags & 4 != 0,
         };
-        args::reply(Value::Tensors(autograd::backward(&roots, &grads, &ask)?))
+        autograd::backward(&roots, &grads, &ask).map(|_| 0)
+    })
+}
+
+/// The usual pass: from one tensor of one element to all leaves. `flags` as above.
+#[wasm_bindgen]
+pub fn backward_from(handle: i32, flags: u32) -> i32 {
+    guard(|| {
+        let ask = Backward { retain_graph: flags & 1 != 0, create_graph: flags & 2 != 0, inputs: None, accumulate: true };
+        autograd::backward(&[handles::get(handle)?], &[None], &ask).map(|_| 0)
     })
 }
 

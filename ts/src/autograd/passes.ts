@@ -1,6 +1,6 @@
 /** Backward passes: `backward` and `torch.autograd.grad`. */
 import { door } from '#wasm';
-import { begin, isKeywords, result, writeTensors } from '../call.js';
+import { begin, check, isKeywords, result, writeTensors } from '../call.js';
 import type { Tensor } from '../tensor.js';
 
 /** Options of `backward`. */
@@ -8,11 +8,15 @@ export interface BackwardOptions { gradient?: Tensor | null; retain_graph?: bool
 
 /** One backward pass; flags: 1 retain, 2 create, 4 accumulate. */
 export function runBackward(roots: readonly Tensor[], grads: readonly (Tensor | null)[], inputs: Tensor | readonly Tensor[] | null, flags: number): void {
+  if (roots.length === 1 && grads[0] === null && inputs === null) {
+    check(door.backward_from(roots[0]!.handle, flags));
+    return;
+  }
   begin();
   writeTensors(roots);
   writeTensors(grads);
   writeTensors(inputs && list(inputs));
-  result(door.backward(flags));
+  check(door.backward(flags));
 }
 
 const list = <T>(x: T | readonly T[]): readonly T[] => (Array.isArray(x) ? (x as readonly T[]) : [x as T]);
