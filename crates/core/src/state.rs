@@ -7,6 +7,7 @@ thread_local! {
     static GRAD: Cell<bool> = const { Cell::new(true) };
     static INFERENCE: Cell<bool> = const { Cell::new(false) };
     static TRANSFORMS: Cell<u32> = const { Cell::new(0) };
+    static LEVELS: Cell<u32> = const { Cell::new(0) };
     static WARN: Cell<fn(&str)> = const { Cell::new(|message| eprintln!("{message}")) };
     static DEFAULT: Cell<DType> = const { Cell::new(DType::Float32) };
 }
@@ -54,15 +55,27 @@ pub fn transforming() -> bool {
 /// Whether nothing looks at what is done with data: ops are not recorded, and no tensor is more than
 /// its elements.
 pub fn unobserved() -> bool {
-    !grad_enabled() && !transforming()
+    !grad_enabled() && LEVELS.get() == 0
 }
 
-/// A level begins.
+/// A level of forward mode or vmap begins.
+pub(crate) fn begin_level() {
+    LEVELS.set(LEVELS.get() + 1);
+    begin_transform();
+}
+
+/// It ends.
+pub(crate) fn end_level() {
+    LEVELS.set(LEVELS.get() - 1);
+    end_transform();
+}
+
+/// From now on the door looks at what it is given.
 pub(crate) fn begin_transform() {
     TRANSFORMS.set(TRANSFORMS.get() + 1);
 }
 
-/// A level ends.
+/// Ends what `begin_transform` began.
 pub(crate) fn end_transform() {
     TRANSFORMS.set(TRANSFORMS.get() - 1);
 }

@@ -30,7 +30,7 @@ thread_local! {
 pub fn enter_level() -> u32 {
     let level = NEXT.replace(NEXT.get() + 1);
     OPEN.with_borrow_mut(|open| open.push(level));
-    state::begin_transform();
+    state::begin_level();
     level
 }
 
@@ -42,7 +42,7 @@ pub fn exit_level(level: u32) {
         open.len() < known
     });
     if was_open {
-        state::end_transform();
+        state::end_level();
     }
 }
 

@@ -78,14 +78,14 @@ thread_local! {
 pub fn enter_level(size: i64, randomness: Randomness) -> u32 {
     let id = NEXT.replace(NEXT.get() + 1);
     OPEN.with_borrow_mut(|open| open.push(Level { id, size, randomness }));
-    state::begin_transform();
+    state::begin_level();
     id
 }
 
 /// Closes the level opened last.
 pub fn exit_level() {
     if OPEN.with_borrow_mut(Vec::pop).is_some() {
-        state::end_transform();
+        state::end_level();
     }
 }
 
@@ -194,12 +194,17 @@ pub(crate) fn both(a: &Tensor, b: &Tensor) -> Result<(Tensor, Tensor, Levels)> {
     Ok((full(a, &levels)?, full(b, &levels)?, levels))
 }
 
+/// Another place for a dimension.
+fn moved(t: Tensor, from: i64, to: i64) -> Result {
+    if from == to { Ok(t) } else { t.movedim([from], [to]) }
+}
+
 /// A tensor as the level opened last sees it: without dimension `dim`, over which it varies.
 pub fn add_level(t: &Tensor, dim: i64, level: u32) -> Result {
     let d = wrap_dim(dim, t.ndim())? as i64;
     let mut levels = t.batch().map_or_else(Levels::new, |b| b.levels.clone());
     let k = levels.len() as i64;
-    let physical = t.physical().movedim([k + d], [k])?;
+    let physical = moved(t.physical(), k + d, k)?;
     levels.push(level);
     Ok(wrap(physical, &levels))
 }
@@ -215,7 +220,8 @@ pub fn remove_level(t: &Tensor, dim: i64, level: u32) -> Result {
     let physical = full(t, &levels)?;
     let at = levels.iter().position(|l| *l == level).unwrap_or(0);
     levels.remove(at);
-    Ok(wrap(physical.movedim([at as i64], [levels.len() as i64 + d])?, &levels))
+    let to = levels.len() as i64 + d;
+    Ok(wrap(moved(physical, at as i64, to)?, &levels))
 }
 
 /// Whether an op meets a batched tensor, or random numbers in a batch.
