@@ -171,12 +171,26 @@ pub fn qr<T: Field>(a: &mut [T], m: usize, n: usize, columns: usize) -> Vec<T> {
     for i in 0..m.min(columns) {
         q[i * columns + i] = T::real(1.0);
     }
-    let mut reflections: Vec<(Vec<T>, T)> = Vec::new();
+    let factors = packed_qr(a, m, n);
+    for (k, tau) in factors.iter().enumerate().rev() {
+        let mut v: Vec<T> = (k..m).map(|i| std::mem::take(&mut a[i * n + k])).collect();
+        a[k * n + k] = std::mem::replace(&mut v[0], T::real(1.0));
+        if *tau != T::default() {
+            reflect(&mut q, columns, k, 0..columns, &v, *tau);
+        }
+    }
+    q
+}
+
+/// The same as LAPACK keeps it: the vectors of the reflections lie below `R`, without their leading
+/// ones; returns the factors of the reflections.
+pub fn packed_qr<T: Field>(a: &mut [T], m: usize, n: usize) -> Vec<T> {
+    let mut factors = Vec::with_capacity(m.min(n));
     for k in 0..m.min(n) {
         let alpha = a[k * n + k];
         let rest: f64 = (k + 1..m).map(|i| a[i * n + k].square()).sum();
         if rest == 0.0 && alpha.im() == 0.0 {
-            reflections.push((Vec::new(), T::default()));
+            factors.push(T::default());
             continue;
         }
         let norm = (alpha.square() + rest).sqrt();
@@ -187,16 +201,11 @@ pub fn qr<T: Field>(a: &mut [T], m: usize, n: usize, columns: usize) -> Vec<T> {
         v[0] = T::real(1.0);
         reflect(a, n, k, k..n, &v, tau.conj());
         for i in k + 1..m {
-            a[i * n + k] = T::default();
+            a[i * n + k] = v[i - k];
         }
-        reflections.push((v, tau));
+        factors.push(tau);
     }
-    for (k, (v, tau)) in reflections.iter().enumerate().rev() {
-        if !v.is_empty() {
-            reflect(&mut q, columns, k, 0..columns, v, *tau);
-        }
-    }
-    q
+    factors
 }
 
 /// `(I - tau v v^H) A` on the rows from `top` on.
@@ -259,7 +268,8 @@ pub fn svd<T: Field>(a: &[T], m: usize, n: usize) -> (Vec<Vec<T>>, Vec<f64>, Vec
     (columns, s, order.iter().map(|&i| v[i].clone()).collect())
 }
 
-fn rotate<T: Field>(columns: &mut [Vec<T>], p: usize, q: usize, phase: T, c: f64, s: f64) {
+/// Turns two columns in their plane, the second with a phase first.
+pub fn rotate<T: Field>(columns: &mut [Vec<T>], p: usize, q: usize, phase: T, c: f64, s: f64) {
     let (a, b) = columns.split_at_mut(q);
     for (x, y) in a[p].iter_mut().zip(&mut b[0]) {
         let (l, r) = (*x, *y * phase);

@@ -4,6 +4,7 @@ pub mod bessel;
 pub mod complex;
 pub mod conv;
 pub mod copy;
+pub mod eigen;
 pub mod elementwise;
 pub mod error_function;
 pub mod factor;

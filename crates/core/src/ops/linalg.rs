@@ -54,7 +54,7 @@ pub(crate) fn check_matrix(name: &str, t: &Tensor) -> Result<()> {
     Ok(())
 }
 
-fn check_square(name: &str, t: &Tensor) -> Result<()> {
+pub(crate) fn check_square(name: &str, t: &Tensor) -> Result<()> {
     check_matrix(name, t)?;
     let (m, n) = matrix_sizes(t);
     if m != n {
@@ -145,7 +145,7 @@ fn check_lu(name: &str, info: &Tensor) -> Result<()> {
 }
 
 /// The permutation that pivots stand for, as a matrix.
-fn permutation(pivots: &Tensor, m: usize, dtype: DType) -> Result {
+pub(crate) fn permutation(pivots: &Tensor, m: usize, dtype: DType) -> Result {
     let k = pivots.sizes()[pivots.ndim() - 1] as usize;
     let mut sizes: Dims = pivots.sizes()[..pivots.ndim() - 1].into();
     sizes.extend([m as i64, m as i64]);
@@ -163,7 +163,7 @@ fn permutation(pivots: &Tensor, m: usize, dtype: DType) -> Result {
 }
 
 /// `L` and `U` from packed factors.
-fn unpack(lu: &Tensor) -> Result<(Tensor, Tensor)> {
+pub(crate) fn unpack(lu: &Tensor) -> Result<(Tensor, Tensor)> {
     let (m, n) = matrix_sizes(lu);
     let k = m.min(n) as i64;
     let lower = lu.narrow(-1i64, 0i64, k)?.tril(-1i64)?;
@@ -292,7 +292,7 @@ fn inverse(name: &str, t: &Tensor, check: bool) -> Result<Vec<Tensor>> {
 }
 
 /// Whether the right-hand side is a batch of vectors, as NumPy decided it up to version 1.
-fn is_vector(a: &Tensor, b: &Tensor) -> bool {
+pub(crate) fn is_vector(a: &Tensor, b: &Tensor) -> bool {
     b.ndim() == 1 || (a.ndim() == b.ndim() + 1 && a.sizes()[..a.ndim() - 1] == *b.sizes())
 }
 

@@ -119,7 +119,7 @@ fn svd_grad(grads: &[Option<Tensor>], u: &Tensor, s: &Tensor, vh: &Tensor) -> Re
     Ok(Some(g))
 }
 
-fn decomposed(a: Tensor, full: bool) -> Result<Vec<Tensor>> {
+pub(crate) fn decomposed(a: Tensor, full: bool) -> Result<Vec<Tensor>> {
     let args = [Value::Tensor(a), Value::Scalar(Scalar::Bool(full))];
     Ok(crate::autograd::call(&svd::OP, &args)?.tensors().cloned().collect())
 }

@@ -7,7 +7,7 @@
 //! - `x(2,3)` away from zero, one half, one and so on; `pos(..)` above zero, `big(..)` above one,
 //!   `unit(..)` in (-1, 1), `prob(..)` in (0, 1), `spd(3)` symmetric and positive definite, `tril(3)` its lower half;
 //! - without a gradient: `const(2,3)`, `const_pos(2,3)` and so on, `int(2,3; 5)` below five, `bool(2,3)`;
-//! - with given elements: `values[1.5, 2]` and, without a gradient, `long[[0, 1]]`, `mask[true]`.
+//! - with given elements: `values[1.5, 2]` and, without a gradient, `long[[0, 1]]`, `pivots[1, 2]`, `mask[true]`.
 
 // Each test that shares the samples uses a part of what is here.
 #![allow(dead_code)]
@@ -19,6 +19,7 @@ mod domains;
 mod fft;
 mod index;
 mod join;
+mod linalg;
 mod linear;
 mod nn;
 mod reduce;
@@ -37,7 +38,7 @@ pub type Rows = &'static [(&'static str, &'static str)];
 
 const FAMILIES: &[Rows] = &[
     arith::ROWS, unary::ROWS, reduce::ROWS, views::ROWS, join::ROWS, linear::ROWS, create::ROWS, activation::ROWS,
-    nn::ROWS, index::ROWS, fft::ROWS,
+    nn::ROWS, index::ROWS, fft::ROWS, linalg::ROWS,
 ];
 
 /// What is known not to hold: id, what (`complex`, `second order`, `strides`, `in place`), why.
@@ -367,6 +368,7 @@ impl Parser<'_> {
         self.elements(0, &mut data, &mut sizes)?;
         let floats: Vec<f64> = data.iter().map(|s| s.to_f64()).collect();
         let tensor = match kind {
+            "pivots" => Tensor::from_slice(&data.iter().map(|s| s.to::<i32>()).collect::<Vec<_>>(), &sizes),
             "long" => Tensor::from_slice(&data.iter().map(|s| s.to::<i64>()).collect::<Vec<_>>(), &sizes),
             "mask" => Tensor::from_slice(&data.iter().map(|s| s.to::<bool>()).collect::<Vec<_>>(), &sizes),
             "values" => self.leaf(&floats, &floats, &sizes),
