@@ -2,9 +2,13 @@
 
 import { functionOf, type Entry } from './call.js';
 import type { DType } from './dtype.js';
+import type { Generator } from './random.js';
 import type { Complex, Int, Num, Tensor, TensorLike } from './tensor.js';
 
-export const TABLE_HASH = 1193050771;
+/** Several results: by name, or in their order. A list has a member `values` of its own. */
+export type Named<F, L> = F & Omit<L, keyof F>;
+
+export const TABLE_HASH = 3322453899;
 
 export const TABLE: readonly Entry[] = [
   { names: ['add'], params: [['input', 'AsTensor', undefined, false], ['other', 'AsTensor', undefined, false], ['alpha', 'Scalar', 1n, true]], returns: [], marks: ['inplace'] },
@@ -521,7 +525,7 @@ export const TABLE: readonly Entry[] = [
   { names: ['linalg.eig'], params: [['A', 'Tensor', undefined, false]], returns: ['eigenvalues', 'eigenvectors'], marks: [] },
   { names: ['linalg.eigvals'], params: [['A', 'Tensor', undefined, false]], returns: [], marks: [] },
   { names: ['linalg.matrix_sqrth'], params: [['A', 'Tensor', undefined, false]], returns: [], marks: [] },
-  { names: ['linalg.polar'], params: [['A', 'Tensor', undefined, false]], returns: ['U', 'P'], marks: [] },
+  { names: ['linalg.polar'], params: [['A', 'Tensor', undefined, false]], returns: ['U', 'H'], marks: [] },
   { names: ['linalg.pinv'], params: [['A', 'Tensor', undefined, false], ['atol', 'Option<Operand>', null, true], ['rtol', 'Option<Operand>', null, true], ['hermitian', 'bool', false, true]], returns: [], marks: [] },
   { names: ['linalg.pinv'], params: [['A', 'Tensor', undefined, false], ['rcond', 'Operand', undefined, false], ['hermitian', 'bool', false, false]], returns: [], marks: [] },
   { names: ['pinverse'], params: [['input', 'Tensor', undefined, false], ['rcond', 'f64', 1e-15, false]], returns: [], marks: [] },
@@ -847,3422 +851,3422 @@ export const TABLE: readonly Entry[] = [
 /** The methods of a tensor that are ops of the table. */
 export interface Methods {
   /** Sum of `input` and `alpha` times `other`, with broadcasting. */
-  add(other: TensorLike, kwargs?: { alpha?: Num | Complex }): Tensor;
+  add(other: TensorLike, kwargs?: { alpha?: Num | Complex; generator?: Generator }): Tensor;
   /** `add` in place. */
-  add_(other: TensorLike, kwargs?: { alpha?: Num | Complex }): Tensor;
+  add_(other: TensorLike, kwargs?: { alpha?: Num | Complex; generator?: Generator }): Tensor;
   /** Sum of `input` and `alpha` times `other`, with broadcasting. */
-  add(kwargs: { other?: TensorLike; alpha?: Num | Complex }): Tensor;
+  add(kwargs: { other?: TensorLike; alpha?: Num | Complex; generator?: Generator }): Tensor;
   /** `add` in place. */
-  add_(kwargs: { other?: TensorLike; alpha?: Num | Complex }): Tensor;
+  add_(kwargs: { other?: TensorLike; alpha?: Num | Complex; generator?: Generator }): Tensor;
   /** Difference of `input` and `alpha` times `other`, with broadcasting. */
-  sub(other: TensorLike, kwargs?: { alpha?: Num | Complex }): Tensor;
+  sub(other: TensorLike, kwargs?: { alpha?: Num | Complex; generator?: Generator }): Tensor;
   /** `sub` in place. */
-  sub_(other: TensorLike, kwargs?: { alpha?: Num | Complex }): Tensor;
+  sub_(other: TensorLike, kwargs?: { alpha?: Num | Complex; generator?: Generator }): Tensor;
   /** Difference of `input` and `alpha` times `other`, with broadcasting. */
-  sub(kwargs: { other?: TensorLike; alpha?: Num | Complex }): Tensor;
+  sub(kwargs: { other?: TensorLike; alpha?: Num | Complex; generator?: Generator }): Tensor;
   /** `sub` in place. */
-  sub_(kwargs: { other?: TensorLike; alpha?: Num | Complex }): Tensor;
+  sub_(kwargs: { other?: TensorLike; alpha?: Num | Complex; generator?: Generator }): Tensor;
   /** Difference of `input` and `alpha` times `other`, with broadcasting. */
-  subtract(other: TensorLike, kwargs?: { alpha?: Num | Complex }): Tensor;
+  subtract(other: TensorLike, kwargs?: { alpha?: Num | Complex; generator?: Generator }): Tensor;
   /** `subtract` in place. */
-  subtract_(other: TensorLike, kwargs?: { alpha?: Num | Complex }): Tensor;
+  subtract_(other: TensorLike, kwargs?: { alpha?: Num | Complex; generator?: Generator }): Tensor;
   /** Difference of `input` and `alpha` times `other`, with broadcasting. */
-  subtract(kwargs: { other?: TensorLike; alpha?: Num | Complex }): Tensor;
+  subtract(kwargs: { other?: TensorLike; alpha?: Num | Complex; generator?: Generator }): Tensor;
   /** `subtract` in place. */
-  subtract_(kwargs: { other?: TensorLike; alpha?: Num | Complex }): Tensor;
+  subtract_(kwargs: { other?: TensorLike; alpha?: Num | Complex; generator?: Generator }): Tensor;
   /** `other - alpha * input`. */
-  rsub(other: Tensor, kwargs?: { alpha?: Num | Complex }): Tensor;
+  rsub(other: Tensor, kwargs?: { alpha?: Num | Complex; generator?: Generator }): Tensor;
   /** `other - alpha * input`. */
-  rsub(kwargs: { other?: Tensor; alpha?: Num | Complex }): Tensor;
+  rsub(kwargs: { other?: Tensor; alpha?: Num | Complex; generator?: Generator }): Tensor;
   /** `other - alpha * input`. */
-  rsub(other: Num | Complex, alpha?: Num | Complex, kwargs?: object): Tensor;
+  rsub(other: Num | Complex, alpha?: Num | Complex, kwargs?: { generator?: Generator }): Tensor;
   /** `other - alpha * input`. */
-  rsub(other: Num | Complex, kwargs: { alpha?: Num | Complex }): Tensor;
+  rsub(other: Num | Complex, kwargs: { alpha?: Num | Complex; generator?: Generator }): Tensor;
   /** `other - alpha * input`. */
-  rsub(kwargs: { other?: Num | Complex; alpha?: Num | Complex }): Tensor;
+  rsub(kwargs: { other?: Num | Complex; alpha?: Num | Complex; generator?: Generator }): Tensor;
   /** Product of `input` and `other`, with broadcasting. */
-  mul(other: TensorLike, kwargs?: object): Tensor;
+  mul(other: TensorLike, kwargs?: { generator?: Generator }): Tensor;
   /** `mul` in place. */
-  mul_(other: TensorLike, kwargs?: object): Tensor;
+  mul_(other: TensorLike, kwargs?: { generator?: Generator }): Tensor;
   /** Product of `input` and `other`, with broadcasting. */
-  mul(kwargs: { other?: TensorLike }): Tensor;
+  mul(kwargs: { other?: TensorLike; generator?: Generator }): Tensor;
   /** `mul` in place. */
-  mul_(kwargs: { other?: TensorLike }): Tensor;
+  mul_(kwargs: { other?: TensorLike; generator?: Generator }): Tensor;
   /** Product of `input` and `other`, with broadcasting. */
-  multiply(other: TensorLike, kwargs?: object): Tensor;
+  multiply(other: TensorLike, kwargs?: { generator?: Generator }): Tensor;
   /** `multiply` in place. */
-  multiply_(other: TensorLike, kwargs?: object): Tensor;
+  multiply_(other: TensorLike, kwargs?: { generator?: Generator }): Tensor;
   /** Product of `input` and `other`, with broadcasting. */
-  multiply(kwargs: { other?: TensorLike }): Tensor;
+  multiply(kwargs: { other?: TensorLike; generator?: Generator }): Tensor;
   /** `multiply` in place. */
-  multiply_(kwargs: { other?: TensorLike }): Tensor;
+  multiply_(kwargs: { other?: TensorLike; generator?: Generator }): Tensor;
   /** Quotient of `input` and `other`. */
-  div(other: TensorLike, kwargs?: object): Tensor;
+  div(other: TensorLike, kwargs?: { generator?: Generator }): Tensor;
   /** `div` in place. */
-  div_(other: TensorLike, kwargs?: object): Tensor;
+  div_(other: TensorLike, kwargs?: { generator?: Generator }): Tensor;
   /** Quotient of `input` and `other`. */
-  div(kwargs: { other?: TensorLike }): Tensor;
+  div(kwargs: { other?: TensorLike; generator?: Generator }): Tensor;
   /** `div` in place. */
-  div_(kwargs: { other?: TensorLike }): Tensor;
+  div_(kwargs: { other?: TensorLike; generator?: Generator }): Tensor;
   /** Quotient of `input` and `other`. */
-  divide(other: TensorLike, kwargs?: object): Tensor;
+  divide(other: TensorLike, kwargs?: { generator?: Generator }): Tensor;
   /** `divide` in place. */
-  divide_(other: TensorLike, kwargs?: object): Tensor;
+  divide_(other: TensorLike, kwargs?: { generator?: Generator }): Tensor;
   /** Quotient of `input` and `other`. */
-  divide(kwargs: { other?: TensorLike }): Tensor;
+  divide(kwargs: { other?: TensorLike; generator?: Generator }): Tensor;
   /** `divide` in place. */
-  divide_(kwargs: { other?: TensorLike }): Tensor;
+  divide_(kwargs: { other?: TensorLike; generator?: Generator }): Tensor;
   /** Quotient of `input` and `other`. */
-  true_divide(other: TensorLike, kwargs?: object): Tensor;
+  true_divide(other: TensorLike, kwargs?: { generator?: Generator }): Tensor;
   /** `true_divide` in place. */
-  true_divide_(other: TensorLike, kwargs?: object): Tensor;
+  true_divide_(other: TensorLike, kwargs?: { generator?: Generator }): Tensor;
   /** Quotient of `input` and `other`. */
-  true_divide(kwargs: { other?: TensorLike }): Tensor;
+  true_divide(kwargs: { other?: TensorLike; generator?: Generator }): Tensor;
   /** `true_divide` in place. */
-  true_divide_(kwargs: { other?: TensorLike }): Tensor;
+  true_divide_(kwargs: { other?: TensorLike; generator?: Generator }): Tensor;
   /** Quotient of `input` and `other`; `rounding_mode` may be `'trunc'` or `'floor'`. */
-  div(other: TensorLike, kwargs?: { rounding_mode?: string | null }): Tensor;
+  div(other: TensorLike, kwargs?: { rounding_mode?: string | null; generator?: Generator }): Tensor;
   /** `div` in place. */
-  div_(other: TensorLike, kwargs?: { rounding_mode?: string | null }): Tensor;
+  div_(other: TensorLike, kwargs?: { rounding_mode?: string | null; generator?: Generator }): Tensor;
   /** Quotient of `input` and `other`; `rounding_mode` may be `'trunc'` or `'floor'`. */
-  div(kwargs: { other?: TensorLike; rounding_mode?: string | null }): Tensor;
+  div(kwargs: { other?: TensorLike; rounding_mode?: string | null; generator?: Generator }): Tensor;
   /** `div` in place. */
-  div_(kwargs: { other?: TensorLike; rounding_mode?: string | null }): Tensor;
+  div_(kwargs: { other?: TensorLike; rounding_mode?: string | null; generator?: Generator }): Tensor;
   /** Quotient of `input` and `other`; `rounding_mode` may be `'trunc'` or `'floor'`. */
-  divide(other: TensorLike, kwargs?: { rounding_mode?: string | null }): Tensor;
+  divide(other: TensorLike, kwargs?: { rounding_mode?: string | null; generator?: Generator }): Tensor;
   /** `divide` in place. */
-  divide_(other: TensorLike, kwargs?: { rounding_mode?: string | null }): Tensor;
+  divide_(other: TensorLike, kwargs?: { rounding_mode?: string | null; generator?: Generator }): Tensor;
   /** Quotient of `input` and `other`; `rounding_mode` may be `'trunc'` or `'floor'`. */
-  divide(kwargs: { other?: TensorLike; rounding_mode?: string | null }): Tensor;
+  divide(kwargs: { other?: TensorLike; rounding_mode?: string | null; generator?: Generator }): Tensor;
   /** `divide` in place. */
-  divide_(kwargs: { other?: TensorLike; rounding_mode?: string | null }): Tensor;
+  divide_(kwargs: { other?: TensorLike; rounding_mode?: string | null; generator?: Generator }): Tensor;
   /** `floor(input / other)`. */
-  floor_divide(other: TensorLike, kwargs?: object): Tensor;
+  floor_divide(other: TensorLike, kwargs?: { generator?: Generator }): Tensor;
   /** `floor_divide` in place. */
-  floor_divide_(other: TensorLike, kwargs?: object): Tensor;
+  floor_divide_(other: TensorLike, kwargs?: { generator?: Generator }): Tensor;
   /** `floor(input / other)`. */
-  floor_divide(kwargs: { other?: TensorLike }): Tensor;
+  floor_divide(kwargs: { other?: TensorLike; generator?: Generator }): Tensor;
   /** `floor_divide` in place. */
-  floor_divide_(kwargs: { other?: TensorLike }): Tensor;
+  floor_divide_(kwargs: { other?: TensorLike; generator?: Generator }): Tensor;
   /** Python's remainder: it has the sign of the divisor. */
-  remainder(other: Tensor, kwargs?: object): Tensor;
+  remainder(other: Tensor, kwargs?: { generator?: Generator }): Tensor;
   /** `remainder` in place. */
-  remainder_(other: Tensor, kwargs?: object): Tensor;
+  remainder_(other: Tensor, kwargs?: { generator?: Generator }): Tensor;
   /** Python's remainder: it has the sign of the divisor. */
-  remainder(kwargs: { other?: Tensor }): Tensor;
+  remainder(kwargs: { other?: Tensor; generator?: Generator }): Tensor;
   /** `remainder` in place. */
-  remainder_(kwargs: { other?: Tensor }): Tensor;
+  remainder_(kwargs: { other?: Tensor; generator?: Generator }): Tensor;
   /** Python's remainder by a number. */
-  remainder(other: Num | Complex, kwargs?: object): Tensor;
+  remainder(other: Num | Complex, kwargs?: { generator?: Generator }): Tensor;
   /** `remainder` in place. */
-  remainder_(other: Num | Complex, kwargs?: object): Tensor;
+  remainder_(other: Num | Complex, kwargs?: { generator?: Generator }): Tensor;
   /** Python's remainder by a number. */
-  remainder(kwargs: { other?: Num | Complex }): Tensor;
+  remainder(kwargs: { other?: Num | Complex; generator?: Generator }): Tensor;
   /** `remainder` in place. */
-  remainder_(kwargs: { other?: Num | Complex }): Tensor;
+  remainder_(kwargs: { other?: Num | Complex; generator?: Generator }): Tensor;
   /** C's remainder: it has the sign of the dividend. */
-  fmod(other: Tensor, kwargs?: object): Tensor;
+  fmod(other: Tensor, kwargs?: { generator?: Generator }): Tensor;
   /** `fmod` in place. */
-  fmod_(other: Tensor, kwargs?: object): Tensor;
+  fmod_(other: Tensor, kwargs?: { generator?: Generator }): Tensor;
   /** C's remainder: it has the sign of the dividend. */
-  fmod(kwargs: { other?: Tensor }): Tensor;
+  fmod(kwargs: { other?: Tensor; generator?: Generator }): Tensor;
   /** `fmod` in place. */
-  fmod_(kwargs: { other?: Tensor }): Tensor;
+  fmod_(kwargs: { other?: Tensor; generator?: Generator }): Tensor;
   /** C's remainder by a number. */
-  fmod(other: Num | Complex, kwargs?: object): Tensor;
+  fmod(other: Num | Complex, kwargs?: { generator?: Generator }): Tensor;
   /** `fmod` in place. */
-  fmod_(other: Num | Complex, kwargs?: object): Tensor;
+  fmod_(other: Num | Complex, kwargs?: { generator?: Generator }): Tensor;
   /** C's remainder by a number. */
-  fmod(kwargs: { other?: Num | Complex }): Tensor;
+  fmod(kwargs: { other?: Num | Complex; generator?: Generator }): Tensor;
   /** `fmod` in place. */
-  fmod_(kwargs: { other?: Num | Complex }): Tensor;
+  fmod_(kwargs: { other?: Num | Complex; generator?: Generator }): Tensor;
   /** `input + value * tensor1 * tensor2`. */
-  addcmul(tensor1: Tensor, tensor2: Tensor, kwargs?: { value?: Num | Complex }): Tensor;
+  addcmul(tensor1: Tensor, tensor2: Tensor, kwargs?: { value?: Num | Complex; generator?: Generator }): Tensor;
   /** `addcmul` in place. */
-  addcmul_(tensor1: Tensor, tensor2: Tensor, kwargs?: { value?: Num | Complex }): Tensor;
+  addcmul_(tensor1: Tensor, tensor2: Tensor, kwargs?: { value?: Num | Complex; generator?: Generator }): Tensor;
   /** `input + value * tensor1 * tensor2`. */
-  addcmul(kwargs: { tensor1?: Tensor; tensor2?: Tensor; value?: Num | Complex }): Tensor;
+  addcmul(kwargs: { tensor1?: Tensor; tensor2?: Tensor; value?: Num | Complex; generator?: Generator }): Tensor;
   /** `addcmul` in place. */
-  addcmul_(kwargs: { tensor1?: Tensor; tensor2?: Tensor; value?: Num | Complex }): Tensor;
+  addcmul_(kwargs: { tensor1?: Tensor; tensor2?: Tensor; value?: Num | Complex; generator?: Generator }): Tensor;
   /** `input + value * tensor1 / tensor2`. */
-  addcdiv(tensor1: Tensor, tensor2: Tensor, kwargs?: { value?: Num | Complex }): Tensor;
+  addcdiv(tensor1: Tensor, tensor2: Tensor, kwargs?: { value?: Num | Complex; generator?: Generator }): Tensor;
   /** `addcdiv` in place. */
-  addcdiv_(tensor1: Tensor, tensor2: Tensor, kwargs?: { value?: Num | Complex }): Tensor;
+  addcdiv_(tensor1: Tensor, tensor2: Tensor, kwargs?: { value?: Num | Complex; generator?: Generator }): Tensor;
   /** `input + value * tensor1 / tensor2`. */
-  addcdiv(kwargs: { tensor1?: Tensor; tensor2?: Tensor; value?: Num | Complex }): Tensor;
+  addcdiv(kwargs: { tensor1?: Tensor; tensor2?: Tensor; value?: Num | Complex; generator?: Generator }): Tensor;
   /** `addcdiv` in place. */
-  addcdiv_(kwargs: { tensor1?: Tensor; tensor2?: Tensor; value?: Num | Complex }): Tensor;
+  addcdiv_(kwargs: { tensor1?: Tensor; tensor2?: Tensor; value?: Num | Complex; generator?: Generator }): Tensor;
   /** `input + weight * (end - input)`. */
-  lerp(end: Tensor, weight: Tensor, kwargs?: object): Tensor;
+  lerp(end: Tensor, weight: Tensor, kwargs?: { generator?: Generator }): Tensor;
   /** `lerp` in place. */
-  lerp_(end: Tensor, weight: Tensor, kwargs?: object): Tensor;
+  lerp_(end: Tensor, weight: Tensor, kwargs?: { generator?: Generator }): Tensor;
   /** `input + weight * (end - input)`. */
-  lerp(kwargs: { end?: Tensor; weight?: Tensor }): Tensor;
+  lerp(kwargs: { end?: Tensor; weight?: Tensor; generator?: Generator }): Tensor;
   /** `lerp` in place. */
-  lerp_(kwargs: { end?: Tensor; weight?: Tensor }): Tensor;
+  lerp_(kwargs: { end?: Tensor; weight?: Tensor; generator?: Generator }): Tensor;
   /** `input + weight * (end - input)`. */
-  lerp(end: Tensor, weight: Num | Complex, kwargs?: object): Tensor;
+  lerp(end: Tensor, weight: Num | Complex, kwargs?: { generator?: Generator }): Tensor;
   /** `lerp` in place. */
-  lerp_(end: Tensor, weight: Num | Complex, kwargs?: object): Tensor;
+  lerp_(end: Tensor, weight: Num | Complex, kwargs?: { generator?: Generator }): Tensor;
   /** `input + weight * (end - input)`. */
-  lerp(kwargs: { end?: Tensor; weight?: Num | Complex }): Tensor;
+  lerp(kwargs: { end?: Tensor; weight?: Num | Complex; generator?: Generator }): Tensor;
   /** `lerp` in place. */
-  lerp_(kwargs: { end?: Tensor; weight?: Num | Complex }): Tensor;
+  lerp_(kwargs: { end?: Tensor; weight?: Num | Complex; generator?: Generator }): Tensor;
   /** Minus `input`. */
-  neg(kwargs?: object): Tensor;
+  neg(kwargs?: { generator?: Generator }): Tensor;
   /** `neg` in place. */
-  neg_(kwargs?: object): Tensor;
+  neg_(kwargs?: { generator?: Generator }): Tensor;
   /** Minus `input`. */
-  negative(kwargs?: object): Tensor;
+  negative(kwargs?: { generator?: Generator }): Tensor;
   /** `negative` in place. */
-  negative_(kwargs?: object): Tensor;
+  negative_(kwargs?: { generator?: Generator }): Tensor;
   /** `input` itself. */
-  positive(kwargs?: object): Tensor;
+  positive(kwargs?: { generator?: Generator }): Tensor;
   /** `1 / input`. */
-  reciprocal(kwargs?: object): Tensor;
+  reciprocal(kwargs?: { generator?: Generator }): Tensor;
   /** `reciprocal` in place. */
-  reciprocal_(kwargs?: object): Tensor;
+  reciprocal_(kwargs?: { generator?: Generator }): Tensor;
   /** `input` to the power `exponent`. */
-  pow(exponent: Tensor, kwargs?: object): Tensor;
+  pow(exponent: Tensor, kwargs?: { generator?: Generator }): Tensor;
   /** `pow` in place. */
-  pow_(exponent: Tensor, kwargs?: object): Tensor;
+  pow_(exponent: Tensor, kwargs?: { generator?: Generator }): Tensor;
   /** `input` to the power `exponent`. */
-  pow(kwargs: { exponent?: Tensor }): Tensor;
+  pow(kwargs: { exponent?: Tensor; generator?: Generator }): Tensor;
   /** `pow` in place. */
-  pow_(kwargs: { exponent?: Tensor }): Tensor;
+  pow_(kwargs: { exponent?: Tensor; generator?: Generator }): Tensor;
   /** `input` to the power of a number. */
-  pow(exponent: Num | Complex, kwargs?: object): Tensor;
+  pow(exponent: Num | Complex, kwargs?: { generator?: Generator }): Tensor;
   /** `pow` in place. */
-  pow_(exponent: Num | Complex, kwargs?: object): Tensor;
+  pow_(exponent: Num | Complex, kwargs?: { generator?: Generator }): Tensor;
   /** `input` to the power of a number. */
-  pow(kwargs: { exponent?: Num | Complex }): Tensor;
+  pow(kwargs: { exponent?: Num | Complex; generator?: Generator }): Tensor;
   /** `pow` in place. */
-  pow_(kwargs: { exponent?: Num | Complex }): Tensor;
+  pow_(kwargs: { exponent?: Num | Complex; generator?: Generator }): Tensor;
   /** `input` to the power `exponent`, in double precision. */
-  float_power(exponent: Tensor, kwargs?: object): Tensor;
+  float_power(exponent: Tensor, kwargs?: { generator?: Generator }): Tensor;
   /** `input` to the power `exponent`, in double precision. */
-  float_power(kwargs: { exponent?: Tensor }): Tensor;
+  float_power(kwargs: { exponent?: Tensor; generator?: Generator }): Tensor;
   /** `input` to the power of a number, in double precision. */
-  float_power(exponent: Num | Complex, kwargs?: object): Tensor;
+  float_power(exponent: Num | Complex, kwargs?: { generator?: Generator }): Tensor;
   /** `input` to the power of a number, in double precision. */
-  float_power(kwargs: { exponent?: Num | Complex }): Tensor;
+  float_power(kwargs: { exponent?: Num | Complex; generator?: Generator }): Tensor;
   /** `float_power` in place. */
-  float_power_(exponent: Tensor, kwargs?: object): Tensor;
+  float_power_(exponent: Tensor, kwargs?: { generator?: Generator }): Tensor;
   /** `float_power` in place. */
-  float_power_(kwargs: { exponent?: Tensor }): Tensor;
+  float_power_(kwargs: { exponent?: Tensor; generator?: Generator }): Tensor;
   /** `float_power` in place. */
-  float_power_(exponent: Num | Complex, kwargs?: object): Tensor;
+  float_power_(exponent: Num | Complex, kwargs?: { generator?: Generator }): Tensor;
   /** `float_power` in place. */
-  float_power_(kwargs: { exponent?: Num | Complex }): Tensor;
+  float_power_(kwargs: { exponent?: Num | Complex; generator?: Generator }): Tensor;
   /** `input * input`. */
-  square(kwargs?: object): Tensor;
+  square(kwargs?: { generator?: Generator }): Tensor;
   /** `square` in place. */
-  square_(kwargs?: object): Tensor;
+  square_(kwargs?: { generator?: Generator }): Tensor;
   /** Square root. */
-  sqrt(kwargs?: object): Tensor;
+  sqrt(kwargs?: { generator?: Generator }): Tensor;
   /** `sqrt` in place. */
-  sqrt_(kwargs?: object): Tensor;
+  sqrt_(kwargs?: { generator?: Generator }): Tensor;
   /** `1 / sqrt(input)`. */
-  rsqrt(kwargs?: object): Tensor;
+  rsqrt(kwargs?: { generator?: Generator }): Tensor;
   /** `rsqrt` in place. */
-  rsqrt_(kwargs?: object): Tensor;
+  rsqrt_(kwargs?: { generator?: Generator }): Tensor;
   /** `e^input`. */
-  exp(kwargs?: object): Tensor;
+  exp(kwargs?: { generator?: Generator }): Tensor;
   /** `exp` in place. */
-  exp_(kwargs?: object): Tensor;
+  exp_(kwargs?: { generator?: Generator }): Tensor;
   /** `2^input`. */
-  exp2(kwargs?: object): Tensor;
+  exp2(kwargs?: { generator?: Generator }): Tensor;
   /** `exp2` in place. */
-  exp2_(kwargs?: object): Tensor;
+  exp2_(kwargs?: { generator?: Generator }): Tensor;
   /** `e^input - 1`, accurate when `input` is small. */
-  expm1(kwargs?: object): Tensor;
+  expm1(kwargs?: { generator?: Generator }): Tensor;
   /** `expm1` in place. */
-  expm1_(kwargs?: object): Tensor;
+  expm1_(kwargs?: { generator?: Generator }): Tensor;
   /** Natural logarithm. */
-  log(kwargs?: object): Tensor;
+  log(kwargs?: { generator?: Generator }): Tensor;
   /** `log` in place. */
-  log_(kwargs?: object): Tensor;
+  log_(kwargs?: { generator?: Generator }): Tensor;
   /** Logarithm to base 2. */
-  log2(kwargs?: object): Tensor;
+  log2(kwargs?: { generator?: Generator }): Tensor;
   /** `log2` in place. */
-  log2_(kwargs?: object): Tensor;
+  log2_(kwargs?: { generator?: Generator }): Tensor;
   /** Logarithm to base 10. */
-  log10(kwargs?: object): Tensor;
+  log10(kwargs?: { generator?: Generator }): Tensor;
   /** `log10` in place. */
-  log10_(kwargs?: object): Tensor;
+  log10_(kwargs?: { generator?: Generator }): Tensor;
   /** `log(1 + input)`, accurate when `input` is small. */
-  log1p(kwargs?: object): Tensor;
+  log1p(kwargs?: { generator?: Generator }): Tensor;
   /** `log1p` in place. */
-  log1p_(kwargs?: object): Tensor;
+  log1p_(kwargs?: { generator?: Generator }): Tensor;
   /** `log(exp(input) + exp(other))`. */
-  logaddexp(other: Tensor, kwargs?: object): Tensor;
+  logaddexp(other: Tensor, kwargs?: { generator?: Generator }): Tensor;
   /** `log(exp(input) + exp(other))`. */
-  logaddexp(kwargs: { other?: Tensor }): Tensor;
+  logaddexp(kwargs: { other?: Tensor; generator?: Generator }): Tensor;
   /** `log2(2^input + 2^other)`. */
-  logaddexp2(other: Tensor, kwargs?: object): Tensor;
+  logaddexp2(other: Tensor, kwargs?: { generator?: Generator }): Tensor;
   /** `log2(2^input + 2^other)`. */
-  logaddexp2(kwargs: { other?: Tensor }): Tensor;
+  logaddexp2(kwargs: { other?: Tensor; generator?: Generator }): Tensor;
   /** `sqrt(input^2 + other^2)` without overflow. */
-  hypot(other: Tensor, kwargs?: object): Tensor;
+  hypot(other: Tensor, kwargs?: { generator?: Generator }): Tensor;
   /** `hypot` in place. */
-  hypot_(other: Tensor, kwargs?: object): Tensor;
+  hypot_(other: Tensor, kwargs?: { generator?: Generator }): Tensor;
   /** `sqrt(input^2 + other^2)` without overflow. */
-  hypot(kwargs: { other?: Tensor }): Tensor;
+  hypot(kwargs: { other?: Tensor; generator?: Generator }): Tensor;
   /** `hypot` in place. */
-  hypot_(kwargs: { other?: Tensor }): Tensor;
+  hypot_(kwargs: { other?: Tensor; generator?: Generator }): Tensor;
   /** `input * 2^other`. */
-  ldexp(other: Tensor, kwargs?: object): Tensor;
+  ldexp(other: Tensor, kwargs?: { generator?: Generator }): Tensor;
   /** `ldexp` in place. */
-  ldexp_(other: Tensor, kwargs?: object): Tensor;
+  ldexp_(other: Tensor, kwargs?: { generator?: Generator }): Tensor;
   /** `input * 2^other`. */
-  ldexp(kwargs: { other?: Tensor }): Tensor;
+  ldexp(kwargs: { other?: Tensor; generator?: Generator }): Tensor;
   /** `ldexp` in place. */
-  ldexp_(kwargs: { other?: Tensor }): Tensor;
+  ldexp_(kwargs: { other?: Tensor; generator?: Generator }): Tensor;
   /** The mantissa in `[0.5, 1)` and the exponent of `input = mantissa * 2^exponent`. */
-  frexp(kwargs?: object): { mantissa: Tensor; exponent: Tensor } & [Tensor, Tensor];
+  frexp(kwargs?: { generator?: Generator }): Named<{ mantissa: Tensor; exponent: Tensor }, [Tensor, Tensor]>;
   /** Sine. */
-  sin(kwargs?: object): Tensor;
+  sin(kwargs?: { generator?: Generator }): Tensor;
   /** `sin` in place. */
-  sin_(kwargs?: object): Tensor;
+  sin_(kwargs?: { generator?: Generator }): Tensor;
   /** Cosine. */
-  cos(kwargs?: object): Tensor;
+  cos(kwargs?: { generator?: Generator }): Tensor;
   /** `cos` in place. */
-  cos_(kwargs?: object): Tensor;
+  cos_(kwargs?: { generator?: Generator }): Tensor;
   /** Tangent. */
-  tan(kwargs?: object): Tensor;
+  tan(kwargs?: { generator?: Generator }): Tensor;
   /** `tan` in place. */
-  tan_(kwargs?: object): Tensor;
+  tan_(kwargs?: { generator?: Generator }): Tensor;
   /** Inverse sine. */
-  asin(kwargs?: object): Tensor;
+  asin(kwargs?: { generator?: Generator }): Tensor;
   /** `asin` in place. */
-  asin_(kwargs?: object): Tensor;
+  asin_(kwargs?: { generator?: Generator }): Tensor;
   /** Inverse sine. */
-  arcsin(kwargs?: object): Tensor;
+  arcsin(kwargs?: { generator?: Generator }): Tensor;
   /** `arcsin` in place. */
-  arcsin_(kwargs?: object): Tensor;
+  arcsin_(kwargs?: { generator?: Generator }): Tensor;
   /** Inverse cosine. */
-  acos(kwargs?: object): Tensor;
+  acos(kwargs?: { generator?: Generator }): Tensor;
   /** `acos` in place. */
-  acos_(kwargs?: object): Tensor;
+  acos_(kwargs?: { generator?: Generator }): Tensor;
   /** Inverse cosine. */
-  arccos(kwargs?: object): Tensor;
+  arccos(kwargs?: { generator?: Generator }): Tensor;
   /** `arccos` in place. */
-  arccos_(kwargs?: object): Tensor;
+  arccos_(kwargs?: { generator?: Generator }): Tensor;
   /** Inverse tangent. */
-  atan(kwargs?: object): Tensor;
+  atan(kwargs?: { generator?: Generator }): Tensor;
   /** `atan` in place. */
-  atan_(kwargs?: object): Tensor;
+  atan_(kwargs?: { generator?: Generator }): Tensor;
   /** Inverse tangent. */
-  arctan(kwargs?: object): Tensor;
+  arctan(kwargs?: { generator?: Generator }): Tensor;
   /** `arctan` in place. */
-  arctan_(kwargs?: object): Tensor;
+  arctan_(kwargs?: { generator?: Generator }): Tensor;
   /** The angle of the point `(other, input)`. */
-  atan2(other: Tensor, kwargs?: object): Tensor;
+  atan2(other: Tensor, kwargs?: { generator?: Generator }): Tensor;
   /** `atan2` in place. */
-  atan2_(other: Tensor, kwargs?: object): Tensor;
+  atan2_(other: Tensor, kwargs?: { generator?: Generator }): Tensor;
   /** The angle of the point `(other, input)`. */
-  atan2(kwargs: { other?: Tensor }): Tensor;
+  atan2(kwargs: { other?: Tensor; generator?: Generator }): Tensor;
   /** `atan2` in place. */
-  atan2_(kwargs: { other?: Tensor }): Tensor;
+  atan2_(kwargs: { other?: Tensor; generator?: Generator }): Tensor;
   /** The angle of the point `(other, input)`. */
-  arctan2(other: Tensor, kwargs?: object): Tensor;
+  arctan2(other: Tensor, kwargs?: { generator?: Generator }): Tensor;
   /** `arctan2` in place. */
-  arctan2_(other: Tensor, kwargs?: object): Tensor;
+  arctan2_(other: Tensor, kwargs?: { generator?: Generator }): Tensor;
   /** The angle of the point `(other, input)`. */
-  arctan2(kwargs: { other?: Tensor }): Tensor;
+  arctan2(kwargs: { other?: Tensor; generator?: Generator }): Tensor;
   /** `arctan2` in place. */
-  arctan2_(kwargs: { other?: Tensor }): Tensor;
+  arctan2_(kwargs: { other?: Tensor; generator?: Generator }): Tensor;
   /** Hyperbolic sine. */
-  sinh(kwargs?: object): Tensor;
+  sinh(kwargs?: { generator?: Generator }): Tensor;
   /** `sinh` in place. */
-  sinh_(kwargs?: object): Tensor;
+  sinh_(kwargs?: { generator?: Generator }): Tensor;
   /** Hyperbolic cosine. */
-  cosh(kwargs?: object): Tensor;
+  cosh(kwargs?: { generator?: Generator }): Tensor;
   /** `cosh` in place. */
-  cosh_(kwargs?: object): Tensor;
+  cosh_(kwargs?: { generator?: Generator }): Tensor;
   /** Hyperbolic tangent. */
-  tanh(kwargs?: object): Tensor;
+  tanh(kwargs?: { generator?: Generator }): Tensor;
   /** `tanh` in place. */
-  tanh_(kwargs?: object): Tensor;
+  tanh_(kwargs?: { generator?: Generator }): Tensor;
   /** Inverse hyperbolic sine. */
-  asinh(kwargs?: object): Tensor;
+  asinh(kwargs?: { generator?: Generator }): Tensor;
   /** Inverse hyperbolic sine. */
-  arcsinh(kwargs?: object): Tensor;
+  arcsinh(kwargs?: { generator?: Generator }): Tensor;
   /** Inverse hyperbolic cosine. */
-  acosh(kwargs?: object): Tensor;
+  acosh(kwargs?: { generator?: Generator }): Tensor;
   /** Inverse hyperbolic cosine. */
-  arccosh(kwargs?: object): Tensor;
+  arccosh(kwargs?: { generator?: Generator }): Tensor;
   /** Inverse hyperbolic tangent. */
-  atanh(kwargs?: object): Tensor;
+  atanh(kwargs?: { generator?: Generator }): Tensor;
   /** Inverse hyperbolic tangent. */
-  arctanh(kwargs?: object): Tensor;
+  arctanh(kwargs?: { generator?: Generator }): Tensor;
   /** Degrees to radians. */
-  deg2rad(kwargs?: object): Tensor;
+  deg2rad(kwargs?: { generator?: Generator }): Tensor;
   /** `deg2rad` in place. */
-  deg2rad_(kwargs?: object): Tensor;
+  deg2rad_(kwargs?: { generator?: Generator }): Tensor;
   /** Radians to degrees. */
-  rad2deg(kwargs?: object): Tensor;
+  rad2deg(kwargs?: { generator?: Generator }): Tensor;
   /** `rad2deg` in place. */
-  rad2deg_(kwargs?: object): Tensor;
+  rad2deg_(kwargs?: { generator?: Generator }): Tensor;
   /** `sin(pi x) / (pi x)`, one at zero. */
-  sinc(kwargs?: object): Tensor;
+  sinc(kwargs?: { generator?: Generator }): Tensor;
   /** `sinc` in place. */
-  sinc_(kwargs?: object): Tensor;
+  sinc_(kwargs?: { generator?: Generator }): Tensor;
   /** `asinh` in place. */
-  asinh_(kwargs?: object): Tensor;
+  asinh_(kwargs?: { generator?: Generator }): Tensor;
   /** `arcsinh` in place. */
-  arcsinh_(kwargs?: object): Tensor;
+  arcsinh_(kwargs?: { generator?: Generator }): Tensor;
   /** `acosh` in place. */
-  acosh_(kwargs?: object): Tensor;
+  acosh_(kwargs?: { generator?: Generator }): Tensor;
   /** `arccosh` in place. */
-  arccosh_(kwargs?: object): Tensor;
+  arccosh_(kwargs?: { generator?: Generator }): Tensor;
   /** `atanh` in place. */
-  atanh_(kwargs?: object): Tensor;
+  atanh_(kwargs?: { generator?: Generator }): Tensor;
   /** `arctanh` in place. */
-  arctanh_(kwargs?: object): Tensor;
+  arctanh_(kwargs?: { generator?: Generator }): Tensor;
   /** The absolute value; of complex numbers the modulus. */
-  abs(kwargs?: object): Tensor;
+  abs(kwargs?: { generator?: Generator }): Tensor;
   /** `abs` in place. */
-  abs_(kwargs?: object): Tensor;
+  abs_(kwargs?: { generator?: Generator }): Tensor;
   /** The absolute value; of complex numbers the modulus. */
-  absolute(kwargs?: object): Tensor;
+  absolute(kwargs?: { generator?: Generator }): Tensor;
   /** `absolute` in place. */
-  absolute_(kwargs?: object): Tensor;
+  absolute_(kwargs?: { generator?: Generator }): Tensor;
   /** -1, 0 or 1. */
-  sign(kwargs?: object): Tensor;
+  sign(kwargs?: { generator?: Generator }): Tensor;
   /** `sign` in place. */
-  sign_(kwargs?: object): Tensor;
+  sign_(kwargs?: { generator?: Generator }): Tensor;
   /** `input / |input|`, zero at zero. */
-  sgn(kwargs?: object): Tensor;
+  sgn(kwargs?: { generator?: Generator }): Tensor;
   /** `sgn` in place. */
-  sgn_(kwargs?: object): Tensor;
+  sgn_(kwargs?: { generator?: Generator }): Tensor;
   /** The largest integer not above. */
-  floor(kwargs?: object): Tensor;
+  floor(kwargs?: { generator?: Generator }): Tensor;
   /** `floor` in place. */
-  floor_(kwargs?: object): Tensor;
+  floor_(kwargs?: { generator?: Generator }): Tensor;
   /** The smallest integer not below. */
-  ceil(kwargs?: object): Tensor;
+  ceil(kwargs?: { generator?: Generator }): Tensor;
   /** `ceil` in place. */
-  ceil_(kwargs?: object): Tensor;
+  ceil_(kwargs?: { generator?: Generator }): Tensor;
   /** The integer part. */
-  trunc(kwargs?: object): Tensor;
+  trunc(kwargs?: { generator?: Generator }): Tensor;
   /** `trunc` in place. */
-  trunc_(kwargs?: object): Tensor;
+  trunc_(kwargs?: { generator?: Generator }): Tensor;
   /** The integer part. */
-  fix(kwargs?: object): Tensor;
+  fix(kwargs?: { generator?: Generator }): Tensor;
   /** `fix` in place. */
-  fix_(kwargs?: object): Tensor;
+  fix_(kwargs?: { generator?: Generator }): Tensor;
   /** The nearest integer, half to even. */
-  round(kwargs?: object): Tensor;
+  round(kwargs?: { generator?: Generator }): Tensor;
   /** `round` in place. */
-  round_(kwargs?: object): Tensor;
+  round_(kwargs?: { generator?: Generator }): Tensor;
   /** The nearest number with so many decimals. */
-  round(kwargs?: { decimals?: Int }): Tensor;
+  round(kwargs?: { decimals?: Int; generator?: Generator }): Tensor;
   /** `round` in place. */
-  round_(kwargs?: { decimals?: Int }): Tensor;
+  round_(kwargs?: { decimals?: Int; generator?: Generator }): Tensor;
   /** The fractional part, with the sign of `input`. */
-  frac(kwargs?: object): Tensor;
+  frac(kwargs?: { generator?: Generator }): Tensor;
   /** `frac` in place. */
-  frac_(kwargs?: object): Tensor;
+  frac_(kwargs?: { generator?: Generator }): Tensor;
   /** NaN and infinities replaced by numbers. */
-  nan_to_num(nan?: Num | null, posinf?: Num | null, neginf?: Num | null, kwargs?: object): Tensor;
+  nan_to_num(nan?: Num | null, posinf?: Num | null, neginf?: Num | null, kwargs?: { generator?: Generator }): Tensor;
   /** `nan_to_num` in place. */
-  nan_to_num_(nan?: Num | null, posinf?: Num | null, neginf?: Num | null, kwargs?: object): Tensor;
+  nan_to_num_(nan?: Num | null, posinf?: Num | null, neginf?: Num | null, kwargs?: { generator?: Generator }): Tensor;
   /** NaN and infinities replaced by numbers. */
-  nan_to_num(kwargs: { nan?: Num | null; posinf?: Num | null; neginf?: Num | null }): Tensor;
+  nan_to_num(kwargs: { nan?: Num | null; posinf?: Num | null; neginf?: Num | null; generator?: Generator }): Tensor;
   /** `nan_to_num` in place. */
-  nan_to_num_(kwargs: { nan?: Num | null; posinf?: Num | null; neginf?: Num | null }): Tensor;
+  nan_to_num_(kwargs: { nan?: Num | null; posinf?: Num | null; neginf?: Num | null; generator?: Generator }): Tensor;
   /** The larger of two elements; NaN if one is. */
-  maximum(other: Tensor, kwargs?: object): Tensor;
+  maximum(other: Tensor, kwargs?: { generator?: Generator }): Tensor;
   /** The larger of two elements; NaN if one is. */
-  maximum(kwargs: { other?: Tensor }): Tensor;
+  maximum(kwargs: { other?: Tensor; generator?: Generator }): Tensor;
   /** The smaller of two elements; NaN if one is. */
-  minimum(other: Tensor, kwargs?: object): Tensor;
+  minimum(other: Tensor, kwargs?: { generator?: Generator }): Tensor;
   /** The smaller of two elements; NaN if one is. */
-  minimum(kwargs: { other?: Tensor }): Tensor;
+  minimum(kwargs: { other?: Tensor; generator?: Generator }): Tensor;
   /** The larger of two elements; a NaN gives way to a number. */
-  fmax(other: Tensor, kwargs?: object): Tensor;
+  fmax(other: Tensor, kwargs?: { generator?: Generator }): Tensor;
   /** The larger of two elements; a NaN gives way to a number. */
-  fmax(kwargs: { other?: Tensor }): Tensor;
+  fmax(kwargs: { other?: Tensor; generator?: Generator }): Tensor;
   /** The smaller of two elements; a NaN gives way to a number. */
-  fmin(other: Tensor, kwargs?: object): Tensor;
+  fmin(other: Tensor, kwargs?: { generator?: Generator }): Tensor;
   /** The smaller of two elements; a NaN gives way to a number. */
-  fmin(kwargs: { other?: Tensor }): Tensor;
+  fmin(kwargs: { other?: Tensor; generator?: Generator }): Tensor;
   /** Elements limited to `[min, max]`; NaN stays. */
-  clamp(min?: Tensor | null, max?: Tensor | null, kwargs?: object): Tensor;
+  clamp(min?: Tensor | null, max?: Tensor | null, kwargs?: { generator?: Generator }): Tensor;
   /** `clamp` in place. */
-  clamp_(min?: Tensor | null, max?: Tensor | null, kwargs?: object): Tensor;
+  clamp_(min?: Tensor | null, max?: Tensor | null, kwargs?: { generator?: Generator }): Tensor;
   /** Elements limited to `[min, max]`; NaN stays. */
-  clamp(kwargs: { min?: Tensor | null; max?: Tensor | null }): Tensor;
+  clamp(kwargs: { min?: Tensor | null; max?: Tensor | null; generator?: Generator }): Tensor;
   /** `clamp` in place. */
-  clamp_(kwargs: { min?: Tensor | null; max?: Tensor | null }): Tensor;
+  clamp_(kwargs: { min?: Tensor | null; max?: Tensor | null; generator?: Generator }): Tensor;
   /** Elements limited to `[min, max]`; NaN stays. */
-  clip(min?: Tensor | null, max?: Tensor | null, kwargs?: object): Tensor;
+  clip(min?: Tensor | null, max?: Tensor | null, kwargs?: { generator?: Generator }): Tensor;
   /** `clip` in place. */
-  clip_(min?: Tensor | null, max?: Tensor | null, kwargs?: object): Tensor;
+  clip_(min?: Tensor | null, max?: Tensor | null, kwargs?: { generator?: Generator }): Tensor;
   /** Elements limited to `[min, max]`; NaN stays. */
-  clip(kwargs: { min?: Tensor | null; max?: Tensor | null }): Tensor;
+  clip(kwargs: { min?: Tensor | null; max?: Tensor | null; generator?: Generator }): Tensor;
   /** `clip` in place. */
-  clip_(kwargs: { min?: Tensor | null; max?: Tensor | null }): Tensor;
+  clip_(kwargs: { min?: Tensor | null; max?: Tensor | null; generator?: Generator }): Tensor;
   /** Elements limited to `[min, max]`; NaN stays. */
-  clamp(min?: Num | Complex | null, max?: Num | Complex | null, kwargs?: object): Tensor;
+  clamp(min?: Num | Complex | null, max?: Num | Complex | null, kwargs?: { generator?: Generator }): Tensor;
   /** `clamp` in place. */
-  clamp_(min?: Num | Complex | null, max?: Num | Complex | null, kwargs?: object): Tensor;
+  clamp_(min?: Num | Complex | null, max?: Num | Complex | null, kwargs?: { generator?: Generator }): Tensor;
   /** Elements limited to `[min, max]`; NaN stays. */
-  clamp(kwargs: { min?: Num | Complex | null; max?: Num | Complex | null }): Tensor;
+  clamp(kwargs: { min?: Num | Complex | null; max?: Num | Complex | null; generator?: Generator }): Tensor;
   /** `clamp` in place. */
-  clamp_(kwargs: { min?: Num | Complex | null; max?: Num | Complex | null }): Tensor;
+  clamp_(kwargs: { min?: Num | Complex | null; max?: Num | Complex | null; generator?: Generator }): Tensor;
   /** Elements limited to `[min, max]`; NaN stays. */
-  clip(min?: Num | Complex | null, max?: Num | Complex | null, kwargs?: object): Tensor;
+  clip(min?: Num | Complex | null, max?: Num | Complex | null, kwargs?: { generator?: Generator }): Tensor;
   /** `clip` in place. */
-  clip_(min?: Num | Complex | null, max?: Num | Complex | null, kwargs?: object): Tensor;
+  clip_(min?: Num | Complex | null, max?: Num | Complex | null, kwargs?: { generator?: Generator }): Tensor;
   /** Elements limited to `[min, max]`; NaN stays. */
-  clip(kwargs: { min?: Num | Complex | null; max?: Num | Complex | null }): Tensor;
+  clip(kwargs: { min?: Num | Complex | null; max?: Num | Complex | null; generator?: Generator }): Tensor;
   /** `clip` in place. */
-  clip_(kwargs: { min?: Num | Complex | null; max?: Num | Complex | null }): Tensor;
+  clip_(kwargs: { min?: Num | Complex | null; max?: Num | Complex | null; generator?: Generator }): Tensor;
   /** Elements not below `min`. */
-  clamp_min(min: Tensor, kwargs?: object): Tensor;
+  clamp_min(min: Tensor, kwargs?: { generator?: Generator }): Tensor;
   /** `clamp_min` in place. */
-  clamp_min_(min: Tensor, kwargs?: object): Tensor;
+  clamp_min_(min: Tensor, kwargs?: { generator?: Generator }): Tensor;
   /** Elements not below `min`. */
-  clamp_min(kwargs: { min?: Tensor }): Tensor;
+  clamp_min(kwargs: { min?: Tensor; generator?: Generator }): Tensor;
   /** `clamp_min` in place. */
-  clamp_min_(kwargs: { min?: Tensor }): Tensor;
+  clamp_min_(kwargs: { min?: Tensor; generator?: Generator }): Tensor;
   /** Elements not below `min`. */
-  clamp_min(min: Num | Complex, kwargs?: object): Tensor;
+  clamp_min(min: Num | Complex, kwargs?: { generator?: Generator }): Tensor;
   /** `clamp_min` in place. */
-  clamp_min_(min: Num | Complex, kwargs?: object): Tensor;
+  clamp_min_(min: Num | Complex, kwargs?: { generator?: Generator }): Tensor;
   /** Elements not below `min`. */
-  clamp_min(kwargs: { min?: Num | Complex }): Tensor;
+  clamp_min(kwargs: { min?: Num | Complex; generator?: Generator }): Tensor;
   /** `clamp_min` in place. */
-  clamp_min_(kwargs: { min?: Num | Complex }): Tensor;
+  clamp_min_(kwargs: { min?: Num | Complex; generator?: Generator }): Tensor;
   /** Elements not above `max`. */
-  clamp_max(max: Tensor, kwargs?: object): Tensor;
+  clamp_max(max: Tensor, kwargs?: { generator?: Generator }): Tensor;
   /** `clamp_max` in place. */
-  clamp_max_(max: Tensor, kwargs?: object): Tensor;
+  clamp_max_(max: Tensor, kwargs?: { generator?: Generator }): Tensor;
   /** Elements not above `max`. */
-  clamp_max(kwargs: { max?: Tensor }): Tensor;
+  clamp_max(kwargs: { max?: Tensor; generator?: Generator }): Tensor;
   /** `clamp_max` in place. */
-  clamp_max_(kwargs: { max?: Tensor }): Tensor;
+  clamp_max_(kwargs: { max?: Tensor; generator?: Generator }): Tensor;
   /** Elements not above `max`. */
-  clamp_max(max: Num | Complex, kwargs?: object): Tensor;
+  clamp_max(max: Num | Complex, kwargs?: { generator?: Generator }): Tensor;
   /** `clamp_max` in place. */
-  clamp_max_(max: Num | Complex, kwargs?: object): Tensor;
+  clamp_max_(max: Num | Complex, kwargs?: { generator?: Generator }): Tensor;
   /** Elements not above `max`. */
-  clamp_max(kwargs: { max?: Num | Complex }): Tensor;
+  clamp_max(kwargs: { max?: Num | Complex; generator?: Generator }): Tensor;
   /** `clamp_max` in place. */
-  clamp_max_(kwargs: { max?: Num | Complex }): Tensor;
+  clamp_max_(kwargs: { max?: Num | Complex; generator?: Generator }): Tensor;
   /** The sign of `other` with the size of `input`. */
-  copysign(other: Tensor, kwargs?: object): Tensor;
+  copysign(other: Tensor, kwargs?: { generator?: Generator }): Tensor;
   /** `copysign` in place. */
-  copysign_(other: Tensor, kwargs?: object): Tensor;
+  copysign_(other: Tensor, kwargs?: { generator?: Generator }): Tensor;
   /** The sign of `other` with the size of `input`. */
-  copysign(kwargs: { other?: Tensor }): Tensor;
+  copysign(kwargs: { other?: Tensor; generator?: Generator }): Tensor;
   /** `copysign` in place. */
-  copysign_(kwargs: { other?: Tensor }): Tensor;
+  copysign_(kwargs: { other?: Tensor; generator?: Generator }): Tensor;
   /** The sign of a number with the size of `input`. */
-  copysign(other: Num | Complex, kwargs?: object): Tensor;
+  copysign(other: Num | Complex, kwargs?: { generator?: Generator }): Tensor;
   /** `copysign` in place. */
-  copysign_(other: Num | Complex, kwargs?: object): Tensor;
+  copysign_(other: Num | Complex, kwargs?: { generator?: Generator }): Tensor;
   /** The sign of a number with the size of `input`. */
-  copysign(kwargs: { other?: Num | Complex }): Tensor;
+  copysign(kwargs: { other?: Num | Complex; generator?: Generator }): Tensor;
   /** `copysign` in place. */
-  copysign_(kwargs: { other?: Num | Complex }): Tensor;
+  copysign_(kwargs: { other?: Num | Complex; generator?: Generator }): Tensor;
   /** The step function: `values` at zero. */
-  heaviside(values: Tensor, kwargs?: object): Tensor;
+  heaviside(values: Tensor, kwargs?: { generator?: Generator }): Tensor;
   /** `heaviside` in place. */
-  heaviside_(values: Tensor, kwargs?: object): Tensor;
+  heaviside_(values: Tensor, kwargs?: { generator?: Generator }): Tensor;
   /** The step function: `values` at zero. */
-  heaviside(kwargs: { values?: Tensor }): Tensor;
+  heaviside(kwargs: { values?: Tensor; generator?: Generator }): Tensor;
   /** `heaviside` in place. */
-  heaviside_(kwargs: { values?: Tensor }): Tensor;
+  heaviside_(kwargs: { values?: Tensor; generator?: Generator }): Tensor;
   /** The representable number next to `input`, towards `other`. */
-  nextafter(other: Tensor, kwargs?: object): Tensor;
+  nextafter(other: Tensor, kwargs?: { generator?: Generator }): Tensor;
   /** `nextafter` in place. */
-  nextafter_(other: Tensor, kwargs?: object): Tensor;
+  nextafter_(other: Tensor, kwargs?: { generator?: Generator }): Tensor;
   /** The representable number next to `input`, towards `other`. */
-  nextafter(kwargs: { other?: Tensor }): Tensor;
+  nextafter(kwargs: { other?: Tensor; generator?: Generator }): Tensor;
   /** `nextafter` in place. */
-  nextafter_(kwargs: { other?: Tensor }): Tensor;
+  nextafter_(kwargs: { other?: Tensor; generator?: Generator }): Tensor;
   /** `input` where `condition`, else `other`. */
-  where(input: TensorLike, other: TensorLike, kwargs?: object): Tensor;
+  where(input: TensorLike, other: TensorLike, kwargs?: { generator?: Generator }): Tensor;
   /** `input` where `condition`, else `other`. */
-  where(kwargs: { input?: TensorLike; other?: TensorLike }): Tensor;
+  where(kwargs: { input?: TensorLike; other?: TensorLike; generator?: Generator }): Tensor;
   /** The logistic function `1 / (1 + exp(-input))`. */
-  sigmoid(kwargs?: object): Tensor;
+  sigmoid(kwargs?: { generator?: Generator }): Tensor;
   /** `sigmoid` in place. */
-  sigmoid_(kwargs?: object): Tensor;
+  sigmoid_(kwargs?: { generator?: Generator }): Tensor;
   /** `log(input / (1 - input))`, with `input` limited to `[eps, 1 - eps]` if given. */
-  logit(eps?: Num | null, kwargs?: object): Tensor;
+  logit(eps?: Num | null, kwargs?: { generator?: Generator }): Tensor;
   /** `logit` in place. */
-  logit_(eps?: Num | null, kwargs?: object): Tensor;
+  logit_(eps?: Num | null, kwargs?: { generator?: Generator }): Tensor;
   /** `log(input / (1 - input))`, with `input` limited to `[eps, 1 - eps]` if given. */
-  logit(kwargs: { eps?: Num | null }): Tensor;
+  logit(kwargs: { eps?: Num | null; generator?: Generator }): Tensor;
   /** `logit` in place. */
-  logit_(kwargs: { eps?: Num | null }): Tensor;
+  logit_(kwargs: { eps?: Num | null; generator?: Generator }): Tensor;
   /** The error function. */
-  erf(kwargs?: object): Tensor;
+  erf(kwargs?: { generator?: Generator }): Tensor;
   /** `erf` in place. */
-  erf_(kwargs?: object): Tensor;
+  erf_(kwargs?: { generator?: Generator }): Tensor;
   /** `1 - erf(input)`. */
-  erfc(kwargs?: object): Tensor;
+  erfc(kwargs?: { generator?: Generator }): Tensor;
   /** `erfc` in place. */
-  erfc_(kwargs?: object): Tensor;
+  erfc_(kwargs?: { generator?: Generator }): Tensor;
   /** The inverse of the error function. */
-  erfinv(kwargs?: object): Tensor;
+  erfinv(kwargs?: { generator?: Generator }): Tensor;
   /** `erfinv` in place. */
-  erfinv_(kwargs?: object): Tensor;
+  erfinv_(kwargs?: { generator?: Generator }): Tensor;
   /** `log |gamma(input)|`. */
-  lgamma(kwargs?: object): Tensor;
+  lgamma(kwargs?: { generator?: Generator }): Tensor;
   /** `lgamma` in place. */
-  lgamma_(kwargs?: object): Tensor;
+  lgamma_(kwargs?: { generator?: Generator }): Tensor;
   /** The logarithmic derivative of the gamma function. */
-  digamma(kwargs?: object): Tensor;
+  digamma(kwargs?: { generator?: Generator }): Tensor;
   /** `digamma` in place. */
-  digamma_(kwargs?: object): Tensor;
+  digamma_(kwargs?: { generator?: Generator }): Tensor;
   /** `polygamma` as a method. */
-  polygamma(n: Int, kwargs?: object): Tensor;
+  polygamma(n: Int, kwargs?: { generator?: Generator }): Tensor;
   /** `polygamma` in place. */
-  polygamma_(n: Int, kwargs?: object): Tensor;
+  polygamma_(n: Int, kwargs?: { generator?: Generator }): Tensor;
   /** `polygamma` as a method. */
-  polygamma(kwargs: { n?: Int }): Tensor;
+  polygamma(kwargs: { n?: Int; generator?: Generator }): Tensor;
   /** `polygamma` in place. */
-  polygamma_(kwargs: { n?: Int }): Tensor;
+  polygamma_(kwargs: { n?: Int; generator?: Generator }): Tensor;
   /** The logarithm of the multivariate gamma function of dimension `p`. */
-  mvlgamma(p: Int, kwargs?: object): Tensor;
+  mvlgamma(p: Int, kwargs?: { generator?: Generator }): Tensor;
   /** `mvlgamma` in place. */
-  mvlgamma_(p: Int, kwargs?: object): Tensor;
+  mvlgamma_(p: Int, kwargs?: { generator?: Generator }): Tensor;
   /** The logarithm of the multivariate gamma function of dimension `p`. */
-  mvlgamma(kwargs: { p?: Int }): Tensor;
+  mvlgamma(kwargs: { p?: Int; generator?: Generator }): Tensor;
   /** `mvlgamma` in place. */
-  mvlgamma_(kwargs: { p?: Int }): Tensor;
+  mvlgamma_(kwargs: { p?: Int; generator?: Generator }): Tensor;
   /** The lower regularised incomplete gamma function. */
-  igamma(other: Tensor, kwargs?: object): Tensor;
+  igamma(other: Tensor, kwargs?: { generator?: Generator }): Tensor;
   /** `igamma` in place. */
-  igamma_(other: Tensor, kwargs?: object): Tensor;
+  igamma_(other: Tensor, kwargs?: { generator?: Generator }): Tensor;
   /** The lower regularised incomplete gamma function. */
-  igamma(kwargs: { other?: Tensor }): Tensor;
+  igamma(kwargs: { other?: Tensor; generator?: Generator }): Tensor;
   /** `igamma` in place. */
-  igamma_(kwargs: { other?: Tensor }): Tensor;
+  igamma_(kwargs: { other?: Tensor; generator?: Generator }): Tensor;
   /** The upper regularised incomplete gamma function. */
-  igammac(other: Tensor, kwargs?: object): Tensor;
+  igammac(other: Tensor, kwargs?: { generator?: Generator }): Tensor;
   /** `igammac` in place. */
-  igammac_(other: Tensor, kwargs?: object): Tensor;
+  igammac_(other: Tensor, kwargs?: { generator?: Generator }): Tensor;
   /** The upper regularised incomplete gamma function. */
-  igammac(kwargs: { other?: Tensor }): Tensor;
+  igammac(kwargs: { other?: Tensor; generator?: Generator }): Tensor;
   /** `igammac` in place. */
-  igammac_(kwargs: { other?: Tensor }): Tensor;
+  igammac_(kwargs: { other?: Tensor; generator?: Generator }): Tensor;
   /** `input * log(other)`, zero where `input` is. */
-  xlogy(other: Tensor, kwargs?: object): Tensor;
+  xlogy(other: Tensor, kwargs?: { generator?: Generator }): Tensor;
   /** `xlogy` in place. */
-  xlogy_(other: Tensor, kwargs?: object): Tensor;
+  xlogy_(other: Tensor, kwargs?: { generator?: Generator }): Tensor;
   /** `input * log(other)`, zero where `input` is. */
-  xlogy(kwargs: { other?: Tensor }): Tensor;
+  xlogy(kwargs: { other?: Tensor; generator?: Generator }): Tensor;
   /** `xlogy` in place. */
-  xlogy_(kwargs: { other?: Tensor }): Tensor;
+  xlogy_(kwargs: { other?: Tensor; generator?: Generator }): Tensor;
   /** `input * log(other)`, zero where `input` is. */
-  xlogy(other: Num | Complex, kwargs?: object): Tensor;
+  xlogy(other: Num | Complex, kwargs?: { generator?: Generator }): Tensor;
   /** `xlogy` in place. */
-  xlogy_(other: Num | Complex, kwargs?: object): Tensor;
+  xlogy_(other: Num | Complex, kwargs?: { generator?: Generator }): Tensor;
   /** `input * log(other)`, zero where `input` is. */
-  xlogy(kwargs: { other?: Num | Complex }): Tensor;
+  xlogy(kwargs: { other?: Num | Complex; generator?: Generator }): Tensor;
   /** `xlogy` in place. */
-  xlogy_(kwargs: { other?: Num | Complex }): Tensor;
+  xlogy_(kwargs: { other?: Num | Complex; generator?: Generator }): Tensor;
   /** Modified Bessel function of the first kind, order 0. */
-  i0(kwargs?: object): Tensor;
+  i0(kwargs?: { generator?: Generator }): Tensor;
   /** `i0` in place. */
-  i0_(kwargs?: object): Tensor;
+  i0_(kwargs?: { generator?: Generator }): Tensor;
   /** The complex conjugate; real tensors are returned as they are. */
-  conj(kwargs?: object): Tensor;
+  conj(kwargs?: { generator?: Generator }): Tensor;
   /** The complex conjugate in memory of its own; real tensors are returned as they are. */
-  conj_physical(kwargs?: object): Tensor;
+  conj_physical(kwargs?: { generator?: Generator }): Tensor;
   /** `conj_physical` in place. */
-  conj_physical_(kwargs?: object): Tensor;
+  conj_physical_(kwargs?: { generator?: Generator }): Tensor;
   /** The input: conjugation is never lazy here. */
-  resolve_conj(kwargs?: object): Tensor;
+  resolve_conj(kwargs?: { generator?: Generator }): Tensor;
   /** The input: negation is never lazy here. */
-  resolve_neg(kwargs?: object): Tensor;
+  resolve_neg(kwargs?: { generator?: Generator }): Tensor;
   /** A complex tensor as a real one with a last dimension of 2. */
-  view_as_real(kwargs?: object): Tensor;
+  view_as_real(kwargs?: { generator?: Generator }): Tensor;
   /** A real tensor whose last dimension is 2 as a complex one. */
-  view_as_complex(kwargs?: object): Tensor;
+  view_as_complex(kwargs?: { generator?: Generator }): Tensor;
   /** The angle of complex numbers; of real ones 0 or pi. */
-  angle(kwargs?: object): Tensor;
+  angle(kwargs?: { generator?: Generator }): Tensor;
   /** The bitwise or logical complement. */
-  bitwise_not(kwargs?: object): Tensor;
+  bitwise_not(kwargs?: { generator?: Generator }): Tensor;
   /** `bitwise_not` in place. */
-  bitwise_not_(kwargs?: object): Tensor;
+  bitwise_not_(kwargs?: { generator?: Generator }): Tensor;
   /** Bitwise and. */
-  bitwise_and(other: TensorLike, kwargs?: object): Tensor;
+  bitwise_and(other: TensorLike, kwargs?: { generator?: Generator }): Tensor;
   /** `bitwise_and` in place. */
-  bitwise_and_(other: TensorLike, kwargs?: object): Tensor;
+  bitwise_and_(other: TensorLike, kwargs?: { generator?: Generator }): Tensor;
   /** Bitwise and. */
-  bitwise_and(kwargs: { other?: TensorLike }): Tensor;
+  bitwise_and(kwargs: { other?: TensorLike; generator?: Generator }): Tensor;
   /** `bitwise_and` in place. */
-  bitwise_and_(kwargs: { other?: TensorLike }): Tensor;
+  bitwise_and_(kwargs: { other?: TensorLike; generator?: Generator }): Tensor;
   /** Bitwise or. */
-  bitwise_or(other: TensorLike, kwargs?: object): Tensor;
+  bitwise_or(other: TensorLike, kwargs?: { generator?: Generator }): Tensor;
   /** `bitwise_or` in place. */
-  bitwise_or_(other: TensorLike, kwargs?: object): Tensor;
+  bitwise_or_(other: TensorLike, kwargs?: { generator?: Generator }): Tensor;
   /** Bitwise or. */
-  bitwise_or(kwargs: { other?: TensorLike }): Tensor;
+  bitwise_or(kwargs: { other?: TensorLike; generator?: Generator }): Tensor;
   /** `bitwise_or` in place. */
-  bitwise_or_(kwargs: { other?: TensorLike }): Tensor;
+  bitwise_or_(kwargs: { other?: TensorLike; generator?: Generator }): Tensor;
   /** Bitwise exclusive or. */
-  bitwise_xor(other: TensorLike, kwargs?: object): Tensor;
+  bitwise_xor(other: TensorLike, kwargs?: { generator?: Generator }): Tensor;
   /** `bitwise_xor` in place. */
-  bitwise_xor_(other: TensorLike, kwargs?: object): Tensor;
+  bitwise_xor_(other: TensorLike, kwargs?: { generator?: Generator }): Tensor;
   /** Bitwise exclusive or. */
-  bitwise_xor(kwargs: { other?: TensorLike }): Tensor;
+  bitwise_xor(kwargs: { other?: TensorLike; generator?: Generator }): Tensor;
   /** `bitwise_xor` in place. */
-  bitwise_xor_(kwargs: { other?: TensorLike }): Tensor;
+  bitwise_xor_(kwargs: { other?: TensorLike; generator?: Generator }): Tensor;
   /** `input << other`. */
-  bitwise_left_shift(other: TensorLike, kwargs?: object): Tensor;
+  bitwise_left_shift(other: TensorLike, kwargs?: { generator?: Generator }): Tensor;
   /** `bitwise_left_shift` in place. */
-  bitwise_left_shift_(other: TensorLike, kwargs?: object): Tensor;
+  bitwise_left_shift_(other: TensorLike, kwargs?: { generator?: Generator }): Tensor;
   /** `input << other`. */
-  bitwise_left_shift(kwargs: { other?: TensorLike }): Tensor;
+  bitwise_left_shift(kwargs: { other?: TensorLike; generator?: Generator }): Tensor;
   /** `bitwise_left_shift` in place. */
-  bitwise_left_shift_(kwargs: { other?: TensorLike }): Tensor;
+  bitwise_left_shift_(kwargs: { other?: TensorLike; generator?: Generator }): Tensor;
   /** `input >> other`, keeping the sign. */
-  bitwise_right_shift(other: TensorLike, kwargs?: object): Tensor;
+  bitwise_right_shift(other: TensorLike, kwargs?: { generator?: Generator }): Tensor;
   /** `bitwise_right_shift` in place. */
-  bitwise_right_shift_(other: TensorLike, kwargs?: object): Tensor;
+  bitwise_right_shift_(other: TensorLike, kwargs?: { generator?: Generator }): Tensor;
   /** `input >> other`, keeping the sign. */
-  bitwise_right_shift(kwargs: { other?: TensorLike }): Tensor;
+  bitwise_right_shift(kwargs: { other?: TensorLike; generator?: Generator }): Tensor;
   /** `bitwise_right_shift` in place. */
-  bitwise_right_shift_(kwargs: { other?: TensorLike }): Tensor;
+  bitwise_right_shift_(kwargs: { other?: TensorLike; generator?: Generator }): Tensor;
   /** Greatest common divisor. */
-  gcd(other: Tensor, kwargs?: object): Tensor;
+  gcd(other: Tensor, kwargs?: { generator?: Generator }): Tensor;
   /** `gcd` in place. */
-  gcd_(other: Tensor, kwargs?: object): Tensor;
+  gcd_(other: Tensor, kwargs?: { generator?: Generator }): Tensor;
   /** Greatest common divisor. */
-  gcd(kwargs: { other?: Tensor }): Tensor;
+  gcd(kwargs: { other?: Tensor; generator?: Generator }): Tensor;
   /** `gcd` in place. */
-  gcd_(kwargs: { other?: Tensor }): Tensor;
+  gcd_(kwargs: { other?: Tensor; generator?: Generator }): Tensor;
   /** Least common multiple. */
-  lcm(other: Tensor, kwargs?: object): Tensor;
+  lcm(other: Tensor, kwargs?: { generator?: Generator }): Tensor;
   /** `lcm` in place. */
-  lcm_(other: Tensor, kwargs?: object): Tensor;
+  lcm_(other: Tensor, kwargs?: { generator?: Generator }): Tensor;
   /** Least common multiple. */
-  lcm(kwargs: { other?: Tensor }): Tensor;
+  lcm(kwargs: { other?: Tensor; generator?: Generator }): Tensor;
   /** `lcm` in place. */
-  lcm_(kwargs: { other?: Tensor }): Tensor;
+  lcm_(kwargs: { other?: Tensor; generator?: Generator }): Tensor;
   /** Whether elements are equal. */
-  eq(other: TensorLike, kwargs?: object): Tensor;
+  eq(other: TensorLike, kwargs?: { generator?: Generator }): Tensor;
   /** Whether elements are equal. */
-  eq(kwargs: { other?: TensorLike }): Tensor;
+  eq(kwargs: { other?: TensorLike; generator?: Generator }): Tensor;
   /** Whether elements differ. */
-  ne(other: TensorLike, kwargs?: object): Tensor;
+  ne(other: TensorLike, kwargs?: { generator?: Generator }): Tensor;
   /** Whether elements differ. */
-  ne(kwargs: { other?: TensorLike }): Tensor;
+  ne(kwargs: { other?: TensorLike; generator?: Generator }): Tensor;
   /** Whether elements differ. */
-  not_equal(other: TensorLike, kwargs?: object): Tensor;
+  not_equal(other: TensorLike, kwargs?: { generator?: Generator }): Tensor;
   /** Whether elements differ. */
-  not_equal(kwargs: { other?: TensorLike }): Tensor;
+  not_equal(kwargs: { other?: TensorLike; generator?: Generator }): Tensor;
   /** `input < other`. */
-  lt(other: TensorLike, kwargs?: object): Tensor;
+  lt(other: TensorLike, kwargs?: { generator?: Generator }): Tensor;
   /** `input < other`. */
-  lt(kwargs: { other?: TensorLike }): Tensor;
+  lt(kwargs: { other?: TensorLike; generator?: Generator }): Tensor;
   /** `input < other`. */
-  less(other: TensorLike, kwargs?: object): Tensor;
+  less(other: TensorLike, kwargs?: { generator?: Generator }): Tensor;
   /** `input < other`. */
-  less(kwargs: { other?: TensorLike }): Tensor;
+  less(kwargs: { other?: TensorLike; generator?: Generator }): Tensor;
   /** `input <= other`. */
-  le(other: TensorLike, kwargs?: object): Tensor;
+  le(other: TensorLike, kwargs?: { generator?: Generator }): Tensor;
   /** `input <= other`. */
-  le(kwargs: { other?: TensorLike }): Tensor;
+  le(kwargs: { other?: TensorLike; generator?: Generator }): Tensor;
   /** `input <= other`. */
-  less_equal(other: TensorLike, kwargs?: object): Tensor;
+  less_equal(other: TensorLike, kwargs?: { generator?: Generator }): Tensor;
   /** `input <= other`. */
-  less_equal(kwargs: { other?: TensorLike }): Tensor;
+  less_equal(kwargs: { other?: TensorLike; generator?: Generator }): Tensor;
   /** `input > other`. */
-  gt(other: TensorLike, kwargs?: object): Tensor;
+  gt(other: TensorLike, kwargs?: { generator?: Generator }): Tensor;
   /** `input > other`. */
-  gt(kwargs: { other?: TensorLike }): Tensor;
+  gt(kwargs: { other?: TensorLike; generator?: Generator }): Tensor;
   /** `input > other`. */
-  greater(other: TensorLike, kwargs?: object): Tensor;
+  greater(other: TensorLike, kwargs?: { generator?: Generator }): Tensor;
   /** `input > other`. */
-  greater(kwargs: { other?: TensorLike }): Tensor;
+  greater(kwargs: { other?: TensorLike; generator?: Generator }): Tensor;
   /** `input >= other`. */
-  ge(other: TensorLike, kwargs?: object): Tensor;
+  ge(other: TensorLike, kwargs?: { generator?: Generator }): Tensor;
   /** `input >= other`. */
-  ge(kwargs: { other?: TensorLike }): Tensor;
+  ge(kwargs: { other?: TensorLike; generator?: Generator }): Tensor;
   /** `input >= other`. */
-  greater_equal(other: TensorLike, kwargs?: object): Tensor;
+  greater_equal(other: TensorLike, kwargs?: { generator?: Generator }): Tensor;
   /** `input >= other`. */
-  greater_equal(kwargs: { other?: TensorLike }): Tensor;
+  greater_equal(kwargs: { other?: TensorLike; generator?: Generator }): Tensor;
   /** Whether both are true. */
-  logical_and(other: Tensor, kwargs?: object): Tensor;
+  logical_and(other: Tensor, kwargs?: { generator?: Generator }): Tensor;
   /** Whether both are true. */
-  logical_and(kwargs: { other?: Tensor }): Tensor;
+  logical_and(kwargs: { other?: Tensor; generator?: Generator }): Tensor;
   /** Whether one is true. */
-  logical_or(other: Tensor, kwargs?: object): Tensor;
+  logical_or(other: Tensor, kwargs?: { generator?: Generator }): Tensor;
   /** Whether one is true. */
-  logical_or(kwargs: { other?: Tensor }): Tensor;
+  logical_or(kwargs: { other?: Tensor; generator?: Generator }): Tensor;
   /** Whether exactly one is true. */
-  logical_xor(other: Tensor, kwargs?: object): Tensor;
+  logical_xor(other: Tensor, kwargs?: { generator?: Generator }): Tensor;
   /** Whether exactly one is true. */
-  logical_xor(kwargs: { other?: Tensor }): Tensor;
+  logical_xor(kwargs: { other?: Tensor; generator?: Generator }): Tensor;
   /** Whether the element is false or zero. */
-  logical_not(kwargs?: object): Tensor;
+  logical_not(kwargs?: { generator?: Generator }): Tensor;
   /** Whether the element is NaN. */
-  isnan(kwargs?: object): Tensor;
+  isnan(kwargs?: { generator?: Generator }): Tensor;
   /** Whether the element is infinite. */
-  isinf(kwargs?: object): Tensor;
+  isinf(kwargs?: { generator?: Generator }): Tensor;
   /** Whether the element is a number and not infinite. */
-  isfinite(kwargs?: object): Tensor;
+  isfinite(kwargs?: { generator?: Generator }): Tensor;
   /** Whether the element is positive infinity. */
-  isposinf(kwargs?: object): Tensor;
+  isposinf(kwargs?: { generator?: Generator }): Tensor;
   /** Whether the element is negative infinity. */
-  isneginf(kwargs?: object): Tensor;
+  isneginf(kwargs?: { generator?: Generator }): Tensor;
   /** Whether the imaginary part is zero. */
-  isreal(kwargs?: object): Tensor;
+  isreal(kwargs?: { generator?: Generator }): Tensor;
   /** Whether the sign bit is set. */
-  signbit(kwargs?: object): Tensor;
+  signbit(kwargs?: { generator?: Generator }): Tensor;
   /** Whether `|input - other| <= atol + rtol * |other|`. */
-  isclose(other: Tensor, rtol?: Num, atol?: Num, equal_nan?: boolean, kwargs?: object): Tensor;
+  isclose(other: Tensor, rtol?: Num, atol?: Num, equal_nan?: boolean, kwargs?: { generator?: Generator }): Tensor;
   /** Whether `|input - other| <= atol + rtol * |other|`. */
-  isclose(other: Tensor, kwargs: { rtol?: Num; atol?: Num; equal_nan?: boolean }): Tensor;
+  isclose(other: Tensor, kwargs: { rtol?: Num; atol?: Num; equal_nan?: boolean; generator?: Generator }): Tensor;
   /** Whether `|input - other| <= atol + rtol * |other|`. */
-  isclose(kwargs: { other?: Tensor; rtol?: Num; atol?: Num; equal_nan?: boolean }): Tensor;
+  isclose(kwargs: { other?: Tensor; rtol?: Num; atol?: Num; equal_nan?: boolean; generator?: Generator }): Tensor;
   /** Whether all elements are close, as `isclose` judges. */
-  allclose(other: Tensor, rtol?: Num, atol?: Num, equal_nan?: boolean, kwargs?: object): boolean;
+  allclose(other: Tensor, rtol?: Num, atol?: Num, equal_nan?: boolean, kwargs?: { generator?: Generator }): boolean;
   /** Whether all elements are close, as `isclose` judges. */
-  allclose(other: Tensor, kwargs: { rtol?: Num; atol?: Num; equal_nan?: boolean }): boolean;
+  allclose(other: Tensor, kwargs: { rtol?: Num; atol?: Num; equal_nan?: boolean; generator?: Generator }): boolean;
   /** Whether all elements are close, as `isclose` judges. */
-  allclose(kwargs: { other?: Tensor; rtol?: Num; atol?: Num; equal_nan?: boolean }): boolean;
+  allclose(kwargs: { other?: Tensor; rtol?: Num; atol?: Num; equal_nan?: boolean; generator?: Generator }): boolean;
   /** Whether sizes and elements are equal. */
-  equal(other: Tensor, kwargs?: object): boolean;
+  equal(other: Tensor, kwargs?: { generator?: Generator }): boolean;
   /** Whether sizes and elements are equal. */
-  equal(kwargs: { other?: Tensor }): boolean;
+  equal(kwargs: { other?: Tensor; generator?: Generator }): boolean;
   /** `eq` in place. */
-  eq_(other: Tensor, kwargs?: object): Tensor;
+  eq_(other: Tensor, kwargs?: { generator?: Generator }): Tensor;
   /** `eq` in place. */
-  eq_(kwargs: { other?: Tensor }): Tensor;
+  eq_(kwargs: { other?: Tensor; generator?: Generator }): Tensor;
   /** `eq` in place. */
-  eq_(other: Num | Complex, kwargs?: object): Tensor;
+  eq_(other: Num | Complex, kwargs?: { generator?: Generator }): Tensor;
   /** `eq` in place. */
-  eq_(kwargs: { other?: Num | Complex }): Tensor;
+  eq_(kwargs: { other?: Num | Complex; generator?: Generator }): Tensor;
   /** `ne` in place. */
-  ne_(other: Tensor, kwargs?: object): Tensor;
+  ne_(other: Tensor, kwargs?: { generator?: Generator }): Tensor;
   /** `ne` in place. */
-  ne_(kwargs: { other?: Tensor }): Tensor;
+  ne_(kwargs: { other?: Tensor; generator?: Generator }): Tensor;
   /** `not_equal` in place. */
-  not_equal_(other: Tensor, kwargs?: object): Tensor;
+  not_equal_(other: Tensor, kwargs?: { generator?: Generator }): Tensor;
   /** `not_equal` in place. */
-  not_equal_(kwargs: { other?: Tensor }): Tensor;
+  not_equal_(kwargs: { other?: Tensor; generator?: Generator }): Tensor;
   /** `ne` in place. */
-  ne_(other: Num | Complex, kwargs?: object): Tensor;
+  ne_(other: Num | Complex, kwargs?: { generator?: Generator }): Tensor;
   /** `ne` in place. */
-  ne_(kwargs: { other?: Num | Complex }): Tensor;
+  ne_(kwargs: { other?: Num | Complex; generator?: Generator }): Tensor;
   /** `not_equal` in place. */
-  not_equal_(other: Num | Complex, kwargs?: object): Tensor;
+  not_equal_(other: Num | Complex, kwargs?: { generator?: Generator }): Tensor;
   /** `not_equal` in place. */
-  not_equal_(kwargs: { other?: Num | Complex }): Tensor;
+  not_equal_(kwargs: { other?: Num | Complex; generator?: Generator }): Tensor;
   /** `lt` in place. */
-  lt_(other: Tensor, kwargs?: object): Tensor;
+  lt_(other: Tensor, kwargs?: { generator?: Generator }): Tensor;
   /** `lt` in place. */
-  lt_(kwargs: { other?: Tensor }): Tensor;
+  lt_(kwargs: { other?: Tensor; generator?: Generator }): Tensor;
   /** `less` in place. */
-  less_(other: Tensor, kwargs?: object): Tensor;
+  less_(other: Tensor, kwargs?: { generator?: Generator }): Tensor;
   /** `less` in place. */
-  less_(kwargs: { other?: Tensor }): Tensor;
+  less_(kwargs: { other?: Tensor; generator?: Generator }): Tensor;
   /** `lt` in place. */
-  lt_(other: Num | Complex, kwargs?: object): Tensor;
+  lt_(other: Num | Complex, kwargs?: { generator?: Generator }): Tensor;
   /** `lt` in place. */
-  lt_(kwargs: { other?: Num | Complex }): Tensor;
+  lt_(kwargs: { other?: Num | Complex; generator?: Generator }): Tensor;
   /** `less` in place. */
-  less_(other: Num | Complex, kwargs?: object): Tensor;
+  less_(other: Num | Complex, kwargs?: { generator?: Generator }): Tensor;
   /** `less` in place. */
-  less_(kwargs: { other?: Num | Complex }): Tensor;
+  less_(kwargs: { other?: Num | Complex; generator?: Generator }): Tensor;
   /** `le` in place. */
-  le_(other: Tensor, kwargs?: object): Tensor;
+  le_(other: Tensor, kwargs?: { generator?: Generator }): Tensor;
   /** `le` in place. */
-  le_(kwargs: { other?: Tensor }): Tensor;
+  le_(kwargs: { other?: Tensor; generator?: Generator }): Tensor;
   /** `less_equal` in place. */
-  less_equal_(other: Tensor, kwargs?: object): Tensor;
+  less_equal_(other: Tensor, kwargs?: { generator?: Generator }): Tensor;
   /** `less_equal` in place. */
-  less_equal_(kwargs: { other?: Tensor }): Tensor;
+  less_equal_(kwargs: { other?: Tensor; generator?: Generator }): Tensor;
   /** `le` in place. */
-  le_(other: Num | Complex, kwargs?: object): Tensor;
+  le_(other: Num | Complex, kwargs?: { generator?: Generator }): Tensor;
   /** `le` in place. */
-  le_(kwargs: { other?: Num | Complex }): Tensor;
+  le_(kwargs: { other?: Num | Complex; generator?: Generator }): Tensor;
   /** `less_equal` in place. */
-  less_equal_(other: Num | Complex, kwargs?: object): Tensor;
+  less_equal_(other: Num | Complex, kwargs?: { generator?: Generator }): Tensor;
   /** `less_equal` in place. */
-  less_equal_(kwargs: { other?: Num | Complex }): Tensor;
+  less_equal_(kwargs: { other?: Num | Complex; generator?: Generator }): Tensor;
   /** `gt` in place. */
-  gt_(other: Tensor, kwargs?: object): Tensor;
+  gt_(other: Tensor, kwargs?: { generator?: Generator }): Tensor;
   /** `gt` in place. */
-  gt_(kwargs: { other?: Tensor }): Tensor;
+  gt_(kwargs: { other?: Tensor; generator?: Generator }): Tensor;
   /** `greater` in place. */
-  greater_(other: Tensor, kwargs?: object): Tensor;
+  greater_(other: Tensor, kwargs?: { generator?: Generator }): Tensor;
   /** `greater` in place. */
-  greater_(kwargs: { other?: Tensor }): Tensor;
+  greater_(kwargs: { other?: Tensor; generator?: Generator }): Tensor;
   /** `gt` in place. */
-  gt_(other: Num | Complex, kwargs?: object): Tensor;
+  gt_(other: Num | Complex, kwargs?: { generator?: Generator }): Tensor;
   /** `gt` in place. */
-  gt_(kwargs: { other?: Num | Complex }): Tensor;
+  gt_(kwargs: { other?: Num | Complex; generator?: Generator }): Tensor;
   /** `greater` in place. */
-  greater_(other: Num | Complex, kwargs?: object): Tensor;
+  greater_(other: Num | Complex, kwargs?: { generator?: Generator }): Tensor;
   /** `greater` in place. */
-  greater_(kwargs: { other?: Num | Complex }): Tensor;
+  greater_(kwargs: { other?: Num | Complex; generator?: Generator }): Tensor;
   /** `ge` in place. */
-  ge_(other: Tensor, kwargs?: object): Tensor;
+  ge_(other: Tensor, kwargs?: { generator?: Generator }): Tensor;
   /** `ge` in place. */
-  ge_(kwargs: { other?: Tensor }): Tensor;
+  ge_(kwargs: { other?: Tensor; generator?: Generator }): Tensor;
   /** `greater_equal` in place. */
-  greater_equal_(other: Tensor, kwargs?: object): Tensor;
+  greater_equal_(other: Tensor, kwargs?: { generator?: Generator }): Tensor;
   /** `greater_equal` in place. */
-  greater_equal_(kwargs: { other?: Tensor }): Tensor;
+  greater_equal_(kwargs: { other?: Tensor; generator?: Generator }): Tensor;
   /** `ge` in place. */
-  ge_(other: Num | Complex, kwargs?: object): Tensor;
+  ge_(other: Num | Complex, kwargs?: { generator?: Generator }): Tensor;
   /** `ge` in place. */
-  ge_(kwargs: { other?: Num | Complex }): Tensor;
+  ge_(kwargs: { other?: Num | Complex; generator?: Generator }): Tensor;
   /** `greater_equal` in place. */
-  greater_equal_(other: Num | Complex, kwargs?: object): Tensor;
+  greater_equal_(other: Num | Complex, kwargs?: { generator?: Generator }): Tensor;
   /** `greater_equal` in place. */
-  greater_equal_(kwargs: { other?: Num | Complex }): Tensor;
+  greater_equal_(kwargs: { other?: Num | Complex; generator?: Generator }): Tensor;
   /** `logical_and` in place. */
-  logical_and_(other: Tensor, kwargs?: object): Tensor;
+  logical_and_(other: Tensor, kwargs?: { generator?: Generator }): Tensor;
   /** `logical_and` in place. */
-  logical_and_(kwargs: { other?: Tensor }): Tensor;
+  logical_and_(kwargs: { other?: Tensor; generator?: Generator }): Tensor;
   /** `logical_or` in place. */
-  logical_or_(other: Tensor, kwargs?: object): Tensor;
+  logical_or_(other: Tensor, kwargs?: { generator?: Generator }): Tensor;
   /** `logical_or` in place. */
-  logical_or_(kwargs: { other?: Tensor }): Tensor;
+  logical_or_(kwargs: { other?: Tensor; generator?: Generator }): Tensor;
   /** `logical_xor` in place. */
-  logical_xor_(other: Tensor, kwargs?: object): Tensor;
+  logical_xor_(other: Tensor, kwargs?: { generator?: Generator }): Tensor;
   /** `logical_xor` in place. */
-  logical_xor_(kwargs: { other?: Tensor }): Tensor;
+  logical_xor_(kwargs: { other?: Tensor; generator?: Generator }): Tensor;
   /** `logical_not` in place. */
-  logical_not_(kwargs?: object): Tensor;
+  logical_not_(kwargs?: { generator?: Generator }): Tensor;
   /** The sum of all elements. */
-  sum(kwargs?: { dtype?: DType | null }): Tensor;
+  sum(kwargs?: { dtype?: DType | null; generator?: Generator }): Tensor;
   /** The sum along dimensions. */
-  sum(dim: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: { dtype?: DType | null }): Tensor;
+  sum(dim: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: { dtype?: DType | null; generator?: Generator }): Tensor;
   /** The sum along dimensions. */
-  sum(dim: Int | readonly Int[] | null, kwargs: { keepdim?: boolean; dtype?: DType | null }): Tensor;
+  sum(dim: Int | readonly Int[] | null, kwargs: { keepdim?: boolean; dtype?: DType | null; generator?: Generator }): Tensor;
   /** The sum along dimensions. */
-  sum(kwargs: { dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null }): Tensor;
+  sum(kwargs: { dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null; generator?: Generator }): Tensor;
   /** The sum of the elements that are numbers. */
-  nansum(dim?: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: { dtype?: DType | null }): Tensor;
+  nansum(dim?: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: { dtype?: DType | null; generator?: Generator }): Tensor;
   /** The sum of the elements that are numbers. */
-  nansum(kwargs: { dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null }): Tensor;
+  nansum(kwargs: { dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null; generator?: Generator }): Tensor;
   /** The mean of all elements. */
-  mean(kwargs?: { dtype?: DType | null }): Tensor;
+  mean(kwargs?: { dtype?: DType | null; generator?: Generator }): Tensor;
   /** The mean along dimensions. */
-  mean(dim: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: { dtype?: DType | null }): Tensor;
+  mean(dim: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: { dtype?: DType | null; generator?: Generator }): Tensor;
   /** The mean along dimensions. */
-  mean(dim: Int | readonly Int[] | null, kwargs: { keepdim?: boolean; dtype?: DType | null }): Tensor;
+  mean(dim: Int | readonly Int[] | null, kwargs: { keepdim?: boolean; dtype?: DType | null; generator?: Generator }): Tensor;
   /** The mean along dimensions. */
-  mean(kwargs: { dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null }): Tensor;
+  mean(kwargs: { dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null; generator?: Generator }): Tensor;
   /** The mean of the elements that are numbers. */
-  nanmean(dim?: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: { dtype?: DType | null }): Tensor;
+  nanmean(dim?: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: { dtype?: DType | null; generator?: Generator }): Tensor;
   /** The mean of the elements that are numbers. */
-  nanmean(kwargs: { dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null }): Tensor;
+  nanmean(kwargs: { dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null; generator?: Generator }): Tensor;
   /** The product of all elements. */
-  prod(kwargs?: { dtype?: DType | null }): Tensor;
+  prod(kwargs?: { dtype?: DType | null; generator?: Generator }): Tensor;
   /** The product along a dimension. */
-  prod(dim: Int, keepdim?: boolean, kwargs?: { dtype?: DType | null }): Tensor;
+  prod(dim: Int, keepdim?: boolean, kwargs?: { dtype?: DType | null; generator?: Generator }): Tensor;
   /** The product along a dimension. */
-  prod(dim: Int, kwargs: { keepdim?: boolean; dtype?: DType | null }): Tensor;
+  prod(dim: Int, kwargs: { keepdim?: boolean; dtype?: DType | null; generator?: Generator }): Tensor;
   /** The product along a dimension. */
-  prod(kwargs: { dim?: Int; keepdim?: boolean; dtype?: DType | null }): Tensor;
+  prod(kwargs: { dim?: Int; keepdim?: boolean; dtype?: DType | null; generator?: Generator }): Tensor;
   /** Whether all elements are true. */
-  all(dim?: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: object): Tensor;
+  all(dim?: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: { generator?: Generator }): Tensor;
   /** Whether all elements are true. */
-  all(kwargs: { dim?: Int | readonly Int[] | null; keepdim?: boolean }): Tensor;
+  all(kwargs: { dim?: Int | readonly Int[] | null; keepdim?: boolean; generator?: Generator }): Tensor;
   /** Whether any element is true. */
-  any(dim?: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: object): Tensor;
+  any(dim?: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: { generator?: Generator }): Tensor;
   /** Whether any element is true. */
-  any(kwargs: { dim?: Int | readonly Int[] | null; keepdim?: boolean }): Tensor;
+  any(kwargs: { dim?: Int | readonly Int[] | null; keepdim?: boolean; generator?: Generator }): Tensor;
   /** How many elements are not zero. */
-  count_nonzero(dim?: Int | readonly Int[] | null, kwargs?: object): Tensor;
+  count_nonzero(dim?: Int | readonly Int[] | null, kwargs?: { generator?: Generator }): Tensor;
   /** How many elements are not zero. */
-  count_nonzero(kwargs: { dim?: Int | readonly Int[] | null }): Tensor;
+  count_nonzero(kwargs: { dim?: Int | readonly Int[] | null; generator?: Generator }): Tensor;
   /** The greatest element. */
-  max(kwargs?: object): Tensor;
+  max(kwargs?: { generator?: Generator }): Tensor;
   /** The least element. */
-  min(kwargs?: object): Tensor;
+  min(kwargs?: { generator?: Generator }): Tensor;
   /** The larger of two elements: `maximum`. */
-  max(other: Tensor, kwargs?: object): Tensor;
+  max(other: Tensor, kwargs?: { generator?: Generator }): Tensor;
   /** The larger of two elements: `maximum`. */
-  max(kwargs: { other?: Tensor }): Tensor;
+  max(kwargs: { other?: Tensor; generator?: Generator }): Tensor;
   /** The smaller of two elements: `minimum`. */
-  min(other: Tensor, kwargs?: object): Tensor;
+  min(other: Tensor, kwargs?: { generator?: Generator }): Tensor;
   /** The smaller of two elements: `minimum`. */
-  min(kwargs: { other?: Tensor }): Tensor;
+  min(kwargs: { other?: Tensor; generator?: Generator }): Tensor;
   /** The greatest elements along a dimension, and where they are. */
-  max(dim: Int, keepdim?: boolean, kwargs?: object): { values: Tensor; indices: Tensor } & [Tensor, Tensor];
+  max(dim: Int, keepdim?: boolean, kwargs?: { generator?: Generator }): Named<{ values: Tensor; indices: Tensor }, [Tensor, Tensor]>;
   /** The greatest elements along a dimension, and where they are. */
-  max(dim: Int, kwargs: { keepdim?: boolean }): { values: Tensor; indices: Tensor } & [Tensor, Tensor];
+  max(dim: Int, kwargs: { keepdim?: boolean; generator?: Generator }): Named<{ values: Tensor; indices: Tensor }, [Tensor, Tensor]>;
   /** The greatest elements along a dimension, and where they are. */
-  max(kwargs: { dim?: Int; keepdim?: boolean }): { values: Tensor; indices: Tensor } & [Tensor, Tensor];
+  max(kwargs: { dim?: Int; keepdim?: boolean; generator?: Generator }): Named<{ values: Tensor; indices: Tensor }, [Tensor, Tensor]>;
   /** The least elements along a dimension, and where they are. */
-  min(dim: Int, keepdim?: boolean, kwargs?: object): { values: Tensor; indices: Tensor } & [Tensor, Tensor];
+  min(dim: Int, keepdim?: boolean, kwargs?: { generator?: Generator }): Named<{ values: Tensor; indices: Tensor }, [Tensor, Tensor]>;
   /** The least elements along a dimension, and where they are. */
-  min(dim: Int, kwargs: { keepdim?: boolean }): { values: Tensor; indices: Tensor } & [Tensor, Tensor];
+  min(dim: Int, kwargs: { keepdim?: boolean; generator?: Generator }): Named<{ values: Tensor; indices: Tensor }, [Tensor, Tensor]>;
   /** The least elements along a dimension, and where they are. */
-  min(kwargs: { dim?: Int; keepdim?: boolean }): { values: Tensor; indices: Tensor } & [Tensor, Tensor];
+  min(kwargs: { dim?: Int; keepdim?: boolean; generator?: Generator }): Named<{ values: Tensor; indices: Tensor }, [Tensor, Tensor]>;
   /** The greatest elements along dimensions; ties share the gradient. */
-  amax(dim?: Int | readonly Int[], keepdim?: boolean, kwargs?: object): Tensor;
+  amax(dim?: Int | readonly Int[], keepdim?: boolean, kwargs?: { generator?: Generator }): Tensor;
   /** The greatest elements along dimensions; ties share the gradient. */
-  amax(kwargs: { dim?: Int | readonly Int[]; keepdim?: boolean }): Tensor;
+  amax(kwargs: { dim?: Int | readonly Int[]; keepdim?: boolean; generator?: Generator }): Tensor;
   /** The least elements along dimensions; ties share the gradient. */
-  amin(dim?: Int | readonly Int[], keepdim?: boolean, kwargs?: object): Tensor;
+  amin(dim?: Int | readonly Int[], keepdim?: boolean, kwargs?: { generator?: Generator }): Tensor;
   /** The least elements along dimensions; ties share the gradient. */
-  amin(kwargs: { dim?: Int | readonly Int[]; keepdim?: boolean }): Tensor;
+  amin(kwargs: { dim?: Int | readonly Int[]; keepdim?: boolean; generator?: Generator }): Tensor;
   /** The least and the greatest elements. */
-  aminmax(kwargs?: { dim?: Int | null; keepdim?: boolean }): { min: Tensor; max: Tensor } & [Tensor, Tensor];
+  aminmax(kwargs?: { dim?: Int | null; keepdim?: boolean; generator?: Generator }): Named<{ min: Tensor; max: Tensor }, [Tensor, Tensor]>;
   /** Where the greatest element is. */
-  argmax(dim?: Int | null, keepdim?: boolean, kwargs?: object): Tensor;
+  argmax(dim?: Int | null, keepdim?: boolean, kwargs?: { generator?: Generator }): Tensor;
   /** Where the greatest element is. */
-  argmax(kwargs: { dim?: Int | null; keepdim?: boolean }): Tensor;
+  argmax(kwargs: { dim?: Int | null; keepdim?: boolean; generator?: Generator }): Tensor;
   /** Where the least element is. */
-  argmin(dim?: Int | null, keepdim?: boolean, kwargs?: object): Tensor;
+  argmin(dim?: Int | null, keepdim?: boolean, kwargs?: { generator?: Generator }): Tensor;
   /** Where the least element is. */
-  argmin(kwargs: { dim?: Int | null; keepdim?: boolean }): Tensor;
+  argmin(kwargs: { dim?: Int | null; keepdim?: boolean; generator?: Generator }): Tensor;
   /** The variance of all elements; without `unbiased` it is divided by their number. */
-  var(unbiased?: boolean, kwargs?: object): Tensor;
+  var(unbiased?: boolean, kwargs?: { generator?: Generator }): Tensor;
   /** The variance of all elements; without `unbiased` it is divided by their number. */
-  var(kwargs: { unbiased?: boolean }): Tensor;
+  var(kwargs: { unbiased?: boolean; generator?: Generator }): Tensor;
   /** The variance along dimensions; without `unbiased` it is divided by the number of elements. */
-  var(dim: Int | readonly Int[] | null, unbiased?: boolean, keepdim?: boolean, kwargs?: object): Tensor;
+  var(dim: Int | readonly Int[] | null, unbiased?: boolean, keepdim?: boolean, kwargs?: { generator?: Generator }): Tensor;
   /** The variance along dimensions; without `unbiased` it is divided by the number of elements. */
-  var(dim: Int | readonly Int[] | null, kwargs: { unbiased?: boolean; keepdim?: boolean }): Tensor;
+  var(dim: Int | readonly Int[] | null, kwargs: { unbiased?: boolean; keepdim?: boolean; generator?: Generator }): Tensor;
   /** The variance along dimensions; without `unbiased` it is divided by the number of elements. */
-  var(kwargs: { dim?: Int | readonly Int[] | null; unbiased?: boolean; keepdim?: boolean }): Tensor;
+  var(kwargs: { dim?: Int | readonly Int[] | null; unbiased?: boolean; keepdim?: boolean; generator?: Generator }): Tensor;
   /** The variance; `correction` is taken off the number of elements. */
-  var(dim?: Int | readonly Int[] | null, kwargs?: { correction?: Num | null; keepdim?: boolean }): Tensor;
+  var(dim?: Int | readonly Int[] | null, kwargs?: { correction?: Num | null; keepdim?: boolean; generator?: Generator }): Tensor;
   /** The variance; `correction` is taken off the number of elements. */
-  var(kwargs: { dim?: Int | readonly Int[] | null; correction?: Num | null; keepdim?: boolean }): Tensor;
+  var(kwargs: { dim?: Int | readonly Int[] | null; correction?: Num | null; keepdim?: boolean; generator?: Generator }): Tensor;
   /** The standard deviation of all elements. */
-  std(unbiased?: boolean, kwargs?: object): Tensor;
+  std(unbiased?: boolean, kwargs?: { generator?: Generator }): Tensor;
   /** The standard deviation of all elements. */
-  std(kwargs: { unbiased?: boolean }): Tensor;
+  std(kwargs: { unbiased?: boolean; generator?: Generator }): Tensor;
   /** The standard deviation along dimensions. */
-  std(dim: Int | readonly Int[] | null, unbiased?: boolean, keepdim?: boolean, kwargs?: object): Tensor;
+  std(dim: Int | readonly Int[] | null, unbiased?: boolean, keepdim?: boolean, kwargs?: { generator?: Generator }): Tensor;
   /** The standard deviation along dimensions. */
-  std(dim: Int | readonly Int[] | null, kwargs: { unbiased?: boolean; keepdim?: boolean }): Tensor;
+  std(dim: Int | readonly Int[] | null, kwargs: { unbiased?: boolean; keepdim?: boolean; generator?: Generator }): Tensor;
   /** The standard deviation along dimensions. */
-  std(kwargs: { dim?: Int | readonly Int[] | null; unbiased?: boolean; keepdim?: boolean }): Tensor;
+  std(kwargs: { dim?: Int | readonly Int[] | null; unbiased?: boolean; keepdim?: boolean; generator?: Generator }): Tensor;
   /** The standard deviation; `correction` is taken off the number of elements. */
-  std(dim?: Int | readonly Int[] | null, kwargs?: { correction?: Num | null; keepdim?: boolean }): Tensor;
+  std(dim?: Int | readonly Int[] | null, kwargs?: { correction?: Num | null; keepdim?: boolean; generator?: Generator }): Tensor;
   /** The standard deviation; `correction` is taken off the number of elements. */
-  std(kwargs: { dim?: Int | readonly Int[] | null; correction?: Num | null; keepdim?: boolean }): Tensor;
+  std(kwargs: { dim?: Int | readonly Int[] | null; correction?: Num | null; keepdim?: boolean; generator?: Generator }): Tensor;
   /** The variance and the mean of all elements. */
-  var_mean(unbiased?: boolean, kwargs?: object): { var: Tensor; mean: Tensor } & [Tensor, Tensor];
+  var_mean(unbiased?: boolean, kwargs?: { generator?: Generator }): Named<{ var: Tensor; mean: Tensor }, [Tensor, Tensor]>;
   /** The variance and the mean of all elements. */
-  var_mean(kwargs: { unbiased?: boolean }): { var: Tensor; mean: Tensor } & [Tensor, Tensor];
+  var_mean(kwargs: { unbiased?: boolean; generator?: Generator }): Named<{ var: Tensor; mean: Tensor }, [Tensor, Tensor]>;
   /** The variance and the mean along dimensions. */
-  var_mean(dim: Int | readonly Int[] | null, unbiased?: boolean, keepdim?: boolean, kwargs?: object): { var: Tensor; mean: Tensor } & [Tensor, Tensor];
+  var_mean(dim: Int | readonly Int[] | null, unbiased?: boolean, keepdim?: boolean, kwargs?: { generator?: Generator }): Named<{ var: Tensor; mean: Tensor }, [Tensor, Tensor]>;
   /** The variance and the mean along dimensions. */
-  var_mean(dim: Int | readonly Int[] | null, kwargs: { unbiased?: boolean; keepdim?: boolean }): { var: Tensor; mean: Tensor } & [Tensor, Tensor];
+  var_mean(dim: Int | readonly Int[] | null, kwargs: { unbiased?: boolean; keepdim?: boolean; generator?: Generator }): Named<{ var: Tensor; mean: Tensor }, [Tensor, Tensor]>;
   /** The variance and the mean along dimensions. */
-  var_mean(kwargs: { dim?: Int | readonly Int[] | null; unbiased?: boolean; keepdim?: boolean }): { var: Tensor; mean: Tensor } & [Tensor, Tensor];
+  var_mean(kwargs: { dim?: Int | readonly Int[] | null; unbiased?: boolean; keepdim?: boolean; generator?: Generator }): Named<{ var: Tensor; mean: Tensor }, [Tensor, Tensor]>;
   /** The variance and the mean; `correction` is taken off the number of elements. */
-  var_mean(dim?: Int | readonly Int[] | null, kwargs?: { correction?: Num | null; keepdim?: boolean }): { var: Tensor; mean: Tensor } & [Tensor, Tensor];
+  var_mean(dim?: Int | readonly Int[] | null, kwargs?: { correction?: Num | null; keepdim?: boolean; generator?: Generator }): Named<{ var: Tensor; mean: Tensor }, [Tensor, Tensor]>;
   /** The variance and the mean; `correction` is taken off the number of elements. */
-  var_mean(kwargs: { dim?: Int | readonly Int[] | null; correction?: Num | null; keepdim?: boolean }): { var: Tensor; mean: Tensor } & [Tensor, Tensor];
+  var_mean(kwargs: { dim?: Int | readonly Int[] | null; correction?: Num | null; keepdim?: boolean; generator?: Generator }): Named<{ var: Tensor; mean: Tensor }, [Tensor, Tensor]>;
   /** The standard deviation and the mean of all elements. */
-  std_mean(unbiased?: boolean, kwargs?: object): { std: Tensor; mean: Tensor } & [Tensor, Tensor];
+  std_mean(unbiased?: boolean, kwargs?: { generator?: Generator }): Named<{ std: Tensor; mean: Tensor }, [Tensor, Tensor]>;
   /** The standard deviation and the mean of all elements. */
-  std_mean(kwargs: { unbiased?: boolean }): { std: Tensor; mean: Tensor } & [Tensor, Tensor];
+  std_mean(kwargs: { unbiased?: boolean; generator?: Generator }): Named<{ std: Tensor; mean: Tensor }, [Tensor, Tensor]>;
   /** The standard deviation and the mean along dimensions. */
-  std_mean(dim: Int | readonly Int[] | null, unbiased?: boolean, keepdim?: boolean, kwargs?: object): { std: Tensor; mean: Tensor } & [Tensor, Tensor];
+  std_mean(dim: Int | readonly Int[] | null, unbiased?: boolean, keepdim?: boolean, kwargs?: { generator?: Generator }): Named<{ std: Tensor; mean: Tensor }, [Tensor, Tensor]>;
   /** The standard deviation and the mean along dimensions. */
-  std_mean(dim: Int | readonly Int[] | null, kwargs: { unbiased?: boolean; keepdim?: boolean }): { std: Tensor; mean: Tensor } & [Tensor, Tensor];
+  std_mean(dim: Int | readonly Int[] | null, kwargs: { unbiased?: boolean; keepdim?: boolean; generator?: Generator }): Named<{ std: Tensor; mean: Tensor }, [Tensor, Tensor]>;
   /** The standard deviation and the mean along dimensions. */
-  std_mean(kwargs: { dim?: Int | readonly Int[] | null; unbiased?: boolean; keepdim?: boolean }): { std: Tensor; mean: Tensor } & [Tensor, Tensor];
+  std_mean(kwargs: { dim?: Int | readonly Int[] | null; unbiased?: boolean; keepdim?: boolean; generator?: Generator }): Named<{ std: Tensor; mean: Tensor }, [Tensor, Tensor]>;
   /** The standard deviation and the mean; `correction` is taken off the number of elements. */
-  std_mean(dim?: Int | readonly Int[] | null, kwargs?: { correction?: Num | null; keepdim?: boolean }): { std: Tensor; mean: Tensor } & [Tensor, Tensor];
+  std_mean(dim?: Int | readonly Int[] | null, kwargs?: { correction?: Num | null; keepdim?: boolean; generator?: Generator }): Named<{ std: Tensor; mean: Tensor }, [Tensor, Tensor]>;
   /** The standard deviation and the mean; `correction` is taken off the number of elements. */
-  std_mean(kwargs: { dim?: Int | readonly Int[] | null; correction?: Num | null; keepdim?: boolean }): { std: Tensor; mean: Tensor } & [Tensor, Tensor];
+  std_mean(kwargs: { dim?: Int | readonly Int[] | null; correction?: Num | null; keepdim?: boolean; generator?: Generator }): Named<{ std: Tensor; mean: Tensor }, [Tensor, Tensor]>;
   /** The covariance of the variables in the rows of `input`. */
-  cov(kwargs?: { correction?: Int; fweights?: Tensor | null; aweights?: Tensor | null }): Tensor;
+  cov(kwargs?: { correction?: Int; fweights?: Tensor | null; aweights?: Tensor | null; generator?: Generator }): Tensor;
   /** The correlation coefficients of the variables in the rows of `input`. */
-  corrcoef(kwargs?: object): Tensor;
+  corrcoef(kwargs?: { generator?: Generator }): Tensor;
   /** The norm of order `p`, 2 if left out, over all the dimensions together. */
-  norm(p?: Num | null, dim?: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: { dtype?: DType | null }): Tensor;
+  norm(p?: Num | null, dim?: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: { dtype?: DType | null; generator?: Generator }): Tensor;
   /** The norm of order `p`, 2 if left out, over all the dimensions together. */
-  norm(kwargs: { p?: Num | null; dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null }): Tensor;
+  norm(kwargs: { p?: Num | null; dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null; generator?: Generator }): Tensor;
   /** The norm by name: `'fro'` or `'nuc'`. */
-  norm(p: string, dim?: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: { dtype?: DType | null }): Tensor;
+  norm(p: string, dim?: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: { dtype?: DType | null; generator?: Generator }): Tensor;
   /** The norm by name: `'fro'` or `'nuc'`. */
-  norm(p: string, kwargs: { dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null }): Tensor;
+  norm(p: string, kwargs: { dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null; generator?: Generator }): Tensor;
   /** The norm by name: `'fro'` or `'nuc'`. */
-  norm(kwargs: { p?: string; dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null }): Tensor;
+  norm(kwargs: { p?: string; dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null; generator?: Generator }): Tensor;
   /** The norm of order `p` of `input - other`. */
-  dist(other: Tensor, p?: Num, kwargs?: object): Tensor;
+  dist(other: Tensor, p?: Num, kwargs?: { generator?: Generator }): Tensor;
   /** The norm of order `p` of `input - other`. */
-  dist(other: Tensor, kwargs: { p?: Num }): Tensor;
+  dist(other: Tensor, kwargs: { p?: Num; generator?: Generator }): Tensor;
   /** The norm of order `p` of `input - other`. */
-  dist(kwargs: { other?: Tensor; p?: Num }): Tensor;
+  dist(kwargs: { other?: Tensor; p?: Num; generator?: Generator }): Tensor;
   /** Every slice along `dim` whose norm is above `maxnorm`, scaled down to it. */
-  renorm(p: Num, dim: Int, maxnorm: Num, kwargs?: object): Tensor;
+  renorm(p: Num, dim: Int, maxnorm: Num, kwargs?: { generator?: Generator }): Tensor;
   /** `renorm` in place. */
-  renorm_(p: Num, dim: Int, maxnorm: Num, kwargs?: object): Tensor;
+  renorm_(p: Num, dim: Int, maxnorm: Num, kwargs?: { generator?: Generator }): Tensor;
   /** Every slice along `dim` whose norm is above `maxnorm`, scaled down to it. */
-  renorm(kwargs: { p?: Num; dim?: Int; maxnorm?: Num }): Tensor;
+  renorm(kwargs: { p?: Num; dim?: Int; maxnorm?: Num; generator?: Generator }): Tensor;
   /** `renorm` in place. */
-  renorm_(kwargs: { p?: Num; dim?: Int; maxnorm?: Num }): Tensor;
+  renorm_(kwargs: { p?: Num; dim?: Int; maxnorm?: Num; generator?: Generator }): Tensor;
   /** Exponentials that add up to one along a dimension. */
-  softmax(dim: Int, kwargs?: { dtype?: DType | null }): Tensor;
+  softmax(dim: Int, kwargs?: { dtype?: DType | null; generator?: Generator }): Tensor;
   /** Exponentials that add up to one along a dimension. */
-  softmax(kwargs: { dim?: Int; dtype?: DType | null }): Tensor;
+  softmax(kwargs: { dim?: Int; dtype?: DType | null; generator?: Generator }): Tensor;
   /** The logarithm of `softmax`. */
-  log_softmax(dim: Int, kwargs?: { dtype?: DType | null }): Tensor;
+  log_softmax(dim: Int, kwargs?: { dtype?: DType | null; generator?: Generator }): Tensor;
   /** The logarithm of `softmax`. */
-  log_softmax(kwargs: { dim?: Int; dtype?: DType | null }): Tensor;
+  log_softmax(kwargs: { dim?: Int; dtype?: DType | null; generator?: Generator }): Tensor;
   /** `log(sum(exp(input)))` along dimensions, without overflow. */
-  logsumexp(dim: Int | readonly Int[], keepdim?: boolean, kwargs?: object): Tensor;
+  logsumexp(dim: Int | readonly Int[], keepdim?: boolean, kwargs?: { generator?: Generator }): Tensor;
   /** `log(sum(exp(input)))` along dimensions, without overflow. */
-  logsumexp(dim: Int | readonly Int[], kwargs: { keepdim?: boolean }): Tensor;
+  logsumexp(dim: Int | readonly Int[], kwargs: { keepdim?: boolean; generator?: Generator }): Tensor;
   /** `log(sum(exp(input)))` along dimensions, without overflow. */
-  logsumexp(kwargs: { dim?: Int | readonly Int[]; keepdim?: boolean }): Tensor;
+  logsumexp(kwargs: { dim?: Int | readonly Int[]; keepdim?: boolean; generator?: Generator }): Tensor;
   /** Running sums. */
-  cumsum(dim: Int, kwargs?: { dtype?: DType | null }): Tensor;
+  cumsum(dim: Int, kwargs?: { dtype?: DType | null; generator?: Generator }): Tensor;
   /** `cumsum` in place. */
-  cumsum_(dim: Int, kwargs?: { dtype?: DType | null }): Tensor;
+  cumsum_(dim: Int, kwargs?: { dtype?: DType | null; generator?: Generator }): Tensor;
   /** Running sums. */
-  cumsum(kwargs: { dim?: Int; dtype?: DType | null }): Tensor;
+  cumsum(kwargs: { dim?: Int; dtype?: DType | null; generator?: Generator }): Tensor;
   /** `cumsum` in place. */
-  cumsum_(kwargs: { dim?: Int; dtype?: DType | null }): Tensor;
+  cumsum_(kwargs: { dim?: Int; dtype?: DType | null; generator?: Generator }): Tensor;
   /** Running products. */
-  cumprod(dim: Int, kwargs?: { dtype?: DType | null }): Tensor;
+  cumprod(dim: Int, kwargs?: { dtype?: DType | null; generator?: Generator }): Tensor;
   /** `cumprod` in place. */
-  cumprod_(dim: Int, kwargs?: { dtype?: DType | null }): Tensor;
+  cumprod_(dim: Int, kwargs?: { dtype?: DType | null; generator?: Generator }): Tensor;
   /** Running products. */
-  cumprod(kwargs: { dim?: Int; dtype?: DType | null }): Tensor;
+  cumprod(kwargs: { dim?: Int; dtype?: DType | null; generator?: Generator }): Tensor;
   /** `cumprod` in place. */
-  cumprod_(kwargs: { dim?: Int; dtype?: DType | null }): Tensor;
+  cumprod_(kwargs: { dim?: Int; dtype?: DType | null; generator?: Generator }): Tensor;
   /** Running maxima, and where they are. */
-  cummax(dim: Int, kwargs?: object): { values: Tensor; indices: Tensor } & [Tensor, Tensor];
+  cummax(dim: Int, kwargs?: { generator?: Generator }): Named<{ values: Tensor; indices: Tensor }, [Tensor, Tensor]>;
   /** Running maxima, and where they are. */
-  cummax(kwargs: { dim?: Int }): { values: Tensor; indices: Tensor } & [Tensor, Tensor];
+  cummax(kwargs: { dim?: Int; generator?: Generator }): Named<{ values: Tensor; indices: Tensor }, [Tensor, Tensor]>;
   /** Running minima, and where they are. */
-  cummin(dim: Int, kwargs?: object): { values: Tensor; indices: Tensor } & [Tensor, Tensor];
+  cummin(dim: Int, kwargs?: { generator?: Generator }): Named<{ values: Tensor; indices: Tensor }, [Tensor, Tensor]>;
   /** Running minima, and where they are. */
-  cummin(kwargs: { dim?: Int }): { values: Tensor; indices: Tensor } & [Tensor, Tensor];
+  cummin(kwargs: { dim?: Int; generator?: Generator }): Named<{ values: Tensor; indices: Tensor }, [Tensor, Tensor]>;
   /** Running `logsumexp`. */
-  logcumsumexp(dim: Int, kwargs?: object): Tensor;
+  logcumsumexp(dim: Int, kwargs?: { generator?: Generator }): Tensor;
   /** Running `logsumexp`. */
-  logcumsumexp(kwargs: { dim?: Int }): Tensor;
+  logcumsumexp(kwargs: { dim?: Int; generator?: Generator }): Tensor;
   /** Differences of neighbours along a dimension, taken `n` times. */
-  diff(n?: Int, dim?: Int, prepend?: Tensor | null, append?: Tensor | null, kwargs?: object): Tensor;
+  diff(n?: Int, dim?: Int, prepend?: Tensor | null, append?: Tensor | null, kwargs?: { generator?: Generator }): Tensor;
   /** Differences of neighbours along a dimension, taken `n` times. */
-  diff(kwargs: { n?: Int; dim?: Int; prepend?: Tensor | null; append?: Tensor | null }): Tensor;
+  diff(kwargs: { n?: Int; dim?: Int; prepend?: Tensor | null; append?: Tensor | null; generator?: Generator }): Tensor;
   /** The same elements in other sizes, sharing memory; one size may be -1. */
-  view(size: Int | readonly Int[], kwargs?: object): Tensor;
+  view(size: Int | readonly Int[], kwargs?: { generator?: Generator }): Tensor;
   /** The same elements in other sizes, sharing memory; one size may be -1. */
-  view(kwargs: { size?: Int | readonly Int[] }): Tensor;
+  view(kwargs: { size?: Int | readonly Int[]; generator?: Generator }): Tensor;
   /** The same elements in other sizes, sharing memory; one size may be -1. */
   view(...size: Int[]): Tensor;
   /** The same bytes as elements of another dtype. */
-  view(dtype: DType, kwargs?: object): Tensor;
+  view(dtype: DType, kwargs?: { generator?: Generator }): Tensor;
   /** The same bytes as elements of another dtype. */
-  view(kwargs: { dtype?: DType }): Tensor;
+  view(kwargs: { dtype?: DType; generator?: Generator }): Tensor;
   /** The same elements in the sizes of `other`, sharing memory. */
-  view_as(other: Tensor, kwargs?: object): Tensor;
+  view_as(other: Tensor, kwargs?: { generator?: Generator }): Tensor;
   /** The same elements in the sizes of `other`, sharing memory. */
-  view_as(kwargs: { other?: Tensor }): Tensor;
+  view_as(kwargs: { other?: Tensor; generator?: Generator }): Tensor;
   /** The same elements in other sizes: a view where possible, else a copy. */
-  reshape(shape: Int | readonly Int[], kwargs?: object): Tensor;
+  reshape(shape: Int | readonly Int[], kwargs?: { generator?: Generator }): Tensor;
   /** The same elements in other sizes: a view where possible, else a copy. */
-  reshape(kwargs: { shape?: Int | readonly Int[] }): Tensor;
+  reshape(kwargs: { shape?: Int | readonly Int[]; generator?: Generator }): Tensor;
   /** The same elements in other sizes: a view where possible, else a copy. */
   reshape(...shape: Int[]): Tensor;
   /** The same elements in the sizes of `other`. */
-  reshape_as(other: Tensor, kwargs?: object): Tensor;
+  reshape_as(other: Tensor, kwargs?: { generator?: Generator }): Tensor;
   /** The same elements in the sizes of `other`. */
-  reshape_as(kwargs: { other?: Tensor }): Tensor;
+  reshape_as(kwargs: { other?: Tensor; generator?: Generator }): Tensor;
   /** Dimensions of size one repeated without copying; -1 keeps a size. */
-  expand(size: Int | readonly Int[], kwargs?: object): Tensor;
+  expand(size: Int | readonly Int[], kwargs?: { generator?: Generator }): Tensor;
   /** Dimensions of size one repeated without copying; -1 keeps a size. */
-  expand(kwargs: { size?: Int | readonly Int[] }): Tensor;
+  expand(kwargs: { size?: Int | readonly Int[]; generator?: Generator }): Tensor;
   /** Dimensions of size one repeated without copying; -1 keeps a size. */
   expand(...size: Int[]): Tensor;
   /** Dimensions of size one repeated to the sizes of `other`. */
-  expand_as(other: Tensor, kwargs?: object): Tensor;
+  expand_as(other: Tensor, kwargs?: { generator?: Generator }): Tensor;
   /** Dimensions of size one repeated to the sizes of `other`. */
-  expand_as(kwargs: { other?: Tensor }): Tensor;
+  expand_as(kwargs: { other?: Tensor; generator?: Generator }): Tensor;
   /** Dimensions of size one repeated without copying. */
-  broadcast_to(size: Int | readonly Int[], kwargs?: object): Tensor;
+  broadcast_to(size: Int | readonly Int[], kwargs?: { generator?: Generator }): Tensor;
   /** Dimensions of size one repeated without copying. */
-  broadcast_to(kwargs: { size?: Int | readonly Int[] }): Tensor;
+  broadcast_to(kwargs: { size?: Int | readonly Int[]; generator?: Generator }): Tensor;
   /** Dimensions of size one repeated without copying. */
   broadcast_to(...size: Int[]): Tensor;
   /** Broadcast dimensions summed away. */
-  sum_to_size(size: Int | readonly Int[], kwargs?: object): Tensor;
+  sum_to_size(size: Int | readonly Int[], kwargs?: { generator?: Generator }): Tensor;
   /** Broadcast dimensions summed away. */
-  sum_to_size(kwargs: { size?: Int | readonly Int[] }): Tensor;
+  sum_to_size(kwargs: { size?: Int | readonly Int[]; generator?: Generator }): Tensor;
   /** Broadcast dimensions summed away. */
   sum_to_size(...size: Int[]): Tensor;
   /** The dimensions in another order. */
-  permute(dims: Int | readonly Int[], kwargs?: object): Tensor;
+  permute(dims: Int | readonly Int[], kwargs?: { generator?: Generator }): Tensor;
   /** The dimensions in another order. */
-  permute(kwargs: { dims?: Int | readonly Int[] }): Tensor;
+  permute(kwargs: { dims?: Int | readonly Int[]; generator?: Generator }): Tensor;
   /** The dimensions in another order. */
   permute(...dims: Int[]): Tensor;
   /** Two dimensions exchanged. */
-  transpose(dim0: Int, dim1: Int, kwargs?: object): Tensor;
+  transpose(dim0: Int, dim1: Int, kwargs?: { generator?: Generator }): Tensor;
   /** `transpose` in place. */
-  transpose_(dim0: Int, dim1: Int, kwargs?: object): Tensor;
+  transpose_(dim0: Int, dim1: Int, kwargs?: { generator?: Generator }): Tensor;
   /** Two dimensions exchanged. */
-  transpose(kwargs: { dim0?: Int; dim1?: Int }): Tensor;
+  transpose(kwargs: { dim0?: Int; dim1?: Int; generator?: Generator }): Tensor;
   /** `transpose` in place. */
-  transpose_(kwargs: { dim0?: Int; dim1?: Int }): Tensor;
+  transpose_(kwargs: { dim0?: Int; dim1?: Int; generator?: Generator }): Tensor;
   /** Two dimensions exchanged. */
-  swapaxes(dim0: Int, dim1: Int, kwargs?: object): Tensor;
+  swapaxes(dim0: Int, dim1: Int, kwargs?: { generator?: Generator }): Tensor;
   /** `swapaxes` in place. */
-  swapaxes_(dim0: Int, dim1: Int, kwargs?: object): Tensor;
+  swapaxes_(dim0: Int, dim1: Int, kwargs?: { generator?: Generator }): Tensor;
   /** Two dimensions exchanged. */
-  swapaxes(kwargs: { dim0?: Int; dim1?: Int }): Tensor;
+  swapaxes(kwargs: { dim0?: Int; dim1?: Int; generator?: Generator }): Tensor;
   /** `swapaxes` in place. */
-  swapaxes_(kwargs: { dim0?: Int; dim1?: Int }): Tensor;
+  swapaxes_(kwargs: { dim0?: Int; dim1?: Int; generator?: Generator }): Tensor;
   /** Two dimensions exchanged. */
-  swapdims(dim0: Int, dim1: Int, kwargs?: object): Tensor;
+  swapdims(dim0: Int, dim1: Int, kwargs?: { generator?: Generator }): Tensor;
   /** `swapdims` in place. */
-  swapdims_(dim0: Int, dim1: Int, kwargs?: object): Tensor;
+  swapdims_(dim0: Int, dim1: Int, kwargs?: { generator?: Generator }): Tensor;
   /** Two dimensions exchanged. */
-  swapdims(kwargs: { dim0?: Int; dim1?: Int }): Tensor;
+  swapdims(kwargs: { dim0?: Int; dim1?: Int; generator?: Generator }): Tensor;
   /** `swapdims` in place. */
-  swapdims_(kwargs: { dim0?: Int; dim1?: Int }): Tensor;
+  swapdims_(kwargs: { dim0?: Int; dim1?: Int; generator?: Generator }): Tensor;
   /** The transpose of a matrix. */
-  t(kwargs?: object): Tensor;
+  t(kwargs?: { generator?: Generator }): Tensor;
   /** `t` in place. */
-  t_(kwargs?: object): Tensor;
+  t_(kwargs?: { generator?: Generator }): Tensor;
   /** The conjugate transpose of the last two dimensions. */
-  adjoint(kwargs?: object): Tensor;
+  adjoint(kwargs?: { generator?: Generator }): Tensor;
   /** A dimension of size one inserted. */
-  unsqueeze(dim: Int, kwargs?: object): Tensor;
+  unsqueeze(dim: Int, kwargs?: { generator?: Generator }): Tensor;
   /** `unsqueeze` in place. */
-  unsqueeze_(dim: Int, kwargs?: object): Tensor;
+  unsqueeze_(dim: Int, kwargs?: { generator?: Generator }): Tensor;
   /** A dimension of size one inserted. */
-  unsqueeze(kwargs: { dim?: Int }): Tensor;
+  unsqueeze(kwargs: { dim?: Int; generator?: Generator }): Tensor;
   /** `unsqueeze` in place. */
-  unsqueeze_(kwargs: { dim?: Int }): Tensor;
+  unsqueeze_(kwargs: { dim?: Int; generator?: Generator }): Tensor;
   /** All dimensions of size one removed. */
-  squeeze(kwargs?: object): Tensor;
+  squeeze(kwargs?: { generator?: Generator }): Tensor;
   /** `squeeze` in place. */
-  squeeze_(kwargs?: object): Tensor;
+  squeeze_(kwargs?: { generator?: Generator }): Tensor;
   /** A dimension removed if it is of size one. */
-  squeeze(dim: Int, kwargs?: object): Tensor;
+  squeeze(dim: Int, kwargs?: { generator?: Generator }): Tensor;
   /** `squeeze` in place. */
-  squeeze_(dim: Int, kwargs?: object): Tensor;
+  squeeze_(dim: Int, kwargs?: { generator?: Generator }): Tensor;
   /** A dimension removed if it is of size one. */
-  squeeze(kwargs: { dim?: Int }): Tensor;
+  squeeze(kwargs: { dim?: Int; generator?: Generator }): Tensor;
   /** `squeeze` in place. */
-  squeeze_(kwargs: { dim?: Int }): Tensor;
+  squeeze_(kwargs: { dim?: Int; generator?: Generator }): Tensor;
   /** Dimensions removed where they are of size one. */
-  squeeze(dim: Int | readonly Int[], kwargs?: object): Tensor;
+  squeeze(dim: Int | readonly Int[], kwargs?: { generator?: Generator }): Tensor;
   /** `squeeze` in place. */
-  squeeze_(dim: Int | readonly Int[], kwargs?: object): Tensor;
+  squeeze_(dim: Int | readonly Int[], kwargs?: { generator?: Generator }): Tensor;
   /** Dimensions removed where they are of size one. */
-  squeeze(kwargs: { dim?: Int | readonly Int[] }): Tensor;
+  squeeze(kwargs: { dim?: Int | readonly Int[]; generator?: Generator }): Tensor;
   /** `squeeze` in place. */
-  squeeze_(kwargs: { dim?: Int | readonly Int[] }): Tensor;
+  squeeze_(kwargs: { dim?: Int | readonly Int[]; generator?: Generator }): Tensor;
   /** Dimensions removed where they are of size one. */
   squeeze(...dim: Int[]): Tensor;
   /** `squeeze` in place. */
   squeeze_(...dim: Int[]): Tensor;
   /** A range of dimensions made one. */
-  flatten(start_dim?: Int, end_dim?: Int, kwargs?: object): Tensor;
+  flatten(start_dim?: Int, end_dim?: Int, kwargs?: { generator?: Generator }): Tensor;
   /** A range of dimensions made one. */
-  flatten(kwargs: { start_dim?: Int; end_dim?: Int }): Tensor;
+  flatten(kwargs: { start_dim?: Int; end_dim?: Int; generator?: Generator }): Tensor;
   /** All dimensions made one. */
-  ravel(kwargs?: object): Tensor;
+  ravel(kwargs?: { generator?: Generator }): Tensor;
   /** One dimension as several. */
-  unflatten(dim: Int, sizes: Int | readonly Int[], kwargs?: object): Tensor;
+  unflatten(dim: Int, sizes: Int | readonly Int[], kwargs?: { generator?: Generator }): Tensor;
   /** One dimension as several. */
-  unflatten(kwargs: { dim?: Int; sizes?: Int | readonly Int[] }): Tensor;
+  unflatten(kwargs: { dim?: Int; sizes?: Int | readonly Int[]; generator?: Generator }): Tensor;
   /** One index of a dimension. */
-  select(dim: Int, index: Int, kwargs?: object): Tensor;
+  select(dim: Int, index: Int, kwargs?: { generator?: Generator }): Tensor;
   /** One index of a dimension. */
-  select(kwargs: { dim?: Int; index?: Int }): Tensor;
+  select(kwargs: { dim?: Int; index?: Int; generator?: Generator }): Tensor;
   /** `length` indices of a dimension from `start`. */
-  narrow(dim: Int, start: Int, length: Int, kwargs?: object): Tensor;
+  narrow(dim: Int, start: Int, length: Int, kwargs?: { generator?: Generator }): Tensor;
   /** `length` indices of a dimension from `start`. */
-  narrow(kwargs: { dim?: Int; start?: Int; length?: Int }): Tensor;
+  narrow(kwargs: { dim?: Int; start?: Int; length?: Int; generator?: Generator }): Tensor;
   /** `length` indices of a dimension from the one in a tensor. */
-  narrow(dim: Int, start: Tensor, length: Int, kwargs?: object): Tensor;
+  narrow(dim: Int, start: Tensor, length: Int, kwargs?: { generator?: Generator }): Tensor;
   /** `length` indices of a dimension from the one in a tensor. */
-  narrow(kwargs: { dim?: Int; start?: Tensor; length?: Int }): Tensor;
+  narrow(kwargs: { dim?: Int; start?: Tensor; length?: Int; generator?: Generator }): Tensor;
   /** `length` indices of a dimension from `start`, as a copy. */
-  narrow_copy(dim: Int, start: Int, length: Int, kwargs?: object): Tensor;
+  narrow_copy(dim: Int, start: Int, length: Int, kwargs?: { generator?: Generator }): Tensor;
   /** `length` indices of a dimension from `start`, as a copy. */
-  narrow_copy(kwargs: { dim?: Int; start?: Int; length?: Int }): Tensor;
+  narrow_copy(kwargs: { dim?: Int; start?: Int; length?: Int; generator?: Generator }): Tensor;
   /** The diagonal of two dimensions, as the last one. */
-  diagonal(offset?: Int, dim1?: Int, dim2?: Int, kwargs?: object): Tensor;
+  diagonal(offset?: Int, dim1?: Int, dim2?: Int, kwargs?: { generator?: Generator }): Tensor;
   /** The diagonal of two dimensions, as the last one. */
-  diagonal(kwargs: { offset?: Int; dim1?: Int; dim2?: Int }): Tensor;
+  diagonal(kwargs: { offset?: Int; dim1?: Int; dim2?: Int; generator?: Generator }): Tensor;
   /** Windows of `size` along a dimension, `step` apart, as the last one. */
-  unfold(dimension: Int, size: Int, step: Int, kwargs?: object): Tensor;
+  unfold(dimension: Int, size: Int, step: Int, kwargs?: { generator?: Generator }): Tensor;
   /** Windows of `size` along a dimension, `step` apart, as the last one. */
-  unfold(kwargs: { dimension?: Int; size?: Int; step?: Int }): Tensor;
+  unfold(kwargs: { dimension?: Int; size?: Int; step?: Int; generator?: Generator }): Tensor;
   /** Any sizes and strides over the storage. */
-  as_strided(size: Int | readonly Int[], stride: Int | readonly Int[], storage_offset?: Int | null, kwargs?: object): Tensor;
+  as_strided(size: Int | readonly Int[], stride: Int | readonly Int[], storage_offset?: Int | null, kwargs?: { generator?: Generator }): Tensor;
   /** `as_strided` in place. */
-  as_strided_(size: Int | readonly Int[], stride: Int | readonly Int[], storage_offset?: Int | null, kwargs?: object): Tensor;
+  as_strided_(size: Int | readonly Int[], stride: Int | readonly Int[], storage_offset?: Int | null, kwargs?: { generator?: Generator }): Tensor;
   /** Any sizes and strides over the storage. */
-  as_strided(size: Int | readonly Int[], stride: Int | readonly Int[], kwargs: { storage_offset?: Int | null }): Tensor;
+  as_strided(size: Int | readonly Int[], stride: Int | readonly Int[], kwargs: { storage_offset?: Int | null; generator?: Generator }): Tensor;
   /** `as_strided` in place. */
-  as_strided_(size: Int | readonly Int[], stride: Int | readonly Int[], kwargs: { storage_offset?: Int | null }): Tensor;
+  as_strided_(size: Int | readonly Int[], stride: Int | readonly Int[], kwargs: { storage_offset?: Int | null; generator?: Generator }): Tensor;
   /** Any sizes and strides over the storage. */
-  as_strided(kwargs: { size?: Int | readonly Int[]; stride?: Int | readonly Int[]; storage_offset?: Int | null }): Tensor;
+  as_strided(kwargs: { size?: Int | readonly Int[]; stride?: Int | readonly Int[]; storage_offset?: Int | null; generator?: Generator }): Tensor;
   /** `as_strided` in place. */
-  as_strided_(kwargs: { size?: Int | readonly Int[]; stride?: Int | readonly Int[]; storage_offset?: Int | null }): Tensor;
+  as_strided_(kwargs: { size?: Int | readonly Int[]; stride?: Int | readonly Int[]; storage_offset?: Int | null; generator?: Generator }): Tensor;
   /** `input` with a strided region replaced by `src`. */
-  as_strided_scatter(src: Tensor, size: Int | readonly Int[], stride: Int | readonly Int[], storage_offset?: Int | null, kwargs?: object): Tensor;
+  as_strided_scatter(src: Tensor, size: Int | readonly Int[], stride: Int | readonly Int[], storage_offset?: Int | null, kwargs?: { generator?: Generator }): Tensor;
   /** `input` with a strided region replaced by `src`. */
-  as_strided_scatter(src: Tensor, size: Int | readonly Int[], stride: Int | readonly Int[], kwargs: { storage_offset?: Int | null }): Tensor;
+  as_strided_scatter(src: Tensor, size: Int | readonly Int[], stride: Int | readonly Int[], kwargs: { storage_offset?: Int | null; generator?: Generator }): Tensor;
   /** `input` with a strided region replaced by `src`. */
-  as_strided_scatter(kwargs: { src?: Tensor; size?: Int | readonly Int[]; stride?: Int | readonly Int[]; storage_offset?: Int | null }): Tensor;
+  as_strided_scatter(kwargs: { src?: Tensor; size?: Int | readonly Int[]; stride?: Int | readonly Int[]; storage_offset?: Int | null; generator?: Generator }): Tensor;
   /** Pieces of a dimension, all of this size but the last, which may be shorter. */
-  split(split_size_or_sections: Int, dim?: Int, kwargs?: object): Tensor[];
+  split(split_size_or_sections: Int, dim?: Int, kwargs?: { generator?: Generator }): Tensor[];
   /** Pieces of a dimension, all of this size but the last, which may be shorter. */
-  split(split_size_or_sections: Int, kwargs: { dim?: Int }): Tensor[];
+  split(split_size_or_sections: Int, kwargs: { dim?: Int; generator?: Generator }): Tensor[];
   /** Pieces of a dimension, all of this size but the last, which may be shorter. */
-  split(kwargs: { split_size_or_sections?: Int; dim?: Int }): Tensor[];
+  split(kwargs: { split_size_or_sections?: Int; dim?: Int; generator?: Generator }): Tensor[];
   /** Pieces of a dimension of the sizes given. */
-  split(split_size_or_sections: Int | readonly Int[], dim?: Int, kwargs?: object): Tensor[];
+  split(split_size_or_sections: Int | readonly Int[], dim?: Int, kwargs?: { generator?: Generator }): Tensor[];
   /** Pieces of a dimension of the sizes given. */
-  split(split_size_or_sections: Int | readonly Int[], kwargs: { dim?: Int }): Tensor[];
+  split(split_size_or_sections: Int | readonly Int[], kwargs: { dim?: Int; generator?: Generator }): Tensor[];
   /** Pieces of a dimension of the sizes given. */
-  split(kwargs: { split_size_or_sections?: Int | readonly Int[]; dim?: Int }): Tensor[];
+  split(kwargs: { split_size_or_sections?: Int | readonly Int[]; dim?: Int; generator?: Generator }): Tensor[];
   /** Pieces of a dimension of the sizes given. */
-  split_with_sizes(split_sizes: Int | readonly Int[], dim?: Int, kwargs?: object): Tensor[];
+  split_with_sizes(split_sizes: Int | readonly Int[], dim?: Int, kwargs?: { generator?: Generator }): Tensor[];
   /** Pieces of a dimension of the sizes given. */
-  split_with_sizes(split_sizes: Int | readonly Int[], kwargs: { dim?: Int }): Tensor[];
+  split_with_sizes(split_sizes: Int | readonly Int[], kwargs: { dim?: Int; generator?: Generator }): Tensor[];
   /** Pieces of a dimension of the sizes given. */
-  split_with_sizes(kwargs: { split_sizes?: Int | readonly Int[]; dim?: Int }): Tensor[];
+  split_with_sizes(kwargs: { split_sizes?: Int | readonly Int[]; dim?: Int; generator?: Generator }): Tensor[];
   /** At most `chunks` pieces of a dimension, as equal as possible. */
-  chunk(chunks: Int, dim?: Int, kwargs?: object): Tensor[];
+  chunk(chunks: Int, dim?: Int, kwargs?: { generator?: Generator }): Tensor[];
   /** At most `chunks` pieces of a dimension, as equal as possible. */
-  chunk(chunks: Int, kwargs: { dim?: Int }): Tensor[];
+  chunk(chunks: Int, kwargs: { dim?: Int; generator?: Generator }): Tensor[];
   /** At most `chunks` pieces of a dimension, as equal as possible. */
-  chunk(kwargs: { chunks?: Int; dim?: Int }): Tensor[];
+  chunk(kwargs: { chunks?: Int; dim?: Int; generator?: Generator }): Tensor[];
   /** Pieces as `split` makes them, which may be written without regard to each other. */
-  unsafe_split(split_size: Int, dim?: Int, kwargs?: object): Tensor[];
+  unsafe_split(split_size: Int, dim?: Int, kwargs?: { generator?: Generator }): Tensor[];
   /** Pieces as `split` makes them, which may be written without regard to each other. */
-  unsafe_split(split_size: Int, kwargs: { dim?: Int }): Tensor[];
+  unsafe_split(split_size: Int, kwargs: { dim?: Int; generator?: Generator }): Tensor[];
   /** Pieces as `split` makes them, which may be written without regard to each other. */
-  unsafe_split(kwargs: { split_size?: Int; dim?: Int }): Tensor[];
+  unsafe_split(kwargs: { split_size?: Int; dim?: Int; generator?: Generator }): Tensor[];
   /** Pieces as `split_with_sizes` makes them, which may be written without regard to each other. */
-  unsafe_split_with_sizes(split_sizes: Int | readonly Int[], dim?: Int, kwargs?: object): Tensor[];
+  unsafe_split_with_sizes(split_sizes: Int | readonly Int[], dim?: Int, kwargs?: { generator?: Generator }): Tensor[];
   /** Pieces as `split_with_sizes` makes them, which may be written without regard to each other. */
-  unsafe_split_with_sizes(split_sizes: Int | readonly Int[], kwargs: { dim?: Int }): Tensor[];
+  unsafe_split_with_sizes(split_sizes: Int | readonly Int[], kwargs: { dim?: Int; generator?: Generator }): Tensor[];
   /** Pieces as `split_with_sizes` makes them, which may be written without regard to each other. */
-  unsafe_split_with_sizes(kwargs: { split_sizes?: Int | readonly Int[]; dim?: Int }): Tensor[];
+  unsafe_split_with_sizes(kwargs: { split_sizes?: Int | readonly Int[]; dim?: Int; generator?: Generator }): Tensor[];
   /** Pieces as `chunk` makes them, which may be written without regard to each other. */
-  unsafe_chunk(chunks: Int, dim?: Int, kwargs?: object): Tensor[];
+  unsafe_chunk(chunks: Int, dim?: Int, kwargs?: { generator?: Generator }): Tensor[];
   /** Pieces as `chunk` makes them, which may be written without regard to each other. */
-  unsafe_chunk(chunks: Int, kwargs: { dim?: Int }): Tensor[];
+  unsafe_chunk(chunks: Int, kwargs: { dim?: Int; generator?: Generator }): Tensor[];
   /** Pieces as `chunk` makes them, which may be written without regard to each other. */
-  unsafe_chunk(kwargs: { chunks?: Int; dim?: Int }): Tensor[];
+  unsafe_chunk(kwargs: { chunks?: Int; dim?: Int; generator?: Generator }): Tensor[];
   /** Every index of a dimension. */
-  unbind(dim?: Int, kwargs?: object): Tensor[];
+  unbind(dim?: Int, kwargs?: { generator?: Generator }): Tensor[];
   /** Every index of a dimension. */
-  unbind(kwargs: { dim?: Int }): Tensor[];
+  unbind(kwargs: { dim?: Int; generator?: Generator }): Tensor[];
   /** So many pieces of a dimension, the first ones longer by one where it does not divide. */
-  tensor_split(sections: Int, dim?: Int, kwargs?: object): Tensor[];
+  tensor_split(sections: Int, dim?: Int, kwargs?: { generator?: Generator }): Tensor[];
   /** So many pieces of a dimension, the first ones longer by one where it does not divide. */
-  tensor_split(sections: Int, kwargs: { dim?: Int }): Tensor[];
+  tensor_split(sections: Int, kwargs: { dim?: Int; generator?: Generator }): Tensor[];
   /** So many pieces of a dimension, the first ones longer by one where it does not divide. */
-  tensor_split(kwargs: { sections?: Int; dim?: Int }): Tensor[];
+  tensor_split(kwargs: { sections?: Int; dim?: Int; generator?: Generator }): Tensor[];
   /** Pieces of a dimension that end before each index. */
-  tensor_split(indices: Int | readonly Int[], dim?: Int, kwargs?: object): Tensor[];
+  tensor_split(indices: Int | readonly Int[], dim?: Int, kwargs?: { generator?: Generator }): Tensor[];
   /** Pieces of a dimension that end before each index. */
-  tensor_split(indices: Int | readonly Int[], kwargs: { dim?: Int }): Tensor[];
+  tensor_split(indices: Int | readonly Int[], kwargs: { dim?: Int; generator?: Generator }): Tensor[];
   /** Pieces of a dimension that end before each index. */
-  tensor_split(kwargs: { indices?: Int | readonly Int[]; dim?: Int }): Tensor[];
+  tensor_split(kwargs: { indices?: Int | readonly Int[]; dim?: Int; generator?: Generator }): Tensor[];
   /** Pieces of a dimension by a number of sections or by indices, given as a tensor. */
-  tensor_split(tensor_indices_or_sections: Tensor, dim?: Int, kwargs?: object): Tensor[];
+  tensor_split(tensor_indices_or_sections: Tensor, dim?: Int, kwargs?: { generator?: Generator }): Tensor[];
   /** Pieces of a dimension by a number of sections or by indices, given as a tensor. */
-  tensor_split(tensor_indices_or_sections: Tensor, kwargs: { dim?: Int }): Tensor[];
+  tensor_split(tensor_indices_or_sections: Tensor, kwargs: { dim?: Int; generator?: Generator }): Tensor[];
   /** Pieces of a dimension by a number of sections or by indices, given as a tensor. */
-  tensor_split(kwargs: { tensor_indices_or_sections?: Tensor; dim?: Int }): Tensor[];
+  tensor_split(kwargs: { tensor_indices_or_sections?: Tensor; dim?: Int; generator?: Generator }): Tensor[];
   /** Equal pieces side by side. */
-  hsplit(sections: Int, kwargs?: object): Tensor[];
+  hsplit(sections: Int, kwargs?: { generator?: Generator }): Tensor[];
   /** Equal pieces side by side. */
-  hsplit(kwargs: { sections?: Int }): Tensor[];
+  hsplit(kwargs: { sections?: Int; generator?: Generator }): Tensor[];
   /** Pieces side by side that end before each index. */
-  hsplit(indices: Int | readonly Int[], kwargs?: object): Tensor[];
+  hsplit(indices: Int | readonly Int[], kwargs?: { generator?: Generator }): Tensor[];
   /** Pieces side by side that end before each index. */
-  hsplit(kwargs: { indices?: Int | readonly Int[] }): Tensor[];
+  hsplit(kwargs: { indices?: Int | readonly Int[]; generator?: Generator }): Tensor[];
   /** Pieces side by side that end before each index. */
   hsplit(...indices: Int[]): Tensor[];
   /** Equal pieces, one below the other. */
-  vsplit(sections: Int, kwargs?: object): Tensor[];
+  vsplit(sections: Int, kwargs?: { generator?: Generator }): Tensor[];
   /** Equal pieces, one below the other. */
-  vsplit(kwargs: { sections?: Int }): Tensor[];
+  vsplit(kwargs: { sections?: Int; generator?: Generator }): Tensor[];
   /** Pieces, one below the other, that end before each index. */
-  vsplit(indices: Int | readonly Int[], kwargs?: object): Tensor[];
+  vsplit(indices: Int | readonly Int[], kwargs?: { generator?: Generator }): Tensor[];
   /** Pieces, one below the other, that end before each index. */
-  vsplit(kwargs: { indices?: Int | readonly Int[] }): Tensor[];
+  vsplit(kwargs: { indices?: Int | readonly Int[]; generator?: Generator }): Tensor[];
   /** Pieces, one below the other, that end before each index. */
   vsplit(...indices: Int[]): Tensor[];
   /** Equal pieces, one behind the other. */
-  dsplit(sections: Int, kwargs?: object): Tensor[];
+  dsplit(sections: Int, kwargs?: { generator?: Generator }): Tensor[];
   /** Equal pieces, one behind the other. */
-  dsplit(kwargs: { sections?: Int }): Tensor[];
+  dsplit(kwargs: { sections?: Int; generator?: Generator }): Tensor[];
   /** Pieces, one behind the other, that end before each index. */
-  dsplit(indices: Int | readonly Int[], kwargs?: object): Tensor[];
+  dsplit(indices: Int | readonly Int[], kwargs?: { generator?: Generator }): Tensor[];
   /** Pieces, one behind the other, that end before each index. */
-  dsplit(kwargs: { indices?: Int | readonly Int[] }): Tensor[];
+  dsplit(kwargs: { indices?: Int | readonly Int[]; generator?: Generator }): Tensor[];
   /** Pieces, one behind the other, that end before each index. */
   dsplit(...indices: Int[]): Tensor[];
   /** Dimensions moved to other places. */
-  movedim(source: Int | readonly Int[], destination: Int | readonly Int[], kwargs?: object): Tensor;
+  movedim(source: Int | readonly Int[], destination: Int | readonly Int[], kwargs?: { generator?: Generator }): Tensor;
   /** Dimensions moved to other places. */
-  movedim(kwargs: { source?: Int | readonly Int[]; destination?: Int | readonly Int[] }): Tensor;
+  movedim(kwargs: { source?: Int | readonly Int[]; destination?: Int | readonly Int[]; generator?: Generator }): Tensor;
   /** Dimensions moved to other places. */
-  moveaxis(source: Int | readonly Int[], destination: Int | readonly Int[], kwargs?: object): Tensor;
+  moveaxis(source: Int | readonly Int[], destination: Int | readonly Int[], kwargs?: { generator?: Generator }): Tensor;
   /** Dimensions moved to other places. */
-  moveaxis(kwargs: { source?: Int | readonly Int[]; destination?: Int | readonly Int[] }): Tensor;
+  moveaxis(kwargs: { source?: Int | readonly Int[]; destination?: Int | readonly Int[]; generator?: Generator }): Tensor;
   /** The elements in reverse order along dimensions, as a copy. */
-  flip(dims: Int | readonly Int[], kwargs?: object): Tensor;
+  flip(dims: Int | readonly Int[], kwargs?: { generator?: Generator }): Tensor;
   /** The elements in reverse order along dimensions, as a copy. */
-  flip(kwargs: { dims?: Int | readonly Int[] }): Tensor;
+  flip(kwargs: { dims?: Int | readonly Int[]; generator?: Generator }): Tensor;
   /** The elements in reverse order along dimensions, as a copy. */
   flip(...dims: Int[]): Tensor;
   /** The elements in reverse order along the second dimension. */
-  fliplr(kwargs?: object): Tensor;
+  fliplr(kwargs?: { generator?: Generator }): Tensor;
   /** The elements in reverse order along the first dimension. */
-  flipud(kwargs?: object): Tensor;
+  flipud(kwargs?: { generator?: Generator }): Tensor;
   /** The elements moved on along dimensions, those that fall out coming in again. */
-  roll(shifts: Int | readonly Int[], dims?: Int | readonly Int[], kwargs?: object): Tensor;
+  roll(shifts: Int | readonly Int[], dims?: Int | readonly Int[], kwargs?: { generator?: Generator }): Tensor;
   /** The elements moved on along dimensions, those that fall out coming in again. */
-  roll(shifts: Int | readonly Int[], kwargs: { dims?: Int | readonly Int[] }): Tensor;
+  roll(shifts: Int | readonly Int[], kwargs: { dims?: Int | readonly Int[]; generator?: Generator }): Tensor;
   /** The elements moved on along dimensions, those that fall out coming in again. */
-  roll(kwargs: { shifts?: Int | readonly Int[]; dims?: Int | readonly Int[] }): Tensor;
+  roll(kwargs: { shifts?: Int | readonly Int[]; dims?: Int | readonly Int[]; generator?: Generator }): Tensor;
   /** Quarter turns from the first of two dimensions towards the second. */
-  rot90(k?: Int, dims?: Int | readonly Int[], kwargs?: object): Tensor;
+  rot90(k?: Int, dims?: Int | readonly Int[], kwargs?: { generator?: Generator }): Tensor;
   /** Quarter turns from the first of two dimensions towards the second. */
-  rot90(kwargs: { k?: Int; dims?: Int | readonly Int[] }): Tensor;
+  rot90(kwargs: { k?: Int; dims?: Int | readonly Int[]; generator?: Generator }): Tensor;
   /** Copies along each dimension, of which there may be more in front. */
-  repeat(repeats: Int | readonly Int[], kwargs?: object): Tensor;
+  repeat(repeats: Int | readonly Int[], kwargs?: { generator?: Generator }): Tensor;
   /** Copies along each dimension, of which there may be more in front. */
-  repeat(kwargs: { repeats?: Int | readonly Int[] }): Tensor;
+  repeat(kwargs: { repeats?: Int | readonly Int[]; generator?: Generator }): Tensor;
   /** Copies along each dimension, of which there may be more in front. */
   repeat(...repeats: Int[]): Tensor;
   /** Copies along each dimension; those not named in front stay single. */
-  tile(dims: Int | readonly Int[], kwargs?: object): Tensor;
+  tile(dims: Int | readonly Int[], kwargs?: { generator?: Generator }): Tensor;
   /** Copies along each dimension; those not named in front stay single. */
-  tile(kwargs: { dims?: Int | readonly Int[] }): Tensor;
+  tile(kwargs: { dims?: Int | readonly Int[]; generator?: Generator }): Tensor;
   /** Copies along each dimension; those not named in front stay single. */
   tile(...dims: Int[]): Tensor;
   /** A copy with memory of its own. */
-  clone(kwargs?: { memory_format?: string | null }): Tensor;
+  clone(kwargs?: { memory_format?: string | null; generator?: Generator }): Tensor;
   /** The tensor itself if it is row-major, else a row-major copy. */
-  contiguous(kwargs?: { memory_format?: string | null }): Tensor;
+  contiguous(kwargs?: { memory_format?: string | null; generator?: Generator }): Tensor;
   /** The tensor without its history; it shares memory. */
-  detach(kwargs?: object): Tensor;
+  detach(kwargs?: { generator?: Generator }): Tensor;
   /** `copy` in place. */
-  copy_(src: TensorLike, non_blocking?: boolean, kwargs?: object): Tensor;
+  copy_(src: TensorLike, non_blocking?: boolean, kwargs?: { generator?: Generator }): Tensor;
   /** `copy` in place. */
-  copy_(src: TensorLike, kwargs: { non_blocking?: boolean }): Tensor;
+  copy_(src: TensorLike, kwargs: { non_blocking?: boolean; generator?: Generator }): Tensor;
   /** `copy` in place. */
-  copy_(kwargs: { src?: TensorLike; non_blocking?: boolean }): Tensor;
+  copy_(kwargs: { src?: TensorLike; non_blocking?: boolean; generator?: Generator }): Tensor;
   /** A 0-dim tensor's value everywhere. */
-  fill(value: Tensor, kwargs?: object): Tensor;
+  fill(value: Tensor, kwargs?: { generator?: Generator }): Tensor;
   /** `fill` in place. */
-  fill_(value: Tensor, kwargs?: object): Tensor;
+  fill_(value: Tensor, kwargs?: { generator?: Generator }): Tensor;
   /** A 0-dim tensor's value everywhere. */
-  fill(kwargs: { value?: Tensor }): Tensor;
+  fill(kwargs: { value?: Tensor; generator?: Generator }): Tensor;
   /** `fill` in place. */
-  fill_(kwargs: { value?: Tensor }): Tensor;
+  fill_(kwargs: { value?: Tensor; generator?: Generator }): Tensor;
   /** A number everywhere. */
-  fill(value: Num | Complex, kwargs?: object): Tensor;
+  fill(value: Num | Complex, kwargs?: { generator?: Generator }): Tensor;
   /** `fill` in place. */
-  fill_(value: Num | Complex, kwargs?: object): Tensor;
+  fill_(value: Num | Complex, kwargs?: { generator?: Generator }): Tensor;
   /** A number everywhere. */
-  fill(kwargs: { value?: Num | Complex }): Tensor;
+  fill(kwargs: { value?: Num | Complex; generator?: Generator }): Tensor;
   /** `fill` in place. */
-  fill_(kwargs: { value?: Num | Complex }): Tensor;
+  fill_(kwargs: { value?: Num | Complex; generator?: Generator }): Tensor;
   /** `zero` in place. */
-  zero_(kwargs?: object): Tensor;
+  zero_(kwargs?: { generator?: Generator }): Tensor;
   /** `resize` in place. */
-  resize_(size: Int | readonly Int[], kwargs?: object): Tensor;
+  resize_(size: Int | readonly Int[], kwargs?: { generator?: Generator }): Tensor;
   /** `resize` in place. */
-  resize_(kwargs: { size?: Int | readonly Int[] }): Tensor;
+  resize_(kwargs: { size?: Int | readonly Int[]; generator?: Generator }): Tensor;
   /** `resize` in place. */
   resize_(...size: Int[]): Tensor;
   /** `resize_as` in place. */
-  resize_as_(the_template: Tensor, kwargs?: object): Tensor;
+  resize_as_(the_template: Tensor, kwargs?: { generator?: Generator }): Tensor;
   /** `resize_as` in place. */
-  resize_as_(kwargs: { the_template?: Tensor }): Tensor;
+  resize_as_(kwargs: { the_template?: Tensor; generator?: Generator }): Tensor;
   /** The lower triangle, zeros above. */
-  tril(diagonal?: Int, kwargs?: object): Tensor;
+  tril(diagonal?: Int, kwargs?: { generator?: Generator }): Tensor;
   /** `tril` in place. */
-  tril_(diagonal?: Int, kwargs?: object): Tensor;
+  tril_(diagonal?: Int, kwargs?: { generator?: Generator }): Tensor;
   /** The lower triangle, zeros above. */
-  tril(kwargs: { diagonal?: Int }): Tensor;
+  tril(kwargs: { diagonal?: Int; generator?: Generator }): Tensor;
   /** `tril` in place. */
-  tril_(kwargs: { diagonal?: Int }): Tensor;
+  tril_(kwargs: { diagonal?: Int; generator?: Generator }): Tensor;
   /** The upper triangle, zeros below. */
-  triu(diagonal?: Int, kwargs?: object): Tensor;
+  triu(diagonal?: Int, kwargs?: { generator?: Generator }): Tensor;
   /** `triu` in place. */
-  triu_(diagonal?: Int, kwargs?: object): Tensor;
+  triu_(diagonal?: Int, kwargs?: { generator?: Generator }): Tensor;
   /** The upper triangle, zeros below. */
-  triu(kwargs: { diagonal?: Int }): Tensor;
+  triu(kwargs: { diagonal?: Int; generator?: Generator }): Tensor;
   /** `triu` in place. */
-  triu_(kwargs: { diagonal?: Int }): Tensor;
+  triu_(kwargs: { diagonal?: Int; generator?: Generator }): Tensor;
   /** The last dimension as a diagonal of two new ones, with zeros around it. */
-  diag_embed(offset?: Int, dim1?: Int, dim2?: Int, kwargs?: object): Tensor;
+  diag_embed(offset?: Int, dim1?: Int, dim2?: Int, kwargs?: { generator?: Generator }): Tensor;
   /** The last dimension as a diagonal of two new ones, with zeros around it. */
-  diag_embed(kwargs: { offset?: Int; dim1?: Int; dim2?: Int }): Tensor;
+  diag_embed(kwargs: { offset?: Int; dim1?: Int; dim2?: Int; generator?: Generator }): Tensor;
   /** The diagonal of a matrix, or a matrix with this diagonal. */
-  diag(diagonal?: Int, kwargs?: object): Tensor;
+  diag(diagonal?: Int, kwargs?: { generator?: Generator }): Tensor;
   /** The diagonal of a matrix, or a matrix with this diagonal. */
-  diag(kwargs: { diagonal?: Int }): Tensor;
+  diag(kwargs: { diagonal?: Int; generator?: Generator }): Tensor;
   /** A matrix with the elements of `input` on a diagonal. */
-  diagflat(offset?: Int, kwargs?: object): Tensor;
+  diagflat(offset?: Int, kwargs?: { generator?: Generator }): Tensor;
   /** A matrix with the elements of `input` on a diagonal. */
-  diagflat(kwargs: { offset?: Int }): Tensor;
+  diagflat(kwargs: { offset?: Int; generator?: Generator }): Tensor;
   /** `values` written to, or added at, the places that index tensors name together. */
-  index_put(indices: readonly (Tensor | null)[], values: Tensor, accumulate?: boolean, kwargs?: object): Tensor;
+  index_put(indices: readonly (Tensor | null)[], values: Tensor, accumulate?: boolean, kwargs?: { generator?: Generator }): Tensor;
   /** `index_put` in place. */
-  index_put_(indices: readonly (Tensor | null)[], values: Tensor, accumulate?: boolean, kwargs?: object): Tensor;
+  index_put_(indices: readonly (Tensor | null)[], values: Tensor, accumulate?: boolean, kwargs?: { generator?: Generator }): Tensor;
   /** `values` written to, or added at, the places that index tensors name together. */
-  index_put(indices: readonly (Tensor | null)[], values: Tensor, kwargs: { accumulate?: boolean }): Tensor;
+  index_put(indices: readonly (Tensor | null)[], values: Tensor, kwargs: { accumulate?: boolean; generator?: Generator }): Tensor;
   /** `index_put` in place. */
-  index_put_(indices: readonly (Tensor | null)[], values: Tensor, kwargs: { accumulate?: boolean }): Tensor;
+  index_put_(indices: readonly (Tensor | null)[], values: Tensor, kwargs: { accumulate?: boolean; generator?: Generator }): Tensor;
   /** `values` written to, or added at, the places that index tensors name together. */
-  index_put(kwargs: { indices?: readonly (Tensor | null)[]; values?: Tensor; accumulate?: boolean }): Tensor;
+  index_put(kwargs: { indices?: readonly (Tensor | null)[]; values?: Tensor; accumulate?: boolean; generator?: Generator }): Tensor;
   /** `index_put` in place. */
-  index_put_(kwargs: { indices?: readonly (Tensor | null)[]; values?: Tensor; accumulate?: boolean }): Tensor;
+  index_put_(kwargs: { indices?: readonly (Tensor | null)[]; values?: Tensor; accumulate?: boolean; generator?: Generator }): Tensor;
   /** The elements at flat places, in the shape of `index`. */
-  take(index: Tensor, kwargs?: object): Tensor;
+  take(index: Tensor, kwargs?: { generator?: Generator }): Tensor;
   /** The elements at flat places, in the shape of `index`. */
-  take(kwargs: { index?: Tensor }): Tensor;
+  take(kwargs: { index?: Tensor; generator?: Generator }): Tensor;
   /** `source` written to, or added at, flat places. */
-  put(index: Tensor, source: Tensor, accumulate?: boolean, kwargs?: object): Tensor;
+  put(index: Tensor, source: Tensor, accumulate?: boolean, kwargs?: { generator?: Generator }): Tensor;
   /** `put` in place. */
-  put_(index: Tensor, source: Tensor, accumulate?: boolean, kwargs?: object): Tensor;
+  put_(index: Tensor, source: Tensor, accumulate?: boolean, kwargs?: { generator?: Generator }): Tensor;
   /** `source` written to, or added at, flat places. */
-  put(index: Tensor, source: Tensor, kwargs: { accumulate?: boolean }): Tensor;
+  put(index: Tensor, source: Tensor, kwargs: { accumulate?: boolean; generator?: Generator }): Tensor;
   /** `put` in place. */
-  put_(index: Tensor, source: Tensor, kwargs: { accumulate?: boolean }): Tensor;
+  put_(index: Tensor, source: Tensor, kwargs: { accumulate?: boolean; generator?: Generator }): Tensor;
   /** `source` written to, or added at, flat places. */
-  put(kwargs: { index?: Tensor; source?: Tensor; accumulate?: boolean }): Tensor;
+  put(kwargs: { index?: Tensor; source?: Tensor; accumulate?: boolean; generator?: Generator }): Tensor;
   /** `put` in place. */
-  put_(kwargs: { index?: Tensor; source?: Tensor; accumulate?: boolean }): Tensor;
+  put_(kwargs: { index?: Tensor; source?: Tensor; accumulate?: boolean; generator?: Generator }): Tensor;
   /** The elements that `index` names along a dimension. */
-  gather(dim: Int, index: Tensor, kwargs?: { sparse_grad?: boolean }): Tensor;
+  gather(dim: Int, index: Tensor, kwargs?: { sparse_grad?: boolean; generator?: Generator }): Tensor;
   /** The elements that `index` names along a dimension. */
-  gather(kwargs: { dim?: Int; index?: Tensor; sparse_grad?: boolean }): Tensor;
+  gather(kwargs: { dim?: Int; index?: Tensor; sparse_grad?: boolean; generator?: Generator }): Tensor;
   /** The elements that `indices` name along a dimension, both broadcast; among all elements where no dimension is named. */
-  take_along_dim(indices: Tensor, dim?: Int | null, kwargs?: object): Tensor;
+  take_along_dim(indices: Tensor, dim?: Int | null, kwargs?: { generator?: Generator }): Tensor;
   /** The elements that `indices` name along a dimension, both broadcast; among all elements where no dimension is named. */
-  take_along_dim(indices: Tensor, kwargs: { dim?: Int | null }): Tensor;
+  take_along_dim(indices: Tensor, kwargs: { dim?: Int | null; generator?: Generator }): Tensor;
   /** The elements that `indices` name along a dimension, both broadcast; among all elements where no dimension is named. */
-  take_along_dim(kwargs: { indices?: Tensor; dim?: Int | null }): Tensor;
+  take_along_dim(kwargs: { indices?: Tensor; dim?: Int | null; generator?: Generator }): Tensor;
   /** `src` written to the places that `index` names along a dimension. */
-  scatter(dim: Int, index: Tensor, src: Tensor, kwargs?: object): Tensor;
+  scatter(dim: Int, index: Tensor, src: Tensor, kwargs?: { generator?: Generator }): Tensor;
   /** `scatter` in place. */
-  scatter_(dim: Int, index: Tensor, src: Tensor, kwargs?: object): Tensor;
+  scatter_(dim: Int, index: Tensor, src: Tensor, kwargs?: { generator?: Generator }): Tensor;
   /** `src` written to the places that `index` names along a dimension. */
-  scatter(kwargs: { dim?: Int; index?: Tensor; src?: Tensor }): Tensor;
+  scatter(kwargs: { dim?: Int; index?: Tensor; src?: Tensor; generator?: Generator }): Tensor;
   /** `scatter` in place. */
-  scatter_(kwargs: { dim?: Int; index?: Tensor; src?: Tensor }): Tensor;
+  scatter_(kwargs: { dim?: Int; index?: Tensor; src?: Tensor; generator?: Generator }): Tensor;
   /** A number written to the places that `index` names along a dimension. */
-  scatter(dim: Int, index: Tensor, value: Num | Complex, kwargs?: object): Tensor;
+  scatter(dim: Int, index: Tensor, value: Num | Complex, kwargs?: { generator?: Generator }): Tensor;
   /** `scatter` in place. */
-  scatter_(dim: Int, index: Tensor, value: Num | Complex, kwargs?: object): Tensor;
+  scatter_(dim: Int, index: Tensor, value: Num | Complex, kwargs?: { generator?: Generator }): Tensor;
   /** A number written to the places that `index` names along a dimension. */
-  scatter(kwargs: { dim?: Int; index?: Tensor; value?: Num | Complex }): Tensor;
+  scatter(kwargs: { dim?: Int; index?: Tensor; value?: Num | Complex; generator?: Generator }): Tensor;
   /** `scatter` in place. */
-  scatter_(kwargs: { dim?: Int; index?: Tensor; value?: Num | Complex }): Tensor;
+  scatter_(kwargs: { dim?: Int; index?: Tensor; value?: Num | Complex; generator?: Generator }): Tensor;
   /** `src` added or multiplied (`reduce` is "add" or "multiply") into the places that `index` names. */
-  scatter(dim: Int, index: Tensor, src: Tensor, kwargs?: { reduce?: string }): Tensor;
+  scatter(dim: Int, index: Tensor, src: Tensor, kwargs?: { reduce?: string; generator?: Generator }): Tensor;
   /** `scatter` in place. */
-  scatter_(dim: Int, index: Tensor, src: Tensor, kwargs?: { reduce?: string }): Tensor;
+  scatter_(dim: Int, index: Tensor, src: Tensor, kwargs?: { reduce?: string; generator?: Generator }): Tensor;
   /** `src` added or multiplied (`reduce` is "add" or "multiply") into the places that `index` names. */
-  scatter(kwargs: { dim?: Int; index?: Tensor; src?: Tensor; reduce?: string }): Tensor;
+  scatter(kwargs: { dim?: Int; index?: Tensor; src?: Tensor; reduce?: string; generator?: Generator }): Tensor;
   /** `scatter` in place. */
-  scatter_(kwargs: { dim?: Int; index?: Tensor; src?: Tensor; reduce?: string }): Tensor;
+  scatter_(kwargs: { dim?: Int; index?: Tensor; src?: Tensor; reduce?: string; generator?: Generator }): Tensor;
   /** A number added or multiplied (`reduce` is "add" or "multiply") into the places that `index` names. */
-  scatter(dim: Int, index: Tensor, value: Num | Complex, kwargs?: { reduce?: string }): Tensor;
+  scatter(dim: Int, index: Tensor, value: Num | Complex, kwargs?: { reduce?: string; generator?: Generator }): Tensor;
   /** `scatter` in place. */
-  scatter_(dim: Int, index: Tensor, value: Num | Complex, kwargs?: { reduce?: string }): Tensor;
+  scatter_(dim: Int, index: Tensor, value: Num | Complex, kwargs?: { reduce?: string; generator?: Generator }): Tensor;
   /** A number added or multiplied (`reduce` is "add" or "multiply") into the places that `index` names. */
-  scatter(kwargs: { dim?: Int; index?: Tensor; value?: Num | Complex; reduce?: string }): Tensor;
+  scatter(kwargs: { dim?: Int; index?: Tensor; value?: Num | Complex; reduce?: string; generator?: Generator }): Tensor;
   /** `scatter` in place. */
-  scatter_(kwargs: { dim?: Int; index?: Tensor; value?: Num | Complex; reduce?: string }): Tensor;
+  scatter_(kwargs: { dim?: Int; index?: Tensor; value?: Num | Complex; reduce?: string; generator?: Generator }): Tensor;
   /** `src` added at the places that `index` names along a dimension. */
-  scatter_add(dim: Int, index: Tensor, src: Tensor, kwargs?: object): Tensor;
+  scatter_add(dim: Int, index: Tensor, src: Tensor, kwargs?: { generator?: Generator }): Tensor;
   /** `scatter_add` in place. */
-  scatter_add_(dim: Int, index: Tensor, src: Tensor, kwargs?: object): Tensor;
+  scatter_add_(dim: Int, index: Tensor, src: Tensor, kwargs?: { generator?: Generator }): Tensor;
   /** `src` added at the places that `index` names along a dimension. */
-  scatter_add(kwargs: { dim?: Int; index?: Tensor; src?: Tensor }): Tensor;
+  scatter_add(kwargs: { dim?: Int; index?: Tensor; src?: Tensor; generator?: Generator }): Tensor;
   /** `scatter_add` in place. */
-  scatter_add_(kwargs: { dim?: Int; index?: Tensor; src?: Tensor }): Tensor;
+  scatter_add_(kwargs: { dim?: Int; index?: Tensor; src?: Tensor; generator?: Generator }): Tensor;
   /** `src` reduced ("sum", "prod", "mean", "amin" or "amax") into the places that `index` names along a dimension. */
-  scatter_reduce(dim: Int, index: Tensor, src: Tensor, reduce: string, kwargs?: { include_self?: boolean }): Tensor;
+  scatter_reduce(dim: Int, index: Tensor, src: Tensor, reduce: string, kwargs?: { include_self?: boolean; generator?: Generator }): Tensor;
   /** `scatter_reduce` in place. */
-  scatter_reduce_(dim: Int, index: Tensor, src: Tensor, reduce: string, kwargs?: { include_self?: boolean }): Tensor;
+  scatter_reduce_(dim: Int, index: Tensor, src: Tensor, reduce: string, kwargs?: { include_self?: boolean; generator?: Generator }): Tensor;
   /** `src` reduced ("sum", "prod", "mean", "amin" or "amax") into the places that `index` names along a dimension. */
-  scatter_reduce(kwargs: { dim?: Int; index?: Tensor; src?: Tensor; reduce?: string; include_self?: boolean }): Tensor;
+  scatter_reduce(kwargs: { dim?: Int; index?: Tensor; src?: Tensor; reduce?: string; include_self?: boolean; generator?: Generator }): Tensor;
   /** `scatter_reduce` in place. */
-  scatter_reduce_(kwargs: { dim?: Int; index?: Tensor; src?: Tensor; reduce?: string; include_self?: boolean }): Tensor;
+  scatter_reduce_(kwargs: { dim?: Int; index?: Tensor; src?: Tensor; reduce?: string; include_self?: boolean; generator?: Generator }): Tensor;
   /** Slices of `source` reduced ("prod", "mean", "amin" or "amax") into those that `index` names. */
-  index_reduce(dim: Int, index: Tensor, source: Tensor, reduce: string, kwargs?: { include_self?: boolean }): Tensor;
+  index_reduce(dim: Int, index: Tensor, source: Tensor, reduce: string, kwargs?: { include_self?: boolean; generator?: Generator }): Tensor;
   /** `index_reduce` in place. */
-  index_reduce_(dim: Int, index: Tensor, source: Tensor, reduce: string, kwargs?: { include_self?: boolean }): Tensor;
+  index_reduce_(dim: Int, index: Tensor, source: Tensor, reduce: string, kwargs?: { include_self?: boolean; generator?: Generator }): Tensor;
   /** Slices of `source` reduced ("prod", "mean", "amin" or "amax") into those that `index` names. */
-  index_reduce(kwargs: { dim?: Int; index?: Tensor; source?: Tensor; reduce?: string; include_self?: boolean }): Tensor;
+  index_reduce(kwargs: { dim?: Int; index?: Tensor; source?: Tensor; reduce?: string; include_self?: boolean; generator?: Generator }): Tensor;
   /** `index_reduce` in place. */
-  index_reduce_(kwargs: { dim?: Int; index?: Tensor; source?: Tensor; reduce?: string; include_self?: boolean }): Tensor;
+  index_reduce_(kwargs: { dim?: Int; index?: Tensor; source?: Tensor; reduce?: string; include_self?: boolean; generator?: Generator }): Tensor;
   /** Whole slices of a dimension, in the order of `index`. */
-  index_select(dim: Int, index: Tensor, kwargs?: object): Tensor;
+  index_select(dim: Int, index: Tensor, kwargs?: { generator?: Generator }): Tensor;
   /** Whole slices of a dimension, in the order of `index`. */
-  index_select(kwargs: { dim?: Int; index?: Tensor }): Tensor;
+  index_select(kwargs: { dim?: Int; index?: Tensor; generator?: Generator }): Tensor;
   /** Slices of `source` added to those that `index` names. */
-  index_add(dim: Int, index: Tensor, source: Tensor, kwargs?: { alpha?: Num | Complex }): Tensor;
+  index_add(dim: Int, index: Tensor, source: Tensor, kwargs?: { alpha?: Num | Complex; generator?: Generator }): Tensor;
   /** `index_add` in place. */
-  index_add_(dim: Int, index: Tensor, source: Tensor, kwargs?: { alpha?: Num | Complex }): Tensor;
+  index_add_(dim: Int, index: Tensor, source: Tensor, kwargs?: { alpha?: Num | Complex; generator?: Generator }): Tensor;
   /** Slices of `source` added to those that `index` names. */
-  index_add(kwargs: { dim?: Int; index?: Tensor; source?: Tensor; alpha?: Num | Complex }): Tensor;
+  index_add(kwargs: { dim?: Int; index?: Tensor; source?: Tensor; alpha?: Num | Complex; generator?: Generator }): Tensor;
   /** `index_add` in place. */
-  index_add_(kwargs: { dim?: Int; index?: Tensor; source?: Tensor; alpha?: Num | Complex }): Tensor;
+  index_add_(kwargs: { dim?: Int; index?: Tensor; source?: Tensor; alpha?: Num | Complex; generator?: Generator }): Tensor;
   /** Slices of `source` in place of those that `index` names. */
-  index_copy(dim: Int, index: Tensor, source: Tensor, kwargs?: object): Tensor;
+  index_copy(dim: Int, index: Tensor, source: Tensor, kwargs?: { generator?: Generator }): Tensor;
   /** `index_copy` in place. */
-  index_copy_(dim: Int, index: Tensor, source: Tensor, kwargs?: object): Tensor;
+  index_copy_(dim: Int, index: Tensor, source: Tensor, kwargs?: { generator?: Generator }): Tensor;
   /** Slices of `source` in place of those that `index` names. */
-  index_copy(kwargs: { dim?: Int; index?: Tensor; source?: Tensor }): Tensor;
+  index_copy(kwargs: { dim?: Int; index?: Tensor; source?: Tensor; generator?: Generator }): Tensor;
   /** `index_copy` in place. */
-  index_copy_(kwargs: { dim?: Int; index?: Tensor; source?: Tensor }): Tensor;
+  index_copy_(kwargs: { dim?: Int; index?: Tensor; source?: Tensor; generator?: Generator }): Tensor;
   /** `value`, a tensor without dimensions, in the slices that `index` names. */
-  index_fill(dim: Int, index: Tensor, value: Tensor, kwargs?: object): Tensor;
+  index_fill(dim: Int, index: Tensor, value: Tensor, kwargs?: { generator?: Generator }): Tensor;
   /** `index_fill` in place. */
-  index_fill_(dim: Int, index: Tensor, value: Tensor, kwargs?: object): Tensor;
+  index_fill_(dim: Int, index: Tensor, value: Tensor, kwargs?: { generator?: Generator }): Tensor;
   /** `value`, a tensor without dimensions, in the slices that `index` names. */
-  index_fill(kwargs: { dim?: Int; index?: Tensor; value?: Tensor }): Tensor;
+  index_fill(kwargs: { dim?: Int; index?: Tensor; value?: Tensor; generator?: Generator }): Tensor;
   /** `index_fill` in place. */
-  index_fill_(kwargs: { dim?: Int; index?: Tensor; value?: Tensor }): Tensor;
+  index_fill_(kwargs: { dim?: Int; index?: Tensor; value?: Tensor; generator?: Generator }): Tensor;
   /** `value` in the slices that `index` names. */
-  index_fill(dim: Int, index: Tensor, value: Num | Complex, kwargs?: object): Tensor;
+  index_fill(dim: Int, index: Tensor, value: Num | Complex, kwargs?: { generator?: Generator }): Tensor;
   /** `index_fill` in place. */
-  index_fill_(dim: Int, index: Tensor, value: Num | Complex, kwargs?: object): Tensor;
+  index_fill_(dim: Int, index: Tensor, value: Num | Complex, kwargs?: { generator?: Generator }): Tensor;
   /** `value` in the slices that `index` names. */
-  index_fill(kwargs: { dim?: Int; index?: Tensor; value?: Num | Complex }): Tensor;
+  index_fill(kwargs: { dim?: Int; index?: Tensor; value?: Num | Complex; generator?: Generator }): Tensor;
   /** `index_fill` in place. */
-  index_fill_(kwargs: { dim?: Int; index?: Tensor; value?: Num | Complex }): Tensor;
+  index_fill_(kwargs: { dim?: Int; index?: Tensor; value?: Num | Complex; generator?: Generator }): Tensor;
   /** Every slice of a dimension, or every element, as often as `repeats` says. */
-  repeat_interleave(repeats: Tensor, dim?: Int | null, kwargs?: { output_size?: Int | null }): Tensor;
+  repeat_interleave(repeats: Tensor, dim?: Int | null, kwargs?: { output_size?: Int | null; generator?: Generator }): Tensor;
   /** Every slice of a dimension, or every element, as often as `repeats` says. */
-  repeat_interleave(repeats: Tensor, kwargs: { dim?: Int | null; output_size?: Int | null }): Tensor;
+  repeat_interleave(repeats: Tensor, kwargs: { dim?: Int | null; output_size?: Int | null; generator?: Generator }): Tensor;
   /** Every slice of a dimension, or every element, as often as `repeats` says. */
-  repeat_interleave(kwargs: { repeats?: Tensor; dim?: Int | null; output_size?: Int | null }): Tensor;
+  repeat_interleave(kwargs: { repeats?: Tensor; dim?: Int | null; output_size?: Int | null; generator?: Generator }): Tensor;
   /** Every slice of a dimension, or every element, `repeats` times. */
-  repeat_interleave(repeats: Int, dim?: Int | null, kwargs?: { output_size?: Int | null }): Tensor;
+  repeat_interleave(repeats: Int, dim?: Int | null, kwargs?: { output_size?: Int | null; generator?: Generator }): Tensor;
   /** Every slice of a dimension, or every element, `repeats` times. */
-  repeat_interleave(repeats: Int, kwargs: { dim?: Int | null; output_size?: Int | null }): Tensor;
+  repeat_interleave(repeats: Int, kwargs: { dim?: Int | null; output_size?: Int | null; generator?: Generator }): Tensor;
   /** Every slice of a dimension, or every element, `repeats` times. */
-  repeat_interleave(kwargs: { repeats?: Int; dim?: Int | null; output_size?: Int | null }): Tensor;
+  repeat_interleave(kwargs: { repeats?: Int; dim?: Int | null; output_size?: Int | null; generator?: Generator }): Tensor;
   /** `value`, a tensor without dimensions, where `mask` is true. */
-  masked_fill(mask: Tensor, value: Tensor, kwargs?: object): Tensor;
+  masked_fill(mask: Tensor, value: Tensor, kwargs?: { generator?: Generator }): Tensor;
   /** `masked_fill` in place. */
-  masked_fill_(mask: Tensor, value: Tensor, kwargs?: object): Tensor;
+  masked_fill_(mask: Tensor, value: Tensor, kwargs?: { generator?: Generator }): Tensor;
   /** `value`, a tensor without dimensions, where `mask` is true. */
-  masked_fill(kwargs: { mask?: Tensor; value?: Tensor }): Tensor;
+  masked_fill(kwargs: { mask?: Tensor; value?: Tensor; generator?: Generator }): Tensor;
   /** `masked_fill` in place. */
-  masked_fill_(kwargs: { mask?: Tensor; value?: Tensor }): Tensor;
+  masked_fill_(kwargs: { mask?: Tensor; value?: Tensor; generator?: Generator }): Tensor;
   /** `value` where `mask` is true. */
-  masked_fill(mask: Tensor, value: Num | Complex, kwargs?: object): Tensor;
+  masked_fill(mask: Tensor, value: Num | Complex, kwargs?: { generator?: Generator }): Tensor;
   /** `masked_fill` in place. */
-  masked_fill_(mask: Tensor, value: Num | Complex, kwargs?: object): Tensor;
+  masked_fill_(mask: Tensor, value: Num | Complex, kwargs?: { generator?: Generator }): Tensor;
   /** `value` where `mask` is true. */
-  masked_fill(kwargs: { mask?: Tensor; value?: Num | Complex }): Tensor;
+  masked_fill(kwargs: { mask?: Tensor; value?: Num | Complex; generator?: Generator }): Tensor;
   /** `masked_fill` in place. */
-  masked_fill_(kwargs: { mask?: Tensor; value?: Num | Complex }): Tensor;
+  masked_fill_(kwargs: { mask?: Tensor; value?: Num | Complex; generator?: Generator }): Tensor;
   /** The elements where `mask` is true, in a row. */
-  masked_select(mask: Tensor, kwargs?: object): Tensor;
+  masked_select(mask: Tensor, kwargs?: { generator?: Generator }): Tensor;
   /** The elements where `mask` is true, in a row. */
-  masked_select(kwargs: { mask?: Tensor }): Tensor;
+  masked_select(kwargs: { mask?: Tensor; generator?: Generator }): Tensor;
   /** The elements of `source`, in their order, where `mask` is true. */
-  masked_scatter(mask: Tensor, source: Tensor, kwargs?: object): Tensor;
+  masked_scatter(mask: Tensor, source: Tensor, kwargs?: { generator?: Generator }): Tensor;
   /** `masked_scatter` in place. */
-  masked_scatter_(mask: Tensor, source: Tensor, kwargs?: object): Tensor;
+  masked_scatter_(mask: Tensor, source: Tensor, kwargs?: { generator?: Generator }): Tensor;
   /** The elements of `source`, in their order, where `mask` is true. */
-  masked_scatter(kwargs: { mask?: Tensor; source?: Tensor }): Tensor;
+  masked_scatter(kwargs: { mask?: Tensor; source?: Tensor; generator?: Generator }): Tensor;
   /** `masked_scatter` in place. */
-  masked_scatter_(kwargs: { mask?: Tensor; source?: Tensor }): Tensor;
+  masked_scatter_(kwargs: { mask?: Tensor; source?: Tensor; generator?: Generator }): Tensor;
   /** The coordinates of the elements that are not zero: a row for each, or with `as_tuple` a tensor for each dimension. */
-  nonzero(kwargs?: { as_tuple?: boolean }): Tensor & Tensor[];
+  nonzero(kwargs?: { as_tuple?: boolean; generator?: Generator }): Tensor & Tensor[];
   /** The coordinates of the first `size` elements that are not zero, `fill_value` where there are fewer. */
-  nonzero_static(kwargs?: { size?: Int; fill_value?: Int }): Tensor;
+  nonzero_static(kwargs?: { size?: Int; fill_value?: Int; generator?: Generator }): Tensor;
   /** The coordinates of the elements that are not zero, a row for each. */
-  argwhere(kwargs?: object): Tensor;
+  argwhere(kwargs?: { generator?: Generator }): Tensor;
   /** `input` with one index of a dimension replaced by `src`. */
-  select_scatter(src: Tensor, dim: Int, index: Int, kwargs?: object): Tensor;
+  select_scatter(src: Tensor, dim: Int, index: Int, kwargs?: { generator?: Generator }): Tensor;
   /** `input` with one index of a dimension replaced by `src`. */
-  select_scatter(kwargs: { src?: Tensor; dim?: Int; index?: Int }): Tensor;
+  select_scatter(kwargs: { src?: Tensor; dim?: Int; index?: Int; generator?: Generator }): Tensor;
   /** `input` with a range of a dimension replaced by `src`. */
-  slice_scatter(src: Tensor, dim?: Int, start?: Int | null, end?: Int | null, step?: Int, kwargs?: object): Tensor;
+  slice_scatter(src: Tensor, dim?: Int, start?: Int | null, end?: Int | null, step?: Int, kwargs?: { generator?: Generator }): Tensor;
   /** `input` with a range of a dimension replaced by `src`. */
-  slice_scatter(src: Tensor, kwargs: { dim?: Int; start?: Int | null; end?: Int | null; step?: Int }): Tensor;
+  slice_scatter(src: Tensor, kwargs: { dim?: Int; start?: Int | null; end?: Int | null; step?: Int; generator?: Generator }): Tensor;
   /** `input` with a range of a dimension replaced by `src`. */
-  slice_scatter(kwargs: { src?: Tensor; dim?: Int; start?: Int | null; end?: Int | null; step?: Int }): Tensor;
+  slice_scatter(kwargs: { src?: Tensor; dim?: Int; start?: Int | null; end?: Int | null; step?: Int; generator?: Generator }): Tensor;
   /** `input` with a diagonal replaced by `src`. */
-  diagonal_scatter(src: Tensor, offset?: Int, dim1?: Int, dim2?: Int, kwargs?: object): Tensor;
+  diagonal_scatter(src: Tensor, offset?: Int, dim1?: Int, dim2?: Int, kwargs?: { generator?: Generator }): Tensor;
   /** `input` with a diagonal replaced by `src`. */
-  diagonal_scatter(src: Tensor, kwargs: { offset?: Int; dim1?: Int; dim2?: Int }): Tensor;
+  diagonal_scatter(src: Tensor, kwargs: { offset?: Int; dim1?: Int; dim2?: Int; generator?: Generator }): Tensor;
   /** `input` with a diagonal replaced by `src`. */
-  diagonal_scatter(kwargs: { src?: Tensor; offset?: Int; dim1?: Int; dim2?: Int }): Tensor;
+  diagonal_scatter(kwargs: { src?: Tensor; offset?: Int; dim1?: Int; dim2?: Int; generator?: Generator }): Tensor;
   /** `fill_diagonal` in place. */
-  fill_diagonal_(fill_value: Num | Complex, wrap?: boolean, kwargs?: object): Tensor;
+  fill_diagonal_(fill_value: Num | Complex, wrap?: boolean, kwargs?: { generator?: Generator }): Tensor;
   /** `fill_diagonal` in place. */
-  fill_diagonal_(fill_value: Num | Complex, kwargs: { wrap?: boolean }): Tensor;
+  fill_diagonal_(fill_value: Num | Complex, kwargs: { wrap?: boolean; generator?: Generator }): Tensor;
   /** `fill_diagonal` in place. */
-  fill_diagonal_(kwargs: { fill_value?: Num | Complex; wrap?: boolean }): Tensor;
+  fill_diagonal_(kwargs: { fill_value?: Num | Complex; wrap?: boolean; generator?: Generator }): Tensor;
   /** The elements in order along a dimension, NaN as the greatest, and where they come from. */
-  sort(dim?: Int, descending?: boolean, kwargs?: object): { values: Tensor; indices: Tensor } & [Tensor, Tensor];
+  sort(dim?: Int, descending?: boolean, kwargs?: { generator?: Generator }): Named<{ values: Tensor; indices: Tensor }, [Tensor, Tensor]>;
   /** The elements in order along a dimension, NaN as the greatest, and where they come from. */
-  sort(kwargs: { dim?: Int; descending?: boolean }): { values: Tensor; indices: Tensor } & [Tensor, Tensor];
+  sort(kwargs: { dim?: Int; descending?: boolean; generator?: Generator }): Named<{ values: Tensor; indices: Tensor }, [Tensor, Tensor]>;
   /** The elements in order along a dimension, equal ones in the order they were in, and where they come from. */
-  sort(kwargs?: { stable?: boolean | null; dim?: Int; descending?: boolean }): { values: Tensor; indices: Tensor } & [Tensor, Tensor];
+  sort(kwargs?: { stable?: boolean | null; dim?: Int; descending?: boolean; generator?: Generator }): Named<{ values: Tensor; indices: Tensor }, [Tensor, Tensor]>;
   /** The places of the elements in order along a dimension. */
-  argsort(dim?: Int, descending?: boolean, kwargs?: { stable?: boolean }): Tensor;
+  argsort(dim?: Int, descending?: boolean, kwargs?: { stable?: boolean; generator?: Generator }): Tensor;
   /** The places of the elements in order along a dimension. */
-  argsort(kwargs: { dim?: Int; descending?: boolean; stable?: boolean }): Tensor;
+  argsort(kwargs: { dim?: Int; descending?: boolean; stable?: boolean; generator?: Generator }): Tensor;
   /** The elements in order along the first dimension. */
-  msort(kwargs?: object): Tensor;
+  msort(kwargs?: { generator?: Generator }): Tensor;
   /** The `k` greatest, or smallest, elements along a dimension, in order, and where they come from. */
-  topk(k: Int, dim?: Int, largest?: boolean, sorted?: boolean, kwargs?: object): { values: Tensor; indices: Tensor } & [Tensor, Tensor];
+  topk(k: Int, dim?: Int, largest?: boolean, sorted?: boolean, kwargs?: { generator?: Generator }): Named<{ values: Tensor; indices: Tensor }, [Tensor, Tensor]>;
   /** The `k` greatest, or smallest, elements along a dimension, in order, and where they come from. */
-  topk(k: Int, kwargs: { dim?: Int; largest?: boolean; sorted?: boolean }): { values: Tensor; indices: Tensor } & [Tensor, Tensor];
+  topk(k: Int, kwargs: { dim?: Int; largest?: boolean; sorted?: boolean; generator?: Generator }): Named<{ values: Tensor; indices: Tensor }, [Tensor, Tensor]>;
   /** The `k` greatest, or smallest, elements along a dimension, in order, and where they come from. */
-  topk(kwargs: { k?: Int; dim?: Int; largest?: boolean; sorted?: boolean }): { values: Tensor; indices: Tensor } & [Tensor, Tensor];
+  topk(kwargs: { k?: Int; dim?: Int; largest?: boolean; sorted?: boolean; generator?: Generator }): Named<{ values: Tensor; indices: Tensor }, [Tensor, Tensor]>;
   /** The `k`-th smallest element along a dimension, and where it is. */
-  kthvalue(k: Int, dim?: Int, keepdim?: boolean, kwargs?: object): { values: Tensor; indices: Tensor } & [Tensor, Tensor];
+  kthvalue(k: Int, dim?: Int, keepdim?: boolean, kwargs?: { generator?: Generator }): Named<{ values: Tensor; indices: Tensor }, [Tensor, Tensor]>;
   /** The `k`-th smallest element along a dimension, and where it is. */
-  kthvalue(k: Int, kwargs: { dim?: Int; keepdim?: boolean }): { values: Tensor; indices: Tensor } & [Tensor, Tensor];
+  kthvalue(k: Int, kwargs: { dim?: Int; keepdim?: boolean; generator?: Generator }): Named<{ values: Tensor; indices: Tensor }, [Tensor, Tensor]>;
   /** The `k`-th smallest element along a dimension, and where it is. */
-  kthvalue(kwargs: { k?: Int; dim?: Int; keepdim?: boolean }): { values: Tensor; indices: Tensor } & [Tensor, Tensor];
+  kthvalue(kwargs: { k?: Int; dim?: Int; keepdim?: boolean; generator?: Generator }): Named<{ values: Tensor; indices: Tensor }, [Tensor, Tensor]>;
   /** The most frequent element along a dimension, and where it last is. */
-  mode(dim?: Int, keepdim?: boolean, kwargs?: object): { values: Tensor; indices: Tensor } & [Tensor, Tensor];
+  mode(dim?: Int, keepdim?: boolean, kwargs?: { generator?: Generator }): Named<{ values: Tensor; indices: Tensor }, [Tensor, Tensor]>;
   /** The most frequent element along a dimension, and where it last is. */
-  mode(kwargs: { dim?: Int; keepdim?: boolean }): { values: Tensor; indices: Tensor } & [Tensor, Tensor];
+  mode(kwargs: { dim?: Int; keepdim?: boolean; generator?: Generator }): Named<{ values: Tensor; indices: Tensor }, [Tensor, Tensor]>;
   /** The median of all elements, the lower one where there are two. */
-  median(kwargs?: object): Tensor;
+  median(kwargs?: { generator?: Generator }): Tensor;
   /** The median along a dimension, the lower one where there are two, and where it is. */
-  median(dim: Int, keepdim?: boolean, kwargs?: object): { values: Tensor; indices: Tensor } & [Tensor, Tensor];
+  median(dim: Int, keepdim?: boolean, kwargs?: { generator?: Generator }): Named<{ values: Tensor; indices: Tensor }, [Tensor, Tensor]>;
   /** The median along a dimension, the lower one where there are two, and where it is. */
-  median(dim: Int, kwargs: { keepdim?: boolean }): { values: Tensor; indices: Tensor } & [Tensor, Tensor];
+  median(dim: Int, kwargs: { keepdim?: boolean; generator?: Generator }): Named<{ values: Tensor; indices: Tensor }, [Tensor, Tensor]>;
   /** The median along a dimension, the lower one where there are two, and where it is. */
-  median(kwargs: { dim?: Int; keepdim?: boolean }): { values: Tensor; indices: Tensor } & [Tensor, Tensor];
+  median(kwargs: { dim?: Int; keepdim?: boolean; generator?: Generator }): Named<{ values: Tensor; indices: Tensor }, [Tensor, Tensor]>;
   /** The median of the elements that are numbers. */
-  nanmedian(kwargs?: object): Tensor;
+  nanmedian(kwargs?: { generator?: Generator }): Tensor;
   /** The median along a dimension of the elements that are numbers, and where it is. */
-  nanmedian(dim: Int, keepdim?: boolean, kwargs?: object): { values: Tensor; indices: Tensor } & [Tensor, Tensor];
+  nanmedian(dim: Int, keepdim?: boolean, kwargs?: { generator?: Generator }): Named<{ values: Tensor; indices: Tensor }, [Tensor, Tensor]>;
   /** The median along a dimension of the elements that are numbers, and where it is. */
-  nanmedian(dim: Int, kwargs: { keepdim?: boolean }): { values: Tensor; indices: Tensor } & [Tensor, Tensor];
+  nanmedian(dim: Int, kwargs: { keepdim?: boolean; generator?: Generator }): Named<{ values: Tensor; indices: Tensor }, [Tensor, Tensor]>;
   /** The median along a dimension of the elements that are numbers, and where it is. */
-  nanmedian(kwargs: { dim?: Int; keepdim?: boolean }): { values: Tensor; indices: Tensor } & [Tensor, Tensor];
+  nanmedian(kwargs: { dim?: Int; keepdim?: boolean; generator?: Generator }): Named<{ values: Tensor; indices: Tensor }, [Tensor, Tensor]>;
   /** The elements at the shares `q` of the way through a sorted dimension. */
-  quantile(q: Tensor, dim?: Int | null, keepdim?: boolean, kwargs?: { interpolation?: string }): Tensor;
+  quantile(q: Tensor, dim?: Int | null, keepdim?: boolean, kwargs?: { interpolation?: string; generator?: Generator }): Tensor;
   /** The elements at the shares `q` of the way through a sorted dimension. */
-  quantile(q: Tensor, kwargs: { dim?: Int | null; keepdim?: boolean; interpolation?: string }): Tensor;
+  quantile(q: Tensor, kwargs: { dim?: Int | null; keepdim?: boolean; interpolation?: string; generator?: Generator }): Tensor;
   /** The elements at the shares `q` of the way through a sorted dimension. */
-  quantile(kwargs: { q?: Tensor; dim?: Int | null; keepdim?: boolean; interpolation?: string }): Tensor;
+  quantile(kwargs: { q?: Tensor; dim?: Int | null; keepdim?: boolean; interpolation?: string; generator?: Generator }): Tensor;
   /** The element at the share `q` of the way through a sorted dimension. */
-  quantile(q: Num, dim?: Int | null, keepdim?: boolean, kwargs?: { interpolation?: string }): Tensor;
+  quantile(q: Num, dim?: Int | null, keepdim?: boolean, kwargs?: { interpolation?: string; generator?: Generator }): Tensor;
   /** The element at the share `q` of the way through a sorted dimension. */
-  quantile(q: Num, kwargs: { dim?: Int | null; keepdim?: boolean; interpolation?: string }): Tensor;
+  quantile(q: Num, kwargs: { dim?: Int | null; keepdim?: boolean; interpolation?: string; generator?: Generator }): Tensor;
   /** The element at the share `q` of the way through a sorted dimension. */
-  quantile(kwargs: { q?: Num; dim?: Int | null; keepdim?: boolean; interpolation?: string }): Tensor;
+  quantile(kwargs: { q?: Num; dim?: Int | null; keepdim?: boolean; interpolation?: string; generator?: Generator }): Tensor;
   /** As `quantile`, of the elements that are numbers. */
-  nanquantile(q: Tensor, dim?: Int | null, keepdim?: boolean, kwargs?: { interpolation?: string }): Tensor;
+  nanquantile(q: Tensor, dim?: Int | null, keepdim?: boolean, kwargs?: { interpolation?: string; generator?: Generator }): Tensor;
   /** As `quantile`, of the elements that are numbers. */
-  nanquantile(q: Tensor, kwargs: { dim?: Int | null; keepdim?: boolean; interpolation?: string }): Tensor;
+  nanquantile(q: Tensor, kwargs: { dim?: Int | null; keepdim?: boolean; interpolation?: string; generator?: Generator }): Tensor;
   /** As `quantile`, of the elements that are numbers. */
-  nanquantile(kwargs: { q?: Tensor; dim?: Int | null; keepdim?: boolean; interpolation?: string }): Tensor;
+  nanquantile(kwargs: { q?: Tensor; dim?: Int | null; keepdim?: boolean; interpolation?: string; generator?: Generator }): Tensor;
   /** As `quantile`, of the elements that are numbers. */
-  nanquantile(q: Num, dim?: Int | null, keepdim?: boolean, kwargs?: { interpolation?: string }): Tensor;
+  nanquantile(q: Num, dim?: Int | null, keepdim?: boolean, kwargs?: { interpolation?: string; generator?: Generator }): Tensor;
   /** As `quantile`, of the elements that are numbers. */
-  nanquantile(q: Num, kwargs: { dim?: Int | null; keepdim?: boolean; interpolation?: string }): Tensor;
+  nanquantile(q: Num, kwargs: { dim?: Int | null; keepdim?: boolean; interpolation?: string; generator?: Generator }): Tensor;
   /** As `quantile`, of the elements that are numbers. */
-  nanquantile(kwargs: { q?: Num; dim?: Int | null; keepdim?: boolean; interpolation?: string }): Tensor;
+  nanquantile(kwargs: { q?: Num; dim?: Int | null; keepdim?: boolean; interpolation?: string; generator?: Generator }): Tensor;
   /** The distinct elements, or slices of a dimension, in order; on request with the number of each element's group, and how many each has. */
-  unique(sorted?: boolean, return_inverse?: boolean, return_counts?: boolean, dim?: Int | null, kwargs?: object): Tensor & Tensor[];
+  unique(sorted?: boolean, return_inverse?: boolean, return_counts?: boolean, dim?: Int | null, kwargs?: { generator?: Generator }): Tensor & Tensor[];
   /** The distinct elements, or slices of a dimension, in order; on request with the number of each element's group, and how many each has. */
-  unique(kwargs: { sorted?: boolean; return_inverse?: boolean; return_counts?: boolean; dim?: Int | null }): Tensor & Tensor[];
+  unique(kwargs: { sorted?: boolean; return_inverse?: boolean; return_counts?: boolean; dim?: Int | null; generator?: Generator }): Tensor & Tensor[];
   /** The elements, or slices of a dimension, that differ from the one before; on request with the number of each element's group, and how many each has. */
-  unique_consecutive(return_inverse?: boolean, return_counts?: boolean, dim?: Int | null, kwargs?: object): Tensor & Tensor[];
+  unique_consecutive(return_inverse?: boolean, return_counts?: boolean, dim?: Int | null, kwargs?: { generator?: Generator }): Tensor & Tensor[];
   /** The elements, or slices of a dimension, that differ from the one before; on request with the number of each element's group, and how many each has. */
-  unique_consecutive(kwargs: { return_inverse?: boolean; return_counts?: boolean; dim?: Int | null }): Tensor & Tensor[];
+  unique_consecutive(kwargs: { return_inverse?: boolean; return_counts?: boolean; dim?: Int | null; generator?: Generator }): Tensor & Tensor[];
   /** How often each integer comes up, or the sum of its `weights`. */
-  bincount(weights?: Tensor | null, minlength?: Int, kwargs?: object): Tensor;
+  bincount(weights?: Tensor | null, minlength?: Int, kwargs?: { generator?: Generator }): Tensor;
   /** How often each integer comes up, or the sum of its `weights`. */
-  bincount(kwargs: { weights?: Tensor | null; minlength?: Int }): Tensor;
+  bincount(kwargs: { weights?: Tensor | null; minlength?: Int; generator?: Generator }): Tensor;
   /** How many elements fall in each of `bins` equal bins between `min` and `max`; between the extremes where both are the same. */
-  histc(bins?: Int, min?: Num, max?: Num, kwargs?: object): Tensor;
+  histc(bins?: Int, min?: Num, max?: Num, kwargs?: { generator?: Generator }): Tensor;
   /** How many elements fall in each of `bins` equal bins between `min` and `max`; between the extremes where both are the same. */
-  histc(kwargs: { bins?: Int; min?: Num; max?: Num }): Tensor;
+  histc(kwargs: { bins?: Int; min?: Num; max?: Num; generator?: Generator }): Tensor;
   /** How many elements, or how much of `weight`, fall between the edges given; the edges. */
-  histogram(bins: Tensor, kwargs?: { weight?: Tensor | null; density?: boolean }): { hist: Tensor; bin_edges: Tensor } & [Tensor, Tensor];
+  histogram(bins: Tensor, kwargs?: { weight?: Tensor | null; density?: boolean; generator?: Generator }): Named<{ hist: Tensor; bin_edges: Tensor }, [Tensor, Tensor]>;
   /** How many elements, or how much of `weight`, fall between the edges given; the edges. */
-  histogram(kwargs: { bins?: Tensor; weight?: Tensor | null; density?: boolean }): { hist: Tensor; bin_edges: Tensor } & [Tensor, Tensor];
+  histogram(kwargs: { bins?: Tensor; weight?: Tensor | null; density?: boolean; generator?: Generator }): Named<{ hist: Tensor; bin_edges: Tensor }, [Tensor, Tensor]>;
   /** How many elements, or how much of `weight`, fall in each of `bins` equal bins; their edges. */
-  histogram(bins: Int, kwargs?: { range?: Num | readonly Num[] | null; weight?: Tensor | null; density?: boolean }): { hist: Tensor; bin_edges: Tensor } & [Tensor, Tensor];
+  histogram(bins: Int, kwargs?: { range?: Num | readonly Num[] | null; weight?: Tensor | null; density?: boolean; generator?: Generator }): Named<{ hist: Tensor; bin_edges: Tensor }, [Tensor, Tensor]>;
   /** How many elements, or how much of `weight`, fall in each of `bins` equal bins; their edges. */
-  histogram(kwargs: { bins?: Int; range?: Num | readonly Num[] | null; weight?: Tensor | null; density?: boolean }): { hist: Tensor; bin_edges: Tensor } & [Tensor, Tensor];
+  histogram(kwargs: { bins?: Int; range?: Num | readonly Num[] | null; weight?: Tensor | null; density?: boolean; generator?: Generator }): Named<{ hist: Tensor; bin_edges: Tensor }, [Tensor, Tensor]>;
   /** The product of two matrices. */
-  mm(mat2: Tensor, kwargs?: object): Tensor;
+  mm(mat2: Tensor, kwargs?: { generator?: Generator }): Tensor;
   /** The product of two matrices. */
-  mm(kwargs: { mat2?: Tensor }): Tensor;
+  mm(kwargs: { mat2?: Tensor; generator?: Generator }): Tensor;
   /** The products of two batches of matrices. */
-  bmm(mat2: Tensor, kwargs?: object): Tensor;
+  bmm(mat2: Tensor, kwargs?: { generator?: Generator }): Tensor;
   /** The products of two batches of matrices. */
-  bmm(kwargs: { mat2?: Tensor }): Tensor;
+  bmm(kwargs: { mat2?: Tensor; generator?: Generator }): Tensor;
   /** The product of a matrix and a vector. */
-  mv(vec: Tensor, kwargs?: object): Tensor;
+  mv(vec: Tensor, kwargs?: { generator?: Generator }): Tensor;
   /** The product of a matrix and a vector. */
-  mv(kwargs: { vec?: Tensor }): Tensor;
+  mv(kwargs: { vec?: Tensor; generator?: Generator }): Tensor;
   /** The dot product of two vectors. */
-  dot(tensor: Tensor, kwargs?: object): Tensor;
+  dot(tensor: Tensor, kwargs?: { generator?: Generator }): Tensor;
   /** The dot product of two vectors. */
-  dot(kwargs: { tensor?: Tensor }): Tensor;
+  dot(kwargs: { tensor?: Tensor; generator?: Generator }): Tensor;
   /** The dot product of two vectors, the first one conjugated. */
-  vdot(other: Tensor, kwargs?: object): Tensor;
+  vdot(other: Tensor, kwargs?: { generator?: Generator }): Tensor;
   /** The dot product of two vectors, the first one conjugated. */
-  vdot(kwargs: { other?: Tensor }): Tensor;
+  vdot(kwargs: { other?: Tensor; generator?: Generator }): Tensor;
   /** The product of vectors, matrices and batches of matrices, with broadcasting. */
-  matmul(other: Tensor, kwargs?: object): Tensor;
+  matmul(other: Tensor, kwargs?: { generator?: Generator }): Tensor;
   /** The product of vectors, matrices and batches of matrices, with broadcasting. */
-  matmul(kwargs: { other?: Tensor }): Tensor;
+  matmul(kwargs: { other?: Tensor; generator?: Generator }): Tensor;
   /** The product of vectors, matrices and batches of matrices, with broadcasting. */
-  __matmul__(other: Tensor, kwargs?: object): Tensor;
+  __matmul__(other: Tensor, kwargs?: { generator?: Generator }): Tensor;
   /** The product of vectors, matrices and batches of matrices, with broadcasting. */
-  __matmul__(kwargs: { other?: Tensor }): Tensor;
+  __matmul__(kwargs: { other?: Tensor; generator?: Generator }): Tensor;
   /** `other @ input`. */
-  __rmatmul__(other: Tensor, kwargs?: object): Tensor;
+  __rmatmul__(other: Tensor, kwargs?: { generator?: Generator }): Tensor;
   /** `other @ input`. */
-  __rmatmul__(kwargs: { other?: Tensor }): Tensor;
+  __rmatmul__(kwargs: { other?: Tensor; generator?: Generator }): Tensor;
   /** `beta * input + alpha * mat1 @ mat2`. */
-  addmm(mat1: Tensor, mat2: Tensor, kwargs?: { beta?: Num | Complex; alpha?: Num | Complex }): Tensor;
+  addmm(mat1: Tensor, mat2: Tensor, kwargs?: { beta?: Num | Complex; alpha?: Num | Complex; generator?: Generator }): Tensor;
   /** `addmm` in place. */
-  addmm_(mat1: Tensor, mat2: Tensor, kwargs?: { beta?: Num | Complex; alpha?: Num | Complex }): Tensor;
+  addmm_(mat1: Tensor, mat2: Tensor, kwargs?: { beta?: Num | Complex; alpha?: Num | Complex; generator?: Generator }): Tensor;
   /** `beta * input + alpha * mat1 @ mat2`. */
-  addmm(kwargs: { mat1?: Tensor; mat2?: Tensor; beta?: Num | Complex; alpha?: Num | Complex }): Tensor;
+  addmm(kwargs: { mat1?: Tensor; mat2?: Tensor; beta?: Num | Complex; alpha?: Num | Complex; generator?: Generator }): Tensor;
   /** `addmm` in place. */
-  addmm_(kwargs: { mat1?: Tensor; mat2?: Tensor; beta?: Num | Complex; alpha?: Num | Complex }): Tensor;
+  addmm_(kwargs: { mat1?: Tensor; mat2?: Tensor; beta?: Num | Complex; alpha?: Num | Complex; generator?: Generator }): Tensor;
   /** `beta * input + alpha * mat @ vec`. */
-  addmv(mat: Tensor, vec: Tensor, kwargs?: { beta?: Num | Complex; alpha?: Num | Complex }): Tensor;
+  addmv(mat: Tensor, vec: Tensor, kwargs?: { beta?: Num | Complex; alpha?: Num | Complex; generator?: Generator }): Tensor;
   /** `addmv` in place. */
-  addmv_(mat: Tensor, vec: Tensor, kwargs?: { beta?: Num | Complex; alpha?: Num | Complex }): Tensor;
+  addmv_(mat: Tensor, vec: Tensor, kwargs?: { beta?: Num | Complex; alpha?: Num | Complex; generator?: Generator }): Tensor;
   /** `beta * input + alpha * mat @ vec`. */
-  addmv(kwargs: { mat?: Tensor; vec?: Tensor; beta?: Num | Complex; alpha?: Num | Complex }): Tensor;
+  addmv(kwargs: { mat?: Tensor; vec?: Tensor; beta?: Num | Complex; alpha?: Num | Complex; generator?: Generator }): Tensor;
   /** `addmv` in place. */
-  addmv_(kwargs: { mat?: Tensor; vec?: Tensor; beta?: Num | Complex; alpha?: Num | Complex }): Tensor;
+  addmv_(kwargs: { mat?: Tensor; vec?: Tensor; beta?: Num | Complex; alpha?: Num | Complex; generator?: Generator }): Tensor;
   /** `beta * input + alpha * batch1 @ batch2`, batch by batch. */
-  baddbmm(batch1: Tensor, batch2: Tensor, kwargs?: { beta?: Num | Complex; alpha?: Num | Complex }): Tensor;
+  baddbmm(batch1: Tensor, batch2: Tensor, kwargs?: { beta?: Num | Complex; alpha?: Num | Complex; generator?: Generator }): Tensor;
   /** `baddbmm` in place. */
-  baddbmm_(batch1: Tensor, batch2: Tensor, kwargs?: { beta?: Num | Complex; alpha?: Num | Complex }): Tensor;
+  baddbmm_(batch1: Tensor, batch2: Tensor, kwargs?: { beta?: Num | Complex; alpha?: Num | Complex; generator?: Generator }): Tensor;
   /** `beta * input + alpha * batch1 @ batch2`, batch by batch. */
-  baddbmm(kwargs: { batch1?: Tensor; batch2?: Tensor; beta?: Num | Complex; alpha?: Num | Complex }): Tensor;
+  baddbmm(kwargs: { batch1?: Tensor; batch2?: Tensor; beta?: Num | Complex; alpha?: Num | Complex; generator?: Generator }): Tensor;
   /** `baddbmm` in place. */
-  baddbmm_(kwargs: { batch1?: Tensor; batch2?: Tensor; beta?: Num | Complex; alpha?: Num | Complex }): Tensor;
+  baddbmm_(kwargs: { batch1?: Tensor; batch2?: Tensor; beta?: Num | Complex; alpha?: Num | Complex; generator?: Generator }): Tensor;
   /** `beta * input + alpha * sum(batch1 @ batch2)` over the batch. */
-  addbmm(batch1: Tensor, batch2: Tensor, kwargs?: { beta?: Num | Complex; alpha?: Num | Complex }): Tensor;
+  addbmm(batch1: Tensor, batch2: Tensor, kwargs?: { beta?: Num | Complex; alpha?: Num | Complex; generator?: Generator }): Tensor;
   /** `addbmm` in place. */
-  addbmm_(batch1: Tensor, batch2: Tensor, kwargs?: { beta?: Num | Complex; alpha?: Num | Complex }): Tensor;
+  addbmm_(batch1: Tensor, batch2: Tensor, kwargs?: { beta?: Num | Complex; alpha?: Num | Complex; generator?: Generator }): Tensor;
   /** `beta * input + alpha * sum(batch1 @ batch2)` over the batch. */
-  addbmm(kwargs: { batch1?: Tensor; batch2?: Tensor; beta?: Num | Complex; alpha?: Num | Complex }): Tensor;
+  addbmm(kwargs: { batch1?: Tensor; batch2?: Tensor; beta?: Num | Complex; alpha?: Num | Complex; generator?: Generator }): Tensor;
   /** `addbmm` in place. */
-  addbmm_(kwargs: { batch1?: Tensor; batch2?: Tensor; beta?: Num | Complex; alpha?: Num | Complex }): Tensor;
+  addbmm_(kwargs: { batch1?: Tensor; batch2?: Tensor; beta?: Num | Complex; alpha?: Num | Complex; generator?: Generator }): Tensor;
   /** `beta * input + alpha * outer(vec1, vec2)`. */
-  addr(vec1: Tensor, vec2: Tensor, kwargs?: { beta?: Num | Complex; alpha?: Num | Complex }): Tensor;
+  addr(vec1: Tensor, vec2: Tensor, kwargs?: { beta?: Num | Complex; alpha?: Num | Complex; generator?: Generator }): Tensor;
   /** `addr` in place. */
-  addr_(vec1: Tensor, vec2: Tensor, kwargs?: { beta?: Num | Complex; alpha?: Num | Complex }): Tensor;
+  addr_(vec1: Tensor, vec2: Tensor, kwargs?: { beta?: Num | Complex; alpha?: Num | Complex; generator?: Generator }): Tensor;
   /** `beta * input + alpha * outer(vec1, vec2)`. */
-  addr(kwargs: { vec1?: Tensor; vec2?: Tensor; beta?: Num | Complex; alpha?: Num | Complex }): Tensor;
+  addr(kwargs: { vec1?: Tensor; vec2?: Tensor; beta?: Num | Complex; alpha?: Num | Complex; generator?: Generator }): Tensor;
   /** `addr` in place. */
-  addr_(kwargs: { vec1?: Tensor; vec2?: Tensor; beta?: Num | Complex; alpha?: Num | Complex }): Tensor;
+  addr_(kwargs: { vec1?: Tensor; vec2?: Tensor; beta?: Num | Complex; alpha?: Num | Complex; generator?: Generator }): Tensor;
   /** The products of all pairs of elements of two vectors. */
-  outer(vec2: Tensor, kwargs?: object): Tensor;
+  outer(vec2: Tensor, kwargs?: { generator?: Generator }): Tensor;
   /** The products of all pairs of elements of two vectors. */
-  outer(kwargs: { vec2?: Tensor }): Tensor;
+  outer(kwargs: { vec2?: Tensor; generator?: Generator }): Tensor;
   /** The products of all pairs of elements of two vectors. */
-  ger(vec2: Tensor, kwargs?: object): Tensor;
+  ger(vec2: Tensor, kwargs?: { generator?: Generator }): Tensor;
   /** The products of all pairs of elements of two vectors. */
-  ger(kwargs: { vec2?: Tensor }): Tensor;
+  ger(kwargs: { vec2?: Tensor; generator?: Generator }): Tensor;
   /** Sums of products over the last dimension of both. */
-  inner(other: Tensor, kwargs?: object): Tensor;
+  inner(other: Tensor, kwargs?: { generator?: Generator }): Tensor;
   /** Sums of products over the last dimension of both. */
-  inner(kwargs: { other?: Tensor }): Tensor;
+  inner(kwargs: { other?: Tensor; generator?: Generator }): Tensor;
   /** A square matrix multiplied by itself `n` times; its inverse where `n` is negative. */
-  matrix_power(n: Int, kwargs?: object): Tensor;
+  matrix_power(n: Int, kwargs?: { generator?: Generator }): Tensor;
   /** A square matrix multiplied by itself `n` times; its inverse where `n` is negative. */
-  matrix_power(kwargs: { n?: Int }): Tensor;
+  matrix_power(kwargs: { n?: Int; generator?: Generator }): Tensor;
   /** The Kronecker product. */
-  kron(other: Tensor, kwargs?: object): Tensor;
+  kron(other: Tensor, kwargs?: { generator?: Generator }): Tensor;
   /** The Kronecker product. */
-  kron(kwargs: { other?: Tensor }): Tensor;
+  kron(kwargs: { other?: Tensor; generator?: Generator }): Tensor;
   /** The cross product along `dim`, or the first dimension of three elements. */
-  cross(other: Tensor, dim?: Int | null, kwargs?: object): Tensor;
+  cross(other: Tensor, dim?: Int | null, kwargs?: { generator?: Generator }): Tensor;
   /** The cross product along `dim`, or the first dimension of three elements. */
-  cross(other: Tensor, kwargs: { dim?: Int | null }): Tensor;
+  cross(other: Tensor, kwargs: { dim?: Int | null; generator?: Generator }): Tensor;
   /** The cross product along `dim`, or the first dimension of three elements. */
-  cross(kwargs: { other?: Tensor; dim?: Int | null }): Tensor;
+  cross(kwargs: { other?: Tensor; dim?: Int | null; generator?: Generator }): Tensor;
   /** The sum of the diagonal of a matrix. */
-  trace(kwargs?: object): Tensor;
+  trace(kwargs?: { generator?: Generator }): Tensor;
   /** The inverse of square matrices. */
-  inverse(kwargs?: object): Tensor;
+  inverse(kwargs?: { generator?: Generator }): Tensor;
   /** The determinant of square matrices. */
-  det(kwargs?: object): Tensor;
+  det(kwargs?: { generator?: Generator }): Tensor;
   /** The sign of the determinant and the logarithm of its absolute value. */
-  slogdet(kwargs?: object): { sign: Tensor; logabsdet: Tensor } & [Tensor, Tensor];
+  slogdet(kwargs?: { generator?: Generator }): Named<{ sign: Tensor; logabsdet: Tensor }, [Tensor, Tensor]>;
   /** The logarithm of the determinant; NaN where it is negative. */
-  logdet(kwargs?: object): Tensor;
+  logdet(kwargs?: { generator?: Generator }): Tensor;
   /** Packed LU factors and pivots; with `get_infos`, which matrices are singular too. */
-  lu(pivot?: boolean, get_infos?: boolean, kwargs?: object): { LU: Tensor; pivots: Tensor; info: Tensor } & [Tensor, Tensor, Tensor];
+  lu(pivot?: boolean, get_infos?: boolean, kwargs?: { generator?: Generator }): Named<{ LU: Tensor; pivots: Tensor; info: Tensor }, [Tensor, Tensor, Tensor]>;
   /** Packed LU factors and pivots; with `get_infos`, which matrices are singular too. */
-  lu(kwargs: { pivot?: boolean; get_infos?: boolean }): { LU: Tensor; pivots: Tensor; info: Tensor } & [Tensor, Tensor, Tensor];
+  lu(kwargs: { pivot?: boolean; get_infos?: boolean; generator?: Generator }): Named<{ LU: Tensor; pivots: Tensor; info: Tensor }, [Tensor, Tensor, Tensor]>;
   /** Singular vectors and values: `input = U diag(S) V^H`; without `some`, all the vectors. */
-  svd(some?: boolean, compute_uv?: boolean, kwargs?: object): { U: Tensor; S: Tensor; V: Tensor } & [Tensor, Tensor, Tensor];
+  svd(some?: boolean, compute_uv?: boolean, kwargs?: { generator?: Generator }): Named<{ U: Tensor; S: Tensor; V: Tensor }, [Tensor, Tensor, Tensor]>;
   /** Singular vectors and values: `input = U diag(S) V^H`; without `some`, all the vectors. */
-  svd(kwargs: { some?: boolean; compute_uv?: boolean }): { U: Tensor; S: Tensor; V: Tensor } & [Tensor, Tensor, Tensor];
+  svd(kwargs: { some?: boolean; compute_uv?: boolean; generator?: Generator }): Named<{ U: Tensor; S: Tensor; V: Tensor }, [Tensor, Tensor, Tensor]>;
   /** The solution of `A X = B` from the Cholesky factor of `A`. */
-  cholesky_solve(L: Tensor, upper?: boolean, kwargs?: object): Tensor;
+  cholesky_solve(L: Tensor, upper?: boolean, kwargs?: { generator?: Generator }): Tensor;
   /** The solution of `A X = B` from the Cholesky factor of `A`. */
-  cholesky_solve(L: Tensor, kwargs: { upper?: boolean }): Tensor;
+  cholesky_solve(L: Tensor, kwargs: { upper?: boolean; generator?: Generator }): Tensor;
   /** The solution of `A X = B` from the Cholesky factor of `A`. */
-  cholesky_solve(kwargs: { L?: Tensor; upper?: boolean }): Tensor;
+  cholesky_solve(kwargs: { L?: Tensor; upper?: boolean; generator?: Generator }): Tensor;
   /** The inverse of a matrix from its Cholesky factor. */
-  cholesky_inverse(upper?: boolean, kwargs?: object): Tensor;
+  cholesky_inverse(upper?: boolean, kwargs?: { generator?: Generator }): Tensor;
   /** The inverse of a matrix from its Cholesky factor. */
-  cholesky_inverse(kwargs: { upper?: boolean }): Tensor;
+  cholesky_inverse(kwargs: { upper?: boolean; generator?: Generator }): Tensor;
   /** The pseudo-inverse of matrices, by its old name. */
-  pinverse(rcond?: Num, kwargs?: object): Tensor;
+  pinverse(rcond?: Num, kwargs?: { generator?: Generator }): Tensor;
   /** The pseudo-inverse of matrices, by its old name. */
-  pinverse(kwargs: { rcond?: Num }): Tensor;
+  pinverse(kwargs: { rcond?: Num; generator?: Generator }): Tensor;
   /** The first columns of a product of reflections. */
-  orgqr(tau: Tensor, kwargs?: object): Tensor;
+  orgqr(tau: Tensor, kwargs?: { generator?: Generator }): Tensor;
   /** The first columns of a product of reflections. */
-  orgqr(kwargs: { tau?: Tensor }): Tensor;
+  orgqr(kwargs: { tau?: Tensor; generator?: Generator }): Tensor;
   /** A product of reflections, or its adjoint, times a matrix, or the matrix times that. */
-  ormqr(tau: Tensor, other: Tensor, left?: boolean, transpose?: boolean, kwargs?: object): Tensor;
+  ormqr(tau: Tensor, other: Tensor, left?: boolean, transpose?: boolean, kwargs?: { generator?: Generator }): Tensor;
   /** A product of reflections, or its adjoint, times a matrix, or the matrix times that. */
-  ormqr(tau: Tensor, other: Tensor, kwargs: { left?: boolean; transpose?: boolean }): Tensor;
+  ormqr(tau: Tensor, other: Tensor, kwargs: { left?: boolean; transpose?: boolean; generator?: Generator }): Tensor;
   /** A product of reflections, or its adjoint, times a matrix, or the matrix times that. */
-  ormqr(kwargs: { tau?: Tensor; other?: Tensor; left?: boolean; transpose?: boolean }): Tensor;
+  ormqr(kwargs: { tau?: Tensor; other?: Tensor; left?: boolean; transpose?: boolean; generator?: Generator }): Tensor;
   /** The factors of `A = Q R` as LAPACK keeps them: `R` with the vectors of reflections below it, and their factors. */
-  geqrf(kwargs?: object): { a: Tensor; tau: Tensor } & [Tensor, Tensor];
+  geqrf(kwargs?: { generator?: Generator }): Named<{ a: Tensor; tau: Tensor }, [Tensor, Tensor]>;
   /** The solution of `A X = b` from the packed factors of `A`. */
-  lu_solve(LU_data: Tensor, LU_pivots: Tensor, kwargs?: object): Tensor;
+  lu_solve(LU_data: Tensor, LU_pivots: Tensor, kwargs?: { generator?: Generator }): Tensor;
   /** The solution of `A X = b` from the packed factors of `A`. */
-  lu_solve(kwargs: { LU_data?: Tensor; LU_pivots?: Tensor }): Tensor;
+  lu_solve(kwargs: { LU_data?: Tensor; LU_pivots?: Tensor; generator?: Generator }): Tensor;
   /** The solution of `A X = b` for a triangle of `A` or of its transpose, and a copy of `A`. */
-  triangular_solve(A: Tensor, upper?: boolean, transpose?: boolean, unitriangular?: boolean, kwargs?: object): { solution: Tensor; cloned_coefficient: Tensor } & [Tensor, Tensor];
+  triangular_solve(A: Tensor, upper?: boolean, transpose?: boolean, unitriangular?: boolean, kwargs?: { generator?: Generator }): Named<{ solution: Tensor; cloned_coefficient: Tensor }, [Tensor, Tensor]>;
   /** The solution of `A X = b` for a triangle of `A` or of its transpose, and a copy of `A`. */
-  triangular_solve(A: Tensor, kwargs: { upper?: boolean; transpose?: boolean; unitriangular?: boolean }): { solution: Tensor; cloned_coefficient: Tensor } & [Tensor, Tensor];
+  triangular_solve(A: Tensor, kwargs: { upper?: boolean; transpose?: boolean; unitriangular?: boolean; generator?: Generator }): Named<{ solution: Tensor; cloned_coefficient: Tensor }, [Tensor, Tensor]>;
   /** The solution of `A X = b` for a triangle of `A` or of its transpose, and a copy of `A`. */
-  triangular_solve(kwargs: { A?: Tensor; upper?: boolean; transpose?: boolean; unitriangular?: boolean }): { solution: Tensor; cloned_coefficient: Tensor } & [Tensor, Tensor];
+  triangular_solve(kwargs: { A?: Tensor; upper?: boolean; transpose?: boolean; unitriangular?: boolean; generator?: Generator }): Named<{ solution: Tensor; cloned_coefficient: Tensor }, [Tensor, Tensor]>;
   /** The exponential of square matrices. */
-  matrix_exp(kwargs?: object): Tensor;
+  matrix_exp(kwargs?: { generator?: Generator }): Tensor;
   /** The spectra of overlapping frames of a signal, each weighted by a window. */
-  stft(n_fft: Int, hop_length?: Int | null, win_length?: Int | null, window?: Tensor | null, center?: boolean, pad_mode?: string, normalized?: boolean, onesided?: boolean | null, return_complex?: boolean | null, align_to_window?: boolean | null, kwargs?: object): Tensor;
+  stft(n_fft: Int, hop_length?: Int | null, win_length?: Int | null, window?: Tensor | null, center?: boolean, pad_mode?: string, normalized?: boolean, onesided?: boolean | null, return_complex?: boolean | null, align_to_window?: boolean | null, kwargs?: { generator?: Generator }): Tensor;
   /** The spectra of overlapping frames of a signal, each weighted by a window. */
-  stft(n_fft: Int, kwargs: { hop_length?: Int | null; win_length?: Int | null; window?: Tensor | null; center?: boolean; pad_mode?: string; normalized?: boolean; onesided?: boolean | null; return_complex?: boolean | null; align_to_window?: boolean | null }): Tensor;
+  stft(n_fft: Int, kwargs: { hop_length?: Int | null; win_length?: Int | null; window?: Tensor | null; center?: boolean; pad_mode?: string; normalized?: boolean; onesided?: boolean | null; return_complex?: boolean | null; align_to_window?: boolean | null; generator?: Generator }): Tensor;
   /** The spectra of overlapping frames of a signal, each weighted by a window. */
-  stft(kwargs: { n_fft?: Int; hop_length?: Int | null; win_length?: Int | null; window?: Tensor | null; center?: boolean; pad_mode?: string; normalized?: boolean; onesided?: boolean | null; return_complex?: boolean | null; align_to_window?: boolean | null }): Tensor;
+  stft(kwargs: { n_fft?: Int; hop_length?: Int | null; win_length?: Int | null; window?: Tensor | null; center?: boolean; pad_mode?: string; normalized?: boolean; onesided?: boolean | null; return_complex?: boolean | null; align_to_window?: boolean | null; generator?: Generator }): Tensor;
   /** The signal whose frames have these spectra. */
-  istft(n_fft: Int, hop_length?: Int | null, win_length?: Int | null, window?: Tensor | null, center?: boolean, normalized?: boolean, onesided?: boolean | null, length?: Int | null, return_complex?: boolean, kwargs?: object): Tensor;
+  istft(n_fft: Int, hop_length?: Int | null, win_length?: Int | null, window?: Tensor | null, center?: boolean, normalized?: boolean, onesided?: boolean | null, length?: Int | null, return_complex?: boolean, kwargs?: { generator?: Generator }): Tensor;
   /** The signal whose frames have these spectra. */
-  istft(n_fft: Int, kwargs: { hop_length?: Int | null; win_length?: Int | null; window?: Tensor | null; center?: boolean; normalized?: boolean; onesided?: boolean | null; length?: Int | null; return_complex?: boolean }): Tensor;
+  istft(n_fft: Int, kwargs: { hop_length?: Int | null; win_length?: Int | null; window?: Tensor | null; center?: boolean; normalized?: boolean; onesided?: boolean | null; length?: Int | null; return_complex?: boolean; generator?: Generator }): Tensor;
   /** The signal whose frames have these spectra. */
-  istft(kwargs: { n_fft?: Int; hop_length?: Int | null; win_length?: Int | null; window?: Tensor | null; center?: boolean; normalized?: boolean; onesided?: boolean | null; length?: Int | null; return_complex?: boolean }): Tensor;
+  istft(kwargs: { n_fft?: Int; hop_length?: Int | null; win_length?: Int | null; window?: Tensor | null; center?: boolean; normalized?: boolean; onesided?: boolean | null; length?: Int | null; return_complex?: boolean; generator?: Generator }): Tensor;
   /** Zeros of the dtype of `input`. */
-  new_zeros(size: Int | readonly Int[], kwargs?: { dtype?: DType | null }): Tensor;
+  new_zeros(size: Int | readonly Int[], kwargs?: { dtype?: DType | null; generator?: Generator }): Tensor;
   /** Zeros of the dtype of `input`. */
-  new_zeros(kwargs: { size?: Int | readonly Int[]; dtype?: DType | null }): Tensor;
+  new_zeros(kwargs: { size?: Int | readonly Int[]; dtype?: DType | null; generator?: Generator }): Tensor;
   /** Zeros of the dtype of `input`. */
   new_zeros(...size: Int[]): Tensor;
   /** Ones of the dtype of `input`. */
-  new_ones(size: Int | readonly Int[], kwargs?: { dtype?: DType | null }): Tensor;
+  new_ones(size: Int | readonly Int[], kwargs?: { dtype?: DType | null; generator?: Generator }): Tensor;
   /** Ones of the dtype of `input`. */
-  new_ones(kwargs: { size?: Int | readonly Int[]; dtype?: DType | null }): Tensor;
+  new_ones(kwargs: { size?: Int | readonly Int[]; dtype?: DType | null; generator?: Generator }): Tensor;
   /** Ones of the dtype of `input`. */
   new_ones(...size: Int[]): Tensor;
   /** `fill_value` everywhere in the dtype of `input`. */
-  new_full(size: Int | readonly Int[], fill_value: Num | Complex, kwargs?: { dtype?: DType | null }): Tensor;
+  new_full(size: Int | readonly Int[], fill_value: Num | Complex, kwargs?: { dtype?: DType | null; generator?: Generator }): Tensor;
   /** `fill_value` everywhere in the dtype of `input`. */
-  new_full(kwargs: { size?: Int | readonly Int[]; fill_value?: Num | Complex; dtype?: DType | null }): Tensor;
+  new_full(kwargs: { size?: Int | readonly Int[]; fill_value?: Num | Complex; dtype?: DType | null; generator?: Generator }): Tensor;
   /** Undefined elements, here zeros, of the dtype of `input`. */
-  new_empty(size: Int | readonly Int[], kwargs?: { dtype?: DType | null }): Tensor;
+  new_empty(size: Int | readonly Int[], kwargs?: { dtype?: DType | null; generator?: Generator }): Tensor;
   /** Undefined elements, here zeros, of the dtype of `input`. */
-  new_empty(kwargs: { size?: Int | readonly Int[]; dtype?: DType | null }): Tensor;
+  new_empty(kwargs: { size?: Int | readonly Int[]; dtype?: DType | null; generator?: Generator }): Tensor;
   /** Undefined elements, here zeros, of the dtype of `input`. */
   new_empty(...size: Int[]): Tensor;
   /** Undefined elements, here zeros, at any strides in the dtype of `input`. */
-  new_empty_strided(size: Int | readonly Int[], stride: Int | readonly Int[], kwargs?: { dtype?: DType | null }): Tensor;
+  new_empty_strided(size: Int | readonly Int[], stride: Int | readonly Int[], kwargs?: { dtype?: DType | null; generator?: Generator }): Tensor;
   /** Undefined elements, here zeros, at any strides in the dtype of `input`. */
-  new_empty_strided(kwargs: { size?: Int | readonly Int[]; stride?: Int | readonly Int[]; dtype?: DType | null }): Tensor;
+  new_empty_strided(kwargs: { size?: Int | readonly Int[]; stride?: Int | readonly Int[]; dtype?: DType | null; generator?: Generator }): Tensor;
   /** `uniform` in place. */
-  uniform_(from?: Num, to?: Num, kwargs?: object): Tensor;
+  uniform_(from?: Num, to?: Num, kwargs?: { generator?: Generator }): Tensor;
   /** `uniform` in place. */
-  uniform_(kwargs: { from?: Num; to?: Num }): Tensor;
+  uniform_(kwargs: { from?: Num; to?: Num; generator?: Generator }): Tensor;
   /** `normal` in place. */
-  normal_(mean?: Num, std?: Num, kwargs?: object): Tensor;
+  normal_(mean?: Num, std?: Num, kwargs?: { generator?: Generator }): Tensor;
   /** `normal` in place. */
-  normal_(kwargs: { mean?: Num; std?: Num }): Tensor;
+  normal_(kwargs: { mean?: Num; std?: Num; generator?: Generator }): Tensor;
   /** `random` in place. */
-  random_(from: Int, to: Int | null, kwargs?: object): Tensor;
+  random_(from: Int, to: Int | null, kwargs?: { generator?: Generator }): Tensor;
   /** `random` in place. */
-  random_(kwargs: { from?: Int; to?: Int | null }): Tensor;
+  random_(kwargs: { from?: Int; to?: Int | null; generator?: Generator }): Tensor;
   /** `random` in place. */
-  random_(to: Int, kwargs?: object): Tensor;
+  random_(to: Int, kwargs?: { generator?: Generator }): Tensor;
   /** `random` in place. */
-  random_(kwargs: { to?: Int }): Tensor;
+  random_(kwargs: { to?: Int; generator?: Generator }): Tensor;
   /** `random` in place. */
-  random_(kwargs?: object): Tensor;
+  random_(kwargs?: { generator?: Generator }): Tensor;
   /** `exponential` in place. */
-  exponential_(lambd?: Num, kwargs?: object): Tensor;
+  exponential_(lambd?: Num, kwargs?: { generator?: Generator }): Tensor;
   /** `exponential` in place. */
-  exponential_(kwargs: { lambd?: Num }): Tensor;
+  exponential_(kwargs: { lambd?: Num; generator?: Generator }): Tensor;
   /** `geometric` in place. */
-  geometric_(p: Num, kwargs?: object): Tensor;
+  geometric_(p: Num, kwargs?: { generator?: Generator }): Tensor;
   /** `geometric` in place. */
-  geometric_(kwargs: { p?: Num }): Tensor;
+  geometric_(kwargs: { p?: Num; generator?: Generator }): Tensor;
   /** `log_normal` in place. */
-  log_normal_(mean?: Num, std?: Num, kwargs?: object): Tensor;
+  log_normal_(mean?: Num, std?: Num, kwargs?: { generator?: Generator }): Tensor;
   /** `log_normal` in place. */
-  log_normal_(kwargs: { mean?: Num; std?: Num }): Tensor;
+  log_normal_(kwargs: { mean?: Num; std?: Num; generator?: Generator }): Tensor;
   /** `cauchy` in place. */
-  cauchy_(median?: Num, sigma?: Num, kwargs?: object): Tensor;
+  cauchy_(median?: Num, sigma?: Num, kwargs?: { generator?: Generator }): Tensor;
   /** `cauchy` in place. */
-  cauchy_(kwargs: { median?: Num; sigma?: Num }): Tensor;
+  cauchy_(kwargs: { median?: Num; sigma?: Num; generator?: Generator }): Tensor;
   /** One with the probability that `input` gives, else zero. */
-  bernoulli(kwargs?: object): Tensor;
+  bernoulli(kwargs?: { generator?: Generator }): Tensor;
   /** `bernoulli` in place. */
-  bernoulli_(p?: Num, kwargs?: object): Tensor;
+  bernoulli_(p?: Num, kwargs?: { generator?: Generator }): Tensor;
   /** `bernoulli` in place. */
-  bernoulli_(kwargs: { p?: Num }): Tensor;
+  bernoulli_(kwargs: { p?: Num; generator?: Generator }): Tensor;
   /** `bernoulli` in place. */
-  bernoulli_(p: Tensor, kwargs?: object): Tensor;
+  bernoulli_(p: Tensor, kwargs?: { generator?: Generator }): Tensor;
   /** `bernoulli` in place. */
-  bernoulli_(kwargs: { p?: Tensor }): Tensor;
+  bernoulli_(kwargs: { p?: Tensor; generator?: Generator }): Tensor;
   /** One with probability `p`, else zero, in the sizes and dtype of `input`. */
-  bernoulli(p: Num, kwargs?: object): Tensor;
+  bernoulli(p: Num, kwargs?: { generator?: Generator }): Tensor;
   /** One with probability `p`, else zero, in the sizes and dtype of `input`. */
-  bernoulli(kwargs: { p?: Num }): Tensor;
+  bernoulli(kwargs: { p?: Num; generator?: Generator }): Tensor;
   /** Indices drawn with the weights in the rows of `input`. */
-  multinomial(num_samples: Int, replacement?: boolean, kwargs?: object): Tensor;
+  multinomial(num_samples: Int, replacement?: boolean, kwargs?: { generator?: Generator }): Tensor;
   /** Indices drawn with the weights in the rows of `input`. */
-  multinomial(num_samples: Int, kwargs: { replacement?: boolean }): Tensor;
+  multinomial(num_samples: Int, kwargs: { replacement?: boolean; generator?: Generator }): Tensor;
   /** Indices drawn with the weights in the rows of `input`. */
-  multinomial(kwargs: { num_samples?: Int; replacement?: boolean }): Tensor;
+  multinomial(kwargs: { num_samples?: Int; replacement?: boolean; generator?: Generator }): Tensor;
   /** `max(input, 0)`. */
-  relu(kwargs?: object): Tensor;
+  relu(kwargs?: { generator?: Generator }): Tensor;
   /** `relu` in place. */
-  relu_(kwargs?: object): Tensor;
+  relu_(kwargs?: { generator?: Generator }): Tensor;
   /** `input`, zero in `[-lambd, lambd]`. */
-  hardshrink(lambd?: Num, kwargs?: object): Tensor;
+  hardshrink(lambd?: Num, kwargs?: { generator?: Generator }): Tensor;
   /** `input`, zero in `[-lambd, lambd]`. */
-  hardshrink(kwargs: { lambd?: Num }): Tensor;
+  hardshrink(kwargs: { lambd?: Num; generator?: Generator }): Tensor;
   /** `input` above zero, else `weight * input`, with a weight for each channel or one for all. */
-  prelu(weight: Tensor, kwargs?: object): Tensor;
+  prelu(weight: Tensor, kwargs?: { generator?: Generator }): Tensor;
   /** `input` above zero, else `weight * input`, with a weight for each channel or one for all. */
-  prelu(kwargs: { weight?: Tensor }): Tensor;
+  prelu(kwargs: { weight?: Tensor; generator?: Generator }): Tensor;
 }
 
 /** Sum of `input` and `alpha` times `other`, with broadcasting. */
-export const add: { (input: TensorLike, other: TensorLike, kwargs?: { alpha?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; alpha?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('add') as never;
+export const add: { (input: TensorLike, other: TensorLike, kwargs?: { alpha?: Num | Complex; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; alpha?: Num | Complex; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('add') as never;
 /** Difference of `input` and `alpha` times `other`, with broadcasting. */
-export const sub: { (input: TensorLike, other: TensorLike, kwargs?: { alpha?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; alpha?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('sub') as never;
+export const sub: { (input: TensorLike, other: TensorLike, kwargs?: { alpha?: Num | Complex; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; alpha?: Num | Complex; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('sub') as never;
 /** Difference of `input` and `alpha` times `other`, with broadcasting. */
-export const subtract: { (input: TensorLike, other: TensorLike, kwargs?: { alpha?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; alpha?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('subtract') as never;
+export const subtract: { (input: TensorLike, other: TensorLike, kwargs?: { alpha?: Num | Complex; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; alpha?: Num | Complex; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('subtract') as never;
 /** `other - alpha * input`. */
-export const rsub: { (input: Tensor, other: Tensor, kwargs?: { alpha?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; alpha?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, other: Num | Complex, alpha?: Num | Complex, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, other: Num | Complex, kwargs: { alpha?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Num | Complex; alpha?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('rsub') as never;
+export const rsub: { (input: Tensor, other: Tensor, kwargs?: { alpha?: Num | Complex; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { other?: Tensor; alpha?: Num | Complex; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, other: Num | Complex, alpha?: Num | Complex, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, other: Num | Complex, kwargs: { alpha?: Num | Complex; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { other?: Num | Complex; alpha?: Num | Complex; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('rsub') as never;
 /** Product of `input` and `other`, with broadcasting. */
-export const mul: { (input: TensorLike, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('mul') as never;
+export const mul: { (input: TensorLike, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('mul') as never;
 /** Product of `input` and `other`, with broadcasting. */
-export const multiply: { (input: TensorLike, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('multiply') as never;
+export const multiply: { (input: TensorLike, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('multiply') as never;
 /** Quotient of `input` and `other`. */
-export const div: { (input: TensorLike, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, other: TensorLike, kwargs?: { rounding_mode?: string | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; rounding_mode?: string | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('div') as never;
+export const div: { (input: TensorLike, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: TensorLike, other: TensorLike, kwargs?: { rounding_mode?: string | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; rounding_mode?: string | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('div') as never;
 /** Quotient of `input` and `other`. */
-export const divide: { (input: TensorLike, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, other: TensorLike, kwargs?: { rounding_mode?: string | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; rounding_mode?: string | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('divide') as never;
+export const divide: { (input: TensorLike, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: TensorLike, other: TensorLike, kwargs?: { rounding_mode?: string | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; rounding_mode?: string | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('divide') as never;
 /** Quotient of `input` and `other`. */
-export const true_divide: { (input: TensorLike, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('true_divide') as never;
+export const true_divide: { (input: TensorLike, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('true_divide') as never;
 /** `floor(input / other)`. */
-export const floor_divide: { (input: TensorLike, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('floor_divide') as never;
+export const floor_divide: { (input: TensorLike, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('floor_divide') as never;
 /** Python's remainder: it has the sign of the divisor. */
-export const remainder: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor; (input: Num | Complex, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Num | Complex, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, other: Num | Complex, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('remainder') as never;
+export const remainder: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Num | Complex, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Num | Complex, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, other: Num | Complex, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { other?: Num | Complex; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('remainder') as never;
 /** C's remainder: it has the sign of the dividend. */
-export const fmod: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, other: Num | Complex, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('fmod') as never;
+export const fmod: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, other: Num | Complex, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { other?: Num | Complex; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('fmod') as never;
 /** `input + value * tensor1 * tensor2`. */
-export const addcmul: { (input: Tensor, tensor1: Tensor, tensor2: Tensor, kwargs?: { value?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { tensor1?: Tensor; tensor2?: Tensor; value?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('addcmul') as never;
+export const addcmul: { (input: Tensor, tensor1: Tensor, tensor2: Tensor, kwargs?: { value?: Num | Complex; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { tensor1?: Tensor; tensor2?: Tensor; value?: Num | Complex; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('addcmul') as never;
 /** `input + value * tensor1 / tensor2`. */
-export const addcdiv: { (input: Tensor, tensor1: Tensor, tensor2: Tensor, kwargs?: { value?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { tensor1?: Tensor; tensor2?: Tensor; value?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('addcdiv') as never;
+export const addcdiv: { (input: Tensor, tensor1: Tensor, tensor2: Tensor, kwargs?: { value?: Num | Complex; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { tensor1?: Tensor; tensor2?: Tensor; value?: Num | Complex; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('addcdiv') as never;
 /** `input + weight * (end - input)`. */
-export const lerp: { (input: Tensor, end: Tensor, weight: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { end?: Tensor; weight?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, end: Tensor, weight: Num | Complex, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { end?: Tensor; weight?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('lerp') as never;
+export const lerp: { (input: Tensor, end: Tensor, weight: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { end?: Tensor; weight?: Tensor; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, end: Tensor, weight: Num | Complex, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { end?: Tensor; weight?: Num | Complex; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('lerp') as never;
 /** Minus `input`. */
-export const neg: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('neg') as never;
+export const neg: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('neg') as never;
 /** Minus `input`. */
-export const negative: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('negative') as never;
+export const negative: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('negative') as never;
 /** `input` itself. */
-export const positive: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('positive') as never;
+export const positive: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('positive') as never;
 /** `1 / input`. */
-export const reciprocal: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('reciprocal') as never;
+export const reciprocal: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('reciprocal') as never;
 /** `input` to the power `exponent`. */
-export const pow: { (input: Tensor, exponent: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { exponent?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor; (input: Num | Complex, exponent: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Num | Complex, kwargs: { exponent?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, exponent: Num | Complex, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { exponent?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('pow') as never;
+export const pow: { (input: Tensor, exponent: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { exponent?: Tensor; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Num | Complex, exponent: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Num | Complex, kwargs: { exponent?: Tensor; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, exponent: Num | Complex, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { exponent?: Num | Complex; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('pow') as never;
 /** `input` to the power `exponent`, in double precision. */
-export const float_power: { (input: Tensor, exponent: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { exponent?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor; (input: Num | Complex, exponent: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Num | Complex, kwargs: { exponent?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, exponent: Num | Complex, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { exponent?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('float_power') as never;
+export const float_power: { (input: Tensor, exponent: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { exponent?: Tensor; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Num | Complex, exponent: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Num | Complex, kwargs: { exponent?: Tensor; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, exponent: Num | Complex, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { exponent?: Num | Complex; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('float_power') as never;
 /** `input * input`. */
-export const square: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('square') as never;
+export const square: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('square') as never;
 /** Square root. */
-export const sqrt: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('sqrt') as never;
+export const sqrt: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('sqrt') as never;
 /** `1 / sqrt(input)`. */
-export const rsqrt: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('rsqrt') as never;
+export const rsqrt: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('rsqrt') as never;
 /** `e^input`. */
-export const exp: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('exp') as never;
+export const exp: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('exp') as never;
 /** `2^input`. */
-export const exp2: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('exp2') as never;
+export const exp2: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('exp2') as never;
 /** `e^input - 1`, accurate when `input` is small. */
-export const expm1: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('expm1') as never;
+export const expm1: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('expm1') as never;
 /** Natural logarithm. */
-export const log: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('log') as never;
+export const log: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('log') as never;
 /** Logarithm to base 2. */
-export const log2: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('log2') as never;
+export const log2: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('log2') as never;
 /** Logarithm to base 10. */
-export const log10: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('log10') as never;
+export const log10: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('log10') as never;
 /** `log(1 + input)`, accurate when `input` is small. */
-export const log1p: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('log1p') as never;
+export const log1p: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('log1p') as never;
 /** `log(exp(input) + exp(other))`. */
-export const logaddexp: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('logaddexp') as never;
+export const logaddexp: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('logaddexp') as never;
 /** `log2(2^input + 2^other)`. */
-export const logaddexp2: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('logaddexp2') as never;
+export const logaddexp2: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('logaddexp2') as never;
 /** `sqrt(input^2 + other^2)` without overflow. */
-export const hypot: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('hypot') as never;
+export const hypot: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('hypot') as never;
 /** `input * 2^other`. */
-export const ldexp: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('ldexp') as never;
+export const ldexp: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('ldexp') as never;
 /** The mantissa in `[0.5, 1)` and the exponent of `input = mantissa * 2^exponent`. */
-export const frexp: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): { mantissa: Tensor; exponent: Tensor } & [Tensor, Tensor] } = functionOf('frexp') as never;
+export const frexp: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Named<{ mantissa: Tensor; exponent: Tensor }, [Tensor, Tensor]> } = functionOf('frexp') as never;
 /** Sine. */
-export const sin: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('sin') as never;
+export const sin: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('sin') as never;
 /** Cosine. */
-export const cos: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('cos') as never;
+export const cos: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('cos') as never;
 /** Tangent. */
-export const tan: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('tan') as never;
+export const tan: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('tan') as never;
 /** Inverse sine. */
-export const asin: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('asin') as never;
+export const asin: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('asin') as never;
 /** Inverse sine. */
-export const arcsin: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('arcsin') as never;
+export const arcsin: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('arcsin') as never;
 /** Inverse cosine. */
-export const acos: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('acos') as never;
+export const acos: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('acos') as never;
 /** Inverse cosine. */
-export const arccos: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('arccos') as never;
+export const arccos: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('arccos') as never;
 /** Inverse tangent. */
-export const atan: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('atan') as never;
+export const atan: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('atan') as never;
 /** Inverse tangent. */
-export const arctan: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('arctan') as never;
+export const arctan: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('arctan') as never;
 /** The angle of the point `(other, input)`. */
-export const atan2: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('atan2') as never;
+export const atan2: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('atan2') as never;
 /** The angle of the point `(other, input)`. */
-export const arctan2: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('arctan2') as never;
+export const arctan2: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('arctan2') as never;
 /** Hyperbolic sine. */
-export const sinh: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('sinh') as never;
+export const sinh: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('sinh') as never;
 /** Hyperbolic cosine. */
-export const cosh: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('cosh') as never;
+export const cosh: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('cosh') as never;
 /** Hyperbolic tangent. */
-export const tanh: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('tanh') as never;
+export const tanh: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('tanh') as never;
 /** Inverse hyperbolic sine. */
-export const asinh: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('asinh') as never;
+export const asinh: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('asinh') as never;
 /** Inverse hyperbolic sine. */
-export const arcsinh: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('arcsinh') as never;
+export const arcsinh: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('arcsinh') as never;
 /** Inverse hyperbolic cosine. */
-export const acosh: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('acosh') as never;
+export const acosh: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('acosh') as never;
 /** Inverse hyperbolic cosine. */
-export const arccosh: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('arccosh') as never;
+export const arccosh: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('arccosh') as never;
 /** Inverse hyperbolic tangent. */
-export const atanh: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('atanh') as never;
+export const atanh: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('atanh') as never;
 /** Inverse hyperbolic tangent. */
-export const arctanh: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('arctanh') as never;
+export const arctanh: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('arctanh') as never;
 /** Degrees to radians. */
-export const deg2rad: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('deg2rad') as never;
+export const deg2rad: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('deg2rad') as never;
 /** Radians to degrees. */
-export const rad2deg: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('rad2deg') as never;
+export const rad2deg: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('rad2deg') as never;
 /** `sin(pi x) / (pi x)`, one at zero. */
-export const sinc: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('sinc') as never;
+export const sinc: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('sinc') as never;
 /** The absolute value; of complex numbers the modulus. */
-export const abs: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('abs') as never;
+export const abs: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('abs') as never;
 /** The absolute value; of complex numbers the modulus. */
-export const absolute: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('absolute') as never;
+export const absolute: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('absolute') as never;
 /** -1, 0 or 1. */
-export const sign: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('sign') as never;
+export const sign: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('sign') as never;
 /** `input / |input|`, zero at zero. */
-export const sgn: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('sgn') as never;
+export const sgn: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('sgn') as never;
 /** The largest integer not above. */
-export const floor: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('floor') as never;
+export const floor: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('floor') as never;
 /** The smallest integer not below. */
-export const ceil: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('ceil') as never;
+export const ceil: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('ceil') as never;
 /** The integer part. */
-export const trunc: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('trunc') as never;
+export const trunc: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('trunc') as never;
 /** The integer part. */
-export const fix: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('fix') as never;
+export const fix: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('fix') as never;
 /** The nearest integer, half to even. */
-export const round: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs?: { decimals?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('round') as never;
+export const round: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs?: { decimals?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('round') as never;
 /** The fractional part, with the sign of `input`. */
-export const frac: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('frac') as never;
+export const frac: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('frac') as never;
 /** NaN and infinities replaced by numbers. */
-export const nan_to_num: { (input: Tensor, nan?: Num | null, posinf?: Num | null, neginf?: Num | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { nan?: Num | null; posinf?: Num | null; neginf?: Num | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('nan_to_num') as never;
+export const nan_to_num: { (input: Tensor, nan?: Num | null, posinf?: Num | null, neginf?: Num | null, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { nan?: Num | null; posinf?: Num | null; neginf?: Num | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('nan_to_num') as never;
 /** The larger of two elements; NaN if one is. */
-export const maximum: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('maximum') as never;
+export const maximum: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('maximum') as never;
 /** The smaller of two elements; NaN if one is. */
-export const minimum: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('minimum') as never;
+export const minimum: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('minimum') as never;
 /** The larger of two elements; a NaN gives way to a number. */
-export const fmax: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('fmax') as never;
+export const fmax: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('fmax') as never;
 /** The smaller of two elements; a NaN gives way to a number. */
-export const fmin: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('fmin') as never;
+export const fmin: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('fmin') as never;
 /** Elements limited to `[min, max]`; NaN stays. */
-export const clamp: { (input: Tensor, min?: Tensor | null, max?: Tensor | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { min?: Tensor | null; max?: Tensor | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, min?: Num | Complex | null, max?: Num | Complex | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { min?: Num | Complex | null; max?: Num | Complex | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('clamp') as never;
+export const clamp: { (input: Tensor, min?: Tensor | null, max?: Tensor | null, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { min?: Tensor | null; max?: Tensor | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, min?: Num | Complex | null, max?: Num | Complex | null, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { min?: Num | Complex | null; max?: Num | Complex | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('clamp') as never;
 /** Elements limited to `[min, max]`; NaN stays. */
-export const clip: { (input: Tensor, min?: Tensor | null, max?: Tensor | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { min?: Tensor | null; max?: Tensor | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, min?: Num | Complex | null, max?: Num | Complex | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { min?: Num | Complex | null; max?: Num | Complex | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('clip') as never;
+export const clip: { (input: Tensor, min?: Tensor | null, max?: Tensor | null, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { min?: Tensor | null; max?: Tensor | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, min?: Num | Complex | null, max?: Num | Complex | null, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { min?: Num | Complex | null; max?: Num | Complex | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('clip') as never;
 /** Elements not below `min`. */
-export const clamp_min: { (input: Tensor, min: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { min?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, min: Num | Complex, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { min?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('clamp_min') as never;
+export const clamp_min: { (input: Tensor, min: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { min?: Tensor; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, min: Num | Complex, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { min?: Num | Complex; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('clamp_min') as never;
 /** Elements not above `max`. */
-export const clamp_max: { (input: Tensor, max: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { max?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, max: Num | Complex, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { max?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('clamp_max') as never;
+export const clamp_max: { (input: Tensor, max: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { max?: Tensor; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, max: Num | Complex, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { max?: Num | Complex; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('clamp_max') as never;
 /** The sign of `other` with the size of `input`. */
-export const copysign: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, other: Num | Complex, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('copysign') as never;
+export const copysign: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, other: Num | Complex, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { other?: Num | Complex; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('copysign') as never;
 /** The step function: `values` at zero. */
-export const heaviside: { (input: Tensor, values: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { values?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('heaviside') as never;
+export const heaviside: { (input: Tensor, values: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { values?: Tensor; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('heaviside') as never;
 /** The representable number next to `input`, towards `other`. */
-export const nextafter: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('nextafter') as never;
+export const nextafter: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('nextafter') as never;
 /** `input` where `condition`, else `other`. */
-export const where: { (condition: Tensor, input: TensorLike, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (condition: Tensor, kwargs: { input?: TensorLike; other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('where') as never;
+export const where: { (condition: Tensor, input: TensorLike, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (condition: Tensor, kwargs: { input?: TensorLike; other?: TensorLike; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('where') as never;
 /** The logistic function `1 / (1 + exp(-input))`. */
-export const sigmoid: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('sigmoid') as never;
+export const sigmoid: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('sigmoid') as never;
 /** `log(input / (1 - input))`, with `input` limited to `[eps, 1 - eps]` if given. */
-export const logit: { (input: Tensor, eps?: Num | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { eps?: Num | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('logit') as never;
+export const logit: { (input: Tensor, eps?: Num | null, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { eps?: Num | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('logit') as never;
 /** The error function. */
-export const erf: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('erf') as never;
+export const erf: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('erf') as never;
 /** `1 - erf(input)`. */
-export const erfc: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('erfc') as never;
+export const erfc: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('erfc') as never;
 /** The inverse of the error function. */
-export const erfinv: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('erfinv') as never;
+export const erfinv: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('erfinv') as never;
 /** `log |gamma(input)|`. */
-export const lgamma: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('lgamma') as never;
+export const lgamma: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('lgamma') as never;
 /** The logarithmic derivative of the gamma function. */
-export const digamma: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('digamma') as never;
+export const digamma: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('digamma') as never;
 /** The derivative of order `n` of `digamma`. */
-export const polygamma: { (n: Int, input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (n: Int, kwargs: { input?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('polygamma') as never;
+export const polygamma: { (n: Int, input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (n: Int, kwargs: { input?: Tensor; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('polygamma') as never;
 /** The logarithm of the multivariate gamma function of dimension `p`. */
-export const mvlgamma: { (input: Tensor, p: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { p?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('mvlgamma') as never;
+export const mvlgamma: { (input: Tensor, p: Int, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { p?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('mvlgamma') as never;
 /** The lower regularised incomplete gamma function. */
-export const igamma: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('igamma') as never;
+export const igamma: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('igamma') as never;
 /** The upper regularised incomplete gamma function. */
-export const igammac: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('igammac') as never;
+export const igammac: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('igammac') as never;
 /** `input * log(other)`, zero where `input` is. */
-export const xlogy: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor; (input: Num | Complex, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Num | Complex, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, other: Num | Complex, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('xlogy') as never;
+export const xlogy: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Num | Complex, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Num | Complex, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, other: Num | Complex, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { other?: Num | Complex; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('xlogy') as never;
 /** Modified Bessel function of the first kind, order 0. */
-export const i0: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('i0') as never;
+export const i0: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('i0') as never;
 /** The complex number with these real and imaginary parts. */
-export const complex: { (real: Tensor, imag: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (real: Tensor, kwargs: { imag?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('complex') as never;
+export const complex: { (real: Tensor, imag: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (real: Tensor, kwargs: { imag?: Tensor; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('complex') as never;
 /** The complex number with this absolute value and angle. */
-export const polar: { (abs: Tensor, angle: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (abs: Tensor, kwargs: { angle?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('polar') as never;
+export const polar: { (abs: Tensor, angle: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (abs: Tensor, kwargs: { angle?: Tensor; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('polar') as never;
 /** The complex conjugate; real tensors are returned as they are. */
-export const conj: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('conj') as never;
+export const conj: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('conj') as never;
 /** The complex conjugate in memory of its own; real tensors are returned as they are. */
-export const conj_physical: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('conj_physical') as never;
+export const conj_physical: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('conj_physical') as never;
 /** The input: conjugation is never lazy here. */
-export const resolve_conj: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('resolve_conj') as never;
+export const resolve_conj: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('resolve_conj') as never;
 /** The input: negation is never lazy here. */
-export const resolve_neg: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('resolve_neg') as never;
+export const resolve_neg: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('resolve_neg') as never;
 /** The real parts, as a view; of a real tensor the tensor itself. */
-export const real: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('real') as never;
+export const real: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('real') as never;
 /** The imaginary parts, as a view. */
-export const imag: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('imag') as never;
+export const imag: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('imag') as never;
 /** A complex tensor as a real one with a last dimension of 2. */
-export const view_as_real: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('view_as_real') as never;
+export const view_as_real: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('view_as_real') as never;
 /** A real tensor whose last dimension is 2 as a complex one. */
-export const view_as_complex: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('view_as_complex') as never;
+export const view_as_complex: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('view_as_complex') as never;
 /** The angle of complex numbers; of real ones 0 or pi. */
-export const angle: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('angle') as never;
+export const angle: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('angle') as never;
 /** The bitwise or logical complement. */
-export const bitwise_not: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('bitwise_not') as never;
+export const bitwise_not: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('bitwise_not') as never;
 /** Bitwise and. */
-export const bitwise_and: { (input: TensorLike, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('bitwise_and') as never;
+export const bitwise_and: { (input: TensorLike, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('bitwise_and') as never;
 /** Bitwise or. */
-export const bitwise_or: { (input: TensorLike, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('bitwise_or') as never;
+export const bitwise_or: { (input: TensorLike, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('bitwise_or') as never;
 /** Bitwise exclusive or. */
-export const bitwise_xor: { (input: TensorLike, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('bitwise_xor') as never;
+export const bitwise_xor: { (input: TensorLike, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('bitwise_xor') as never;
 /** `input << other`. */
-export const bitwise_left_shift: { (input: TensorLike, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('bitwise_left_shift') as never;
+export const bitwise_left_shift: { (input: TensorLike, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('bitwise_left_shift') as never;
 /** `input >> other`, keeping the sign. */
-export const bitwise_right_shift: { (input: TensorLike, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('bitwise_right_shift') as never;
+export const bitwise_right_shift: { (input: TensorLike, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: TensorLike, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('bitwise_right_shift') as never;
 /** Greatest common divisor. */
-export const gcd: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('gcd') as never;
+export const gcd: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('gcd') as never;
 /** Least common multiple. */
-export const lcm: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('lcm') as never;
+export const lcm: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('lcm') as never;
 /** Whether elements are equal. */
-export const eq: { (input: Tensor, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('eq') as never;
+export const eq: { (input: Tensor, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('eq') as never;
 /** Whether elements differ. */
-export const ne: { (input: Tensor, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('ne') as never;
+export const ne: { (input: Tensor, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('ne') as never;
 /** Whether elements differ. */
-export const not_equal: { (input: Tensor, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('not_equal') as never;
+export const not_equal: { (input: Tensor, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('not_equal') as never;
 /** `input < other`. */
-export const lt: { (input: Tensor, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('lt') as never;
+export const lt: { (input: Tensor, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('lt') as never;
 /** `input < other`. */
-export const less: { (input: Tensor, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('less') as never;
+export const less: { (input: Tensor, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('less') as never;
 /** `input <= other`. */
-export const le: { (input: Tensor, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('le') as never;
+export const le: { (input: Tensor, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('le') as never;
 /** `input <= other`. */
-export const less_equal: { (input: Tensor, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('less_equal') as never;
+export const less_equal: { (input: Tensor, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('less_equal') as never;
 /** `input > other`. */
-export const gt: { (input: Tensor, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('gt') as never;
+export const gt: { (input: Tensor, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('gt') as never;
 /** `input > other`. */
-export const greater: { (input: Tensor, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('greater') as never;
+export const greater: { (input: Tensor, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('greater') as never;
 /** `input >= other`. */
-export const ge: { (input: Tensor, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('ge') as never;
+export const ge: { (input: Tensor, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('ge') as never;
 /** `input >= other`. */
-export const greater_equal: { (input: Tensor, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('greater_equal') as never;
+export const greater_equal: { (input: Tensor, other: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { other?: TensorLike; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('greater_equal') as never;
 /** Whether both are true. */
-export const logical_and: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('logical_and') as never;
+export const logical_and: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('logical_and') as never;
 /** Whether one is true. */
-export const logical_or: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('logical_or') as never;
+export const logical_or: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('logical_or') as never;
 /** Whether exactly one is true. */
-export const logical_xor: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('logical_xor') as never;
+export const logical_xor: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('logical_xor') as never;
 /** Whether the element is false or zero. */
-export const logical_not: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('logical_not') as never;
+export const logical_not: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('logical_not') as never;
 /** Whether the element is NaN. */
-export const isnan: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('isnan') as never;
+export const isnan: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('isnan') as never;
 /** Whether the element is infinite. */
-export const isinf: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('isinf') as never;
+export const isinf: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('isinf') as never;
 /** Whether the element is a number and not infinite. */
-export const isfinite: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('isfinite') as never;
+export const isfinite: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('isfinite') as never;
 /** Whether the element is positive infinity. */
-export const isposinf: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('isposinf') as never;
+export const isposinf: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('isposinf') as never;
 /** Whether the element is negative infinity. */
-export const isneginf: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('isneginf') as never;
+export const isneginf: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('isneginf') as never;
 /** Whether the imaginary part is zero. */
-export const isreal: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('isreal') as never;
+export const isreal: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('isreal') as never;
 /** Whether the sign bit is set. */
-export const signbit: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('signbit') as never;
+export const signbit: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('signbit') as never;
 /** Whether `|input - other| <= atol + rtol * |other|`. */
-export const isclose: { (input: Tensor, other: Tensor, rtol?: Num, atol?: Num, equal_nan?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, other: Tensor, kwargs: { rtol?: Num; atol?: Num; equal_nan?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; rtol?: Num; atol?: Num; equal_nan?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('isclose') as never;
+export const isclose: { (input: Tensor, other: Tensor, rtol?: Num, atol?: Num, equal_nan?: boolean, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, other: Tensor, kwargs: { rtol?: Num; atol?: Num; equal_nan?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { other?: Tensor; rtol?: Num; atol?: Num; equal_nan?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('isclose') as never;
 /** Whether all elements are close, as `isclose` judges. */
-export const allclose: { (input: Tensor, other: Tensor, rtol?: Num, atol?: Num, equal_nan?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): boolean; (input: Tensor, other: Tensor, kwargs: { rtol?: Num; atol?: Num; equal_nan?: boolean; out?: Tensor | readonly Tensor[] }): boolean; (input: Tensor, kwargs: { other?: Tensor; rtol?: Num; atol?: Num; equal_nan?: boolean; out?: Tensor | readonly Tensor[] }): boolean } = functionOf('allclose') as never;
+export const allclose: { (input: Tensor, other: Tensor, rtol?: Num, atol?: Num, equal_nan?: boolean, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): boolean; (input: Tensor, other: Tensor, kwargs: { rtol?: Num; atol?: Num; equal_nan?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): boolean; (input: Tensor, kwargs: { other?: Tensor; rtol?: Num; atol?: Num; equal_nan?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): boolean } = functionOf('allclose') as never;
 /** Whether sizes and elements are equal. */
-export const equal: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): boolean; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): boolean } = functionOf('equal') as never;
+export const equal: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): boolean; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[]; generator?: Generator }): boolean } = functionOf('equal') as never;
 /** The sum of all elements. */
-export const sum: { (input: Tensor, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, dim: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, dim: Int | readonly Int[] | null, kwargs: { keepdim?: boolean; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('sum') as never;
+export const sum: { (input: Tensor, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, dim: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, dim: Int | readonly Int[] | null, kwargs: { keepdim?: boolean; dtype?: DType | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('sum') as never;
 /** The sum of the elements that are numbers. */
-export const nansum: { (input: Tensor, dim?: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('nansum') as never;
+export const nansum: { (input: Tensor, dim?: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('nansum') as never;
 /** The mean of all elements. */
-export const mean: { (input: Tensor, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, dim: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, dim: Int | readonly Int[] | null, kwargs: { keepdim?: boolean; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('mean') as never;
+export const mean: { (input: Tensor, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, dim: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, dim: Int | readonly Int[] | null, kwargs: { keepdim?: boolean; dtype?: DType | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('mean') as never;
 /** The mean of the elements that are numbers. */
-export const nanmean: { (input: Tensor, dim?: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('nanmean') as never;
+export const nanmean: { (input: Tensor, dim?: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('nanmean') as never;
 /** The product of all elements. */
-export const prod: { (input: Tensor, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, dim: Int, keepdim?: boolean, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, dim: Int, kwargs: { keepdim?: boolean; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int; keepdim?: boolean; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('prod') as never;
+export const prod: { (input: Tensor, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, dim: Int, keepdim?: boolean, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, dim: Int, kwargs: { keepdim?: boolean; dtype?: DType | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { dim?: Int; keepdim?: boolean; dtype?: DType | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('prod') as never;
 /** Whether all elements are true. */
-export const all: { (input: Tensor, dim?: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int | readonly Int[] | null; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('all') as never;
+export const all: { (input: Tensor, dim?: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { dim?: Int | readonly Int[] | null; keepdim?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('all') as never;
 /** Whether any element is true. */
-export const any: { (input: Tensor, dim?: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int | readonly Int[] | null; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('any') as never;
+export const any: { (input: Tensor, dim?: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { dim?: Int | readonly Int[] | null; keepdim?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('any') as never;
 /** How many elements are not zero. */
-export const count_nonzero: { (input: Tensor, dim?: Int | readonly Int[] | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int | readonly Int[] | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('count_nonzero') as never;
+export const count_nonzero: { (input: Tensor, dim?: Int | readonly Int[] | null, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { dim?: Int | readonly Int[] | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('count_nonzero') as never;
 /** The greatest element. */
-export const max: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, dim: Int, keepdim?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): { values: Tensor; indices: Tensor } & [Tensor, Tensor]; (input: Tensor, dim: Int, kwargs: { keepdim?: boolean; out?: Tensor | readonly Tensor[] }): { values: Tensor; indices: Tensor } & [Tensor, Tensor]; (input: Tensor, kwargs: { dim?: Int; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): { values: Tensor; indices: Tensor } & [Tensor, Tensor] } = functionOf('max') as never;
+export const max: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, dim: Int, keepdim?: boolean, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Named<{ values: Tensor; indices: Tensor }, [Tensor, Tensor]>; (input: Tensor, dim: Int, kwargs: { keepdim?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Named<{ values: Tensor; indices: Tensor }, [Tensor, Tensor]>; (input: Tensor, kwargs: { dim?: Int; keepdim?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Named<{ values: Tensor; indices: Tensor }, [Tensor, Tensor]> } = functionOf('max') as never;
 /** The least element. */
-export const min: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, dim: Int, keepdim?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): { values: Tensor; indices: Tensor } & [Tensor, Tensor]; (input: Tensor, dim: Int, kwargs: { keepdim?: boolean; out?: Tensor | readonly Tensor[] }): { values: Tensor; indices: Tensor } & [Tensor, Tensor]; (input: Tensor, kwargs: { dim?: Int; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): { values: Tensor; indices: Tensor } & [Tensor, Tensor] } = functionOf('min') as never;
+export const min: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, dim: Int, keepdim?: boolean, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Named<{ values: Tensor; indices: Tensor }, [Tensor, Tensor]>; (input: Tensor, dim: Int, kwargs: { keepdim?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Named<{ values: Tensor; indices: Tensor }, [Tensor, Tensor]>; (input: Tensor, kwargs: { dim?: Int; keepdim?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Named<{ values: Tensor; indices: Tensor }, [Tensor, Tensor]> } = functionOf('min') as never;
 /** The greatest elements along dimensions; ties share the gradient. */
-export const amax: { (input: Tensor, dim?: Int | readonly Int[], keepdim?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int | readonly Int[]; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('amax') as never;
+export const amax: { (input: Tensor, dim?: Int | readonly Int[], keepdim?: boolean, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { dim?: Int | readonly Int[]; keepdim?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('amax') as never;
 /** The least elements along dimensions; ties share the gradient. */
-export const amin: { (input: Tensor, dim?: Int | readonly Int[], keepdim?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int | readonly Int[]; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('amin') as never;
+export const amin: { (input: Tensor, dim?: Int | readonly Int[], keepdim?: boolean, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { dim?: Int | readonly Int[]; keepdim?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('amin') as never;
 /** The least and the greatest elements. */
-export const aminmax: { (input: Tensor, kwargs?: { dim?: Int | null; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): { min: Tensor; max: Tensor } & [Tensor, Tensor] } = functionOf('aminmax') as never;
+export const aminmax: { (input: Tensor, kwargs?: { dim?: Int | null; keepdim?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Named<{ min: Tensor; max: Tensor }, [Tensor, Tensor]> } = functionOf('aminmax') as never;
 /** Where the greatest element is. */
-export const argmax: { (input: Tensor, dim?: Int | null, keepdim?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int | null; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('argmax') as never;
+export const argmax: { (input: Tensor, dim?: Int | null, keepdim?: boolean, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { dim?: Int | null; keepdim?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('argmax') as never;
 /** Where the least element is. */
-export const argmin: { (input: Tensor, dim?: Int | null, keepdim?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int | null; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('argmin') as never;
+export const argmin: { (input: Tensor, dim?: Int | null, keepdim?: boolean, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { dim?: Int | null; keepdim?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('argmin') as never;
 /** The variance of all elements; without `unbiased` it is divided by their number. */
-export const var_: { (input: Tensor, unbiased?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { unbiased?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, dim: Int | readonly Int[] | null, unbiased?: boolean, keepdim?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, dim: Int | readonly Int[] | null, kwargs: { unbiased?: boolean; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int | readonly Int[] | null; unbiased?: boolean; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, dim?: Int | readonly Int[] | null, kwargs?: { correction?: Num | null; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int | readonly Int[] | null; correction?: Num | null; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('var') as never;
+export const var_: { (input: Tensor, unbiased?: boolean, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { unbiased?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, dim: Int | readonly Int[] | null, unbiased?: boolean, keepdim?: boolean, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, dim: Int | readonly Int[] | null, kwargs: { unbiased?: boolean; keepdim?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { dim?: Int | readonly Int[] | null; unbiased?: boolean; keepdim?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, dim?: Int | readonly Int[] | null, kwargs?: { correction?: Num | null; keepdim?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { dim?: Int | readonly Int[] | null; correction?: Num | null; keepdim?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('var') as never;
 /** The standard deviation of all elements. */
-export const std: { (input: Tensor, unbiased?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { unbiased?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, dim: Int | readonly Int[] | null, unbiased?: boolean, keepdim?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, dim: Int | readonly Int[] | null, kwargs: { unbiased?: boolean; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int | readonly Int[] | null; unbiased?: boolean; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, dim?: Int | readonly Int[] | null, kwargs?: { correction?: Num | null; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int | readonly Int[] | null; correction?: Num | null; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('std') as never;
+export const std: { (input: Tensor, unbiased?: boolean, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { unbiased?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, dim: Int | readonly Int[] | null, unbiased?: boolean, keepdim?: boolean, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, dim: Int | readonly Int[] | null, kwargs: { unbiased?: boolean; keepdim?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { dim?: Int | readonly Int[] | null; unbiased?: boolean; keepdim?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, dim?: Int | readonly Int[] | null, kwargs?: { correction?: Num | null; keepdim?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { dim?: Int | readonly Int[] | null; correction?: Num | null; keepdim?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('std') as never;
 /** The variance and the mean of all elements. */
-export const var_mean: { (input: Tensor, unbiased?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): { var: Tensor; mean: Tensor } & [Tensor, Tensor]; (input: Tensor, kwargs: { unbiased?: boolean; out?: Tensor | readonly Tensor[] }): { var: Tensor; mean: Tensor } & [Tensor, Tensor]; (input: Tensor, dim: Int | readonly Int[] | null, unbiased?: boolean, keepdim?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): { var: Tensor; mean: Tensor } & [Tensor, Tensor]; (input: Tensor, dim: Int | readonly Int[] | null, kwargs: { unbiased?: boolean; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): { var: Tensor; mean: Tensor } & [Tensor, Tensor]; (input: Tensor, kwargs: { dim?: Int | readonly Int[] | null; unbiased?: boolean; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): { var: Tensor; mean: Tensor } & [Tensor, Tensor]; (input: Tensor, dim?: Int | readonly Int[] | null, kwargs?: { correction?: Num | null; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): { var: Tensor; mean: Tensor } & [Tensor, Tensor]; (input: Tensor, kwargs: { dim?: Int | readonly Int[] | null; correction?: Num | null; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): { var: Tensor; mean: Tensor } & [Tensor, Tensor] } = functionOf('var_mean') as never;
+export const var_mean: { (input: Tensor, unbiased?: boolean, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Named<{ var: Tensor; mean: Tensor }, [Tensor, Tensor]>; (input: Tensor, kwargs: { unbiased?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Named<{ var: Tensor; mean: Tensor }, [Tensor, Tensor]>; (input: Tensor, dim: Int | readonly Int[] | null, unbiased?: boolean, keepdim?: boolean, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Named<{ var: Tensor; mean: Tensor }, [Tensor, Tensor]>; (input: Tensor, dim: Int | readonly Int[] | null, kwargs: { unbiased?: boolean; keepdim?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Named<{ var: Tensor; mean: Tensor }, [Tensor, Tensor]>; (input: Tensor, kwargs: { dim?: Int | readonly Int[] | null; unbiased?: boolean; keepdim?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Named<{ var: Tensor; mean: Tensor }, [Tensor, Tensor]>; (input: Tensor, dim?: Int | readonly Int[] | null, kwargs?: { correction?: Num | null; keepdim?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Named<{ var: Tensor; mean: Tensor }, [Tensor, Tensor]>; (input: Tensor, kwargs: { dim?: Int | readonly Int[] | null; correction?: Num | null; keepdim?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Named<{ var: Tensor; mean: Tensor }, [Tensor, Tensor]> } = functionOf('var_mean') as never;
 /** The standard deviation and the mean of all elements. */
-export const std_mean: { (input: Tensor, unbiased?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): { std: Tensor; mean: Tensor } & [Tensor, Tensor]; (input: Tensor, kwargs: { unbiased?: boolean; out?: Tensor | readonly Tensor[] }): { std: Tensor; mean: Tensor } & [Tensor, Tensor]; (input: Tensor, dim: Int | readonly Int[] | null, unbiased?: boolean, keepdim?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): { std: Tensor; mean: Tensor } & [Tensor, Tensor]; (input: Tensor, dim: Int | readonly Int[] | null, kwargs: { unbiased?: boolean; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): { std: Tensor; mean: Tensor } & [Tensor, Tensor]; (input: Tensor, kwargs: { dim?: Int | readonly Int[] | null; unbiased?: boolean; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): { std: Tensor; mean: Tensor } & [Tensor, Tensor]; (input: Tensor, dim?: Int | readonly Int[] | null, kwargs?: { correction?: Num | null; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): { std: Tensor; mean: Tensor } & [Tensor, Tensor]; (input: Tensor, kwargs: { dim?: Int | readonly Int[] | null; correction?: Num | null; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): { std: Tensor; mean: Tensor } & [Tensor, Tensor] } = functionOf('std_mean') as never;
+export const std_mean: { (input: Tensor, unbiased?: boolean, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Named<{ std: Tensor; mean: Tensor }, [Tensor, Tensor]>; (input: Tensor, kwargs: { unbiased?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Named<{ std: Tensor; mean: Tensor }, [Tensor, Tensor]>; (input: Tensor, dim: Int | readonly Int[] | null, unbiased?: boolean, keepdim?: boolean, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Named<{ std: Tensor; mean: Tensor }, [Tensor, Tensor]>; (input: Tensor, dim: Int | readonly Int[] | null, kwargs: { unbiased?: boolean; keepdim?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Named<{ std: Tensor; mean: Tensor }, [Tensor, Tensor]>; (input: Tensor, kwargs: { dim?: Int | readonly Int[] | null; unbiased?: boolean; keepdim?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Named<{ std: Tensor; mean: Tensor }, [Tensor, Tensor]>; (input: Tensor, dim?: Int | readonly Int[] | null, kwargs?: { correction?: Num | null; keepdim?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Named<{ std: Tensor; mean: Tensor }, [Tensor, Tensor]>; (input: Tensor, kwargs: { dim?: Int | readonly Int[] | null; correction?: Num | null; keepdim?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Named<{ std: Tensor; mean: Tensor }, [Tensor, Tensor]> } = functionOf('std_mean') as never;
 /** The covariance of the variables in the rows of `input`. */
-export const cov: { (input: Tensor, kwargs?: { correction?: Int; fweights?: Tensor | null; aweights?: Tensor | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('cov') as never;
+export const cov: { (input: Tensor, kwargs?: { correction?: Int; fweights?: Tensor | null; aweights?: Tensor | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('cov') as never;
 /** The correlation coefficients of the variables in the rows of `input`. */
-export const corrcoef: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('corrcoef') as never;
+export const corrcoef: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('corrcoef') as never;
 /** The norm of order `p`, 2 if left out, over all the dimensions together. */
-export const norm: { (input: Tensor, p?: Num | null, dim?: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { p?: Num | null; dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, p: string, dim?: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, p: string, kwargs: { dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { p?: string; dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('norm') as never;
+export const norm: { (input: Tensor, p?: Num | null, dim?: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { p?: Num | null; dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, p: string, dim?: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, p: string, kwargs: { dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { p?: string; dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('norm') as never;
 /** The root of the sum of squares. */
-export const frobenius_norm: { (input: Tensor, dim?: Int | readonly Int[], keepdim?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int | readonly Int[]; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('frobenius_norm') as never;
+export const frobenius_norm: { (input: Tensor, dim?: Int | readonly Int[], keepdim?: boolean, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { dim?: Int | readonly Int[]; keepdim?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('frobenius_norm') as never;
 /** The norm of order `p` of `input - other`. */
-export const dist: { (input: Tensor, other: Tensor, p?: Num, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, other: Tensor, kwargs: { p?: Num; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; p?: Num; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('dist') as never;
+export const dist: { (input: Tensor, other: Tensor, p?: Num, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, other: Tensor, kwargs: { p?: Num; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { other?: Tensor; p?: Num; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('dist') as never;
 /** Every slice along `dim` whose norm is above `maxnorm`, scaled down to it. */
-export const renorm: { (input: Tensor, p: Num, dim: Int, maxnorm: Num, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { p?: Num; dim?: Int; maxnorm?: Num; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('renorm') as never;
+export const renorm: { (input: Tensor, p: Num, dim: Int, maxnorm: Num, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { p?: Num; dim?: Int; maxnorm?: Num; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('renorm') as never;
 /** The norm of `x1 - x2 + eps` along the last dimension. */
-export const pairwise_distance: { (x1: Tensor, x2: Tensor, p?: Num, eps?: Num, keepdim?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (x1: Tensor, x2: Tensor, kwargs: { p?: Num; eps?: Num; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (x1: Tensor, kwargs: { x2?: Tensor; p?: Num; eps?: Num; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('pairwise_distance') as never;
+export const pairwise_distance: { (x1: Tensor, x2: Tensor, p?: Num, eps?: Num, keepdim?: boolean, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (x1: Tensor, x2: Tensor, kwargs: { p?: Num; eps?: Num; keepdim?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (x1: Tensor, kwargs: { x2?: Tensor; p?: Num; eps?: Num; keepdim?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('pairwise_distance') as never;
 /** The cosine of the angle between `x1` and `x2` along a dimension. */
-export const cosine_similarity: { (x1: Tensor, x2: Tensor, dim?: Int, eps?: Num, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (x1: Tensor, x2: Tensor, kwargs: { dim?: Int; eps?: Num; out?: Tensor | readonly Tensor[] }): Tensor; (x1: Tensor, kwargs: { x2?: Tensor; dim?: Int; eps?: Num; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('cosine_similarity') as never;
+export const cosine_similarity: { (x1: Tensor, x2: Tensor, dim?: Int, eps?: Num, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (x1: Tensor, x2: Tensor, kwargs: { dim?: Int; eps?: Num; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (x1: Tensor, kwargs: { x2?: Tensor; dim?: Int; eps?: Num; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('cosine_similarity') as never;
 /** Exponentials that add up to one along a dimension. */
-export const softmax: { (input: Tensor, dim: Int, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('softmax') as never;
+export const softmax: { (input: Tensor, dim: Int, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { dim?: Int; dtype?: DType | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('softmax') as never;
 /** The logarithm of `softmax`. */
-export const log_softmax: { (input: Tensor, dim: Int, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('log_softmax') as never;
+export const log_softmax: { (input: Tensor, dim: Int, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { dim?: Int; dtype?: DType | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('log_softmax') as never;
 /** `log(sum(exp(input)))` along dimensions, without overflow. */
-export const logsumexp: { (input: Tensor, dim: Int | readonly Int[], keepdim?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, dim: Int | readonly Int[], kwargs: { keepdim?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int | readonly Int[]; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('logsumexp') as never;
+export const logsumexp: { (input: Tensor, dim: Int | readonly Int[], keepdim?: boolean, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, dim: Int | readonly Int[], kwargs: { keepdim?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { dim?: Int | readonly Int[]; keepdim?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('logsumexp') as never;
 /** Running sums. */
-export const cumsum: { (input: Tensor, dim: Int, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('cumsum') as never;
+export const cumsum: { (input: Tensor, dim: Int, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { dim?: Int; dtype?: DType | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('cumsum') as never;
 /** Running products. */
-export const cumprod: { (input: Tensor, dim: Int, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('cumprod') as never;
+export const cumprod: { (input: Tensor, dim: Int, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { dim?: Int; dtype?: DType | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('cumprod') as never;
 /** Running maxima, and where they are. */
-export const cummax: { (input: Tensor, dim: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): { values: Tensor; indices: Tensor } & [Tensor, Tensor]; (input: Tensor, kwargs: { dim?: Int; out?: Tensor | readonly Tensor[] }): { values: Tensor; indices: Tensor } & [Tensor, Tensor] } = functionOf('cummax') as never;
+export const cummax: { (input: Tensor, dim: Int, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Named<{ values: Tensor; indices: Tensor }, [Tensor, Tensor]>; (input: Tensor, kwargs: { dim?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Named<{ values: Tensor; indices: Tensor }, [Tensor, Tensor]> } = functionOf('cummax') as never;
 /** Running minima, and where they are. */
-export const cummin: { (input: Tensor, dim: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): { values: Tensor; indices: Tensor } & [Tensor, Tensor]; (input: Tensor, kwargs: { dim?: Int; out?: Tensor | readonly Tensor[] }): { values: Tensor; indices: Tensor } & [Tensor, Tensor] } = functionOf('cummin') as never;
+export const cummin: { (input: Tensor, dim: Int, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Named<{ values: Tensor; indices: Tensor }, [Tensor, Tensor]>; (input: Tensor, kwargs: { dim?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Named<{ values: Tensor; indices: Tensor }, [Tensor, Tensor]> } = functionOf('cummin') as never;
 /** Running `logsumexp`. */
-export const logcumsumexp: { (input: Tensor, dim: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('logcumsumexp') as never;
+export const logcumsumexp: { (input: Tensor, dim: Int, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { dim?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('logcumsumexp') as never;
 /** Differences of neighbours along a dimension, taken `n` times. */
-export const diff: { (input: Tensor, n?: Int, dim?: Int, prepend?: Tensor | null, append?: Tensor | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { n?: Int; dim?: Int; prepend?: Tensor | null; append?: Tensor | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('diff') as never;
+export const diff: { (input: Tensor, n?: Int, dim?: Int, prepend?: Tensor | null, append?: Tensor | null, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { n?: Int; dim?: Int; prepend?: Tensor | null; append?: Tensor | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('diff') as never;
 /** The integral of samples `y` at the points `x`, by the trapezoidal rule. */
-export const trapezoid: { (y: Tensor, x: Tensor, kwargs?: { dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor; (y: Tensor, kwargs: { x?: Tensor; dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor; (y: Tensor, kwargs?: { dx?: Num | Complex; dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('trapezoid') as never;
+export const trapezoid: { (y: Tensor, x: Tensor, kwargs?: { dim?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (y: Tensor, kwargs: { x?: Tensor; dim?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (y: Tensor, kwargs?: { dx?: Num | Complex; dim?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('trapezoid') as never;
 /** The integral of samples `y` at the points `x`, by the trapezoidal rule. */
-export const trapz: { (y: Tensor, x: Tensor, kwargs?: { dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor; (y: Tensor, kwargs: { x?: Tensor; dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor; (y: Tensor, kwargs?: { dx?: Num | Complex; dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('trapz') as never;
+export const trapz: { (y: Tensor, x: Tensor, kwargs?: { dim?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (y: Tensor, kwargs: { x?: Tensor; dim?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (y: Tensor, kwargs?: { dx?: Num | Complex; dim?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('trapz') as never;
 /** The running integral of samples `y` at the points `x`, by the trapezoidal rule. */
-export const cumulative_trapezoid: { (y: Tensor, x: Tensor, kwargs?: { dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor; (y: Tensor, kwargs: { x?: Tensor; dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor; (y: Tensor, kwargs?: { dx?: Num | Complex; dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('cumulative_trapezoid') as never;
+export const cumulative_trapezoid: { (y: Tensor, x: Tensor, kwargs?: { dim?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (y: Tensor, kwargs: { x?: Tensor; dim?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (y: Tensor, kwargs?: { dx?: Num | Complex; dim?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('cumulative_trapezoid') as never;
 /** Finite gradients along dimensions whose samples are `spacing` apart. */
-export const gradient: { (input: Tensor, kwargs?: { spacing?: Num | Complex | null; dim?: Int | readonly Int[] | null; edge_order?: Int; out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, spacing: Num | readonly Num[], kwargs?: { dim?: Int | readonly Int[] | null; edge_order?: Int; out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, kwargs: { spacing?: Num | readonly Num[]; dim?: Int | readonly Int[] | null; edge_order?: Int; out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, spacing: readonly Tensor[], kwargs?: { dim?: Int | readonly Int[] | null; edge_order?: Int; out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, kwargs: { spacing?: readonly Tensor[]; dim?: Int | readonly Int[] | null; edge_order?: Int; out?: Tensor | readonly Tensor[] }): Tensor[] } = functionOf('gradient') as never;
+export const gradient: { (input: Tensor, kwargs?: { spacing?: Num | Complex | null; dim?: Int | readonly Int[] | null; edge_order?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor[]; (input: Tensor, spacing: Num | readonly Num[], kwargs?: { dim?: Int | readonly Int[] | null; edge_order?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor[]; (input: Tensor, kwargs: { spacing?: Num | readonly Num[]; dim?: Int | readonly Int[] | null; edge_order?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor[]; (input: Tensor, spacing: readonly Tensor[], kwargs?: { dim?: Int | readonly Int[] | null; edge_order?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor[]; (input: Tensor, kwargs: { spacing?: readonly Tensor[]; dim?: Int | readonly Int[] | null; edge_order?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor[] } = functionOf('gradient') as never;
 /** The same elements in other sizes, sharing memory; one size may be -1. */
-export const view_copy: { (input: Tensor, size: Int | readonly Int[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { size?: Int | readonly Int[]; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, ...size: Int[]): Tensor } = functionOf('view_copy') as never;
+export const view_copy: { (input: Tensor, size: Int | readonly Int[], kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { size?: Int | readonly Int[]; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, ...size: Int[]): Tensor } = functionOf('view_copy') as never;
 /** The same elements in other sizes: a view where possible, else a copy. */
-export const reshape: { (input: Tensor, shape: Int | readonly Int[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { shape?: Int | readonly Int[]; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, ...shape: Int[]): Tensor } = functionOf('reshape') as never;
+export const reshape: { (input: Tensor, shape: Int | readonly Int[], kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { shape?: Int | readonly Int[]; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, ...shape: Int[]): Tensor } = functionOf('reshape') as never;
 /** Dimensions of size one repeated without copying; -1 keeps a size. */
-export const expand_copy: { (input: Tensor, size: Int | readonly Int[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { size?: Int | readonly Int[]; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, ...size: Int[]): Tensor } = functionOf('expand_copy') as never;
+export const expand_copy: { (input: Tensor, size: Int | readonly Int[], kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { size?: Int | readonly Int[]; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, ...size: Int[]): Tensor } = functionOf('expand_copy') as never;
 /** Dimensions of size one repeated without copying. */
-export const broadcast_to: { (input: Tensor, size: Int | readonly Int[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { size?: Int | readonly Int[]; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, ...size: Int[]): Tensor } = functionOf('broadcast_to') as never;
+export const broadcast_to: { (input: Tensor, size: Int | readonly Int[], kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { size?: Int | readonly Int[]; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, ...size: Int[]): Tensor } = functionOf('broadcast_to') as never;
 /** The dimensions in another order. */
-export const permute: { (input: Tensor, dims: Int | readonly Int[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dims?: Int | readonly Int[]; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, ...dims: Int[]): Tensor } = functionOf('permute') as never;
+export const permute: { (input: Tensor, dims: Int | readonly Int[], kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { dims?: Int | readonly Int[]; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, ...dims: Int[]): Tensor } = functionOf('permute') as never;
 /** The dimensions in another order. */
-export const permute_copy: { (input: Tensor, dims: Int | readonly Int[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dims?: Int | readonly Int[]; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, ...dims: Int[]): Tensor } = functionOf('permute_copy') as never;
+export const permute_copy: { (input: Tensor, dims: Int | readonly Int[], kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { dims?: Int | readonly Int[]; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, ...dims: Int[]): Tensor } = functionOf('permute_copy') as never;
 /** Two dimensions exchanged. */
-export const transpose: { (input: Tensor, dim0: Int, dim1: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim0?: Int; dim1?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('transpose') as never;
+export const transpose: { (input: Tensor, dim0: Int, dim1: Int, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { dim0?: Int; dim1?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('transpose') as never;
 /** Two dimensions exchanged. */
-export const swapaxes: { (input: Tensor, dim0: Int, dim1: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim0?: Int; dim1?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('swapaxes') as never;
+export const swapaxes: { (input: Tensor, dim0: Int, dim1: Int, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { dim0?: Int; dim1?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('swapaxes') as never;
 /** Two dimensions exchanged. */
-export const swapdims: { (input: Tensor, dim0: Int, dim1: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim0?: Int; dim1?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('swapdims') as never;
+export const swapdims: { (input: Tensor, dim0: Int, dim1: Int, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { dim0?: Int; dim1?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('swapdims') as never;
 /** Two dimensions exchanged. */
-export const transpose_copy: { (input: Tensor, dim0: Int, dim1: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim0?: Int; dim1?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('transpose_copy') as never;
+export const transpose_copy: { (input: Tensor, dim0: Int, dim1: Int, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { dim0?: Int; dim1?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('transpose_copy') as never;
 /** The transpose of a matrix. */
-export const t: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('t') as never;
+export const t: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('t') as never;
 /** The transpose of a matrix. */
-export const t_copy: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('t_copy') as never;
+export const t_copy: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('t_copy') as never;
 /** The conjugate transpose of the last two dimensions. */
-export const adjoint: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('adjoint') as never;
+export const adjoint: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('adjoint') as never;
 /** A dimension of size one inserted. */
-export const unsqueeze: { (input: Tensor, dim: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('unsqueeze') as never;
+export const unsqueeze: { (input: Tensor, dim: Int, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { dim?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('unsqueeze') as never;
 /** A dimension of size one inserted. */
-export const unsqueeze_copy: { (input: Tensor, dim: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('unsqueeze_copy') as never;
+export const unsqueeze_copy: { (input: Tensor, dim: Int, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { dim?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('unsqueeze_copy') as never;
 /** All dimensions of size one removed. */
-export const squeeze: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, dim: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, dim: Int | readonly Int[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int | readonly Int[]; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, ...dim: Int[]): Tensor } = functionOf('squeeze') as never;
+export const squeeze: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, dim: Int, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { dim?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, dim: Int | readonly Int[], kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { dim?: Int | readonly Int[]; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, ...dim: Int[]): Tensor } = functionOf('squeeze') as never;
 /** All dimensions of size one removed. */
-export const squeeze_copy: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, dim: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, dim: Int | readonly Int[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int | readonly Int[]; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, ...dim: Int[]): Tensor } = functionOf('squeeze_copy') as never;
+export const squeeze_copy: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, dim: Int, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { dim?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, dim: Int | readonly Int[], kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { dim?: Int | readonly Int[]; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, ...dim: Int[]): Tensor } = functionOf('squeeze_copy') as never;
 /** A range of dimensions made one. */
-export const flatten: { (input: Tensor, start_dim?: Int, end_dim?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { start_dim?: Int; end_dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('flatten') as never;
+export const flatten: { (input: Tensor, start_dim?: Int, end_dim?: Int, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { start_dim?: Int; end_dim?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('flatten') as never;
 /** All dimensions made one. */
-export const ravel: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('ravel') as never;
+export const ravel: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('ravel') as never;
 /** One dimension as several. */
-export const unflatten: { (input: Tensor, dim: Int, sizes: Int | readonly Int[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int; sizes?: Int | readonly Int[]; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('unflatten') as never;
+export const unflatten: { (input: Tensor, dim: Int, sizes: Int | readonly Int[], kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { dim?: Int; sizes?: Int | readonly Int[]; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('unflatten') as never;
 /** One index of a dimension. */
-export const select: { (input: Tensor, dim: Int, index: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int; index?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('select') as never;
+export const select: { (input: Tensor, dim: Int, index: Int, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { dim?: Int; index?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('select') as never;
 /** One index of a dimension. */
-export const select_copy: { (input: Tensor, dim: Int, index: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int; index?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('select_copy') as never;
+export const select_copy: { (input: Tensor, dim: Int, index: Int, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { dim?: Int; index?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('select_copy') as never;
 /** A range of a dimension: `start:end:step`. */
-export const slice_copy: { (input: Tensor, dim?: Int, start?: Int | null, end?: Int | null, step?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int; start?: Int | null; end?: Int | null; step?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('slice_copy') as never;
+export const slice_copy: { (input: Tensor, dim?: Int, start?: Int | null, end?: Int | null, step?: Int, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { dim?: Int; start?: Int | null; end?: Int | null; step?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('slice_copy') as never;
 /** `length` indices of a dimension from `start`. */
-export const narrow: { (input: Tensor, dim: Int, start: Int, length: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int; start?: Int; length?: Int; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, dim: Int, start: Tensor, length: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int; start?: Tensor; length?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('narrow') as never;
+export const narrow: { (input: Tensor, dim: Int, start: Int, length: Int, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { dim?: Int; start?: Int; length?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, dim: Int, start: Tensor, length: Int, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { dim?: Int; start?: Tensor; length?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('narrow') as never;
 /** `length` indices of a dimension from `start`, as a copy. */
-export const narrow_copy: { (input: Tensor, dim: Int, start: Int, length: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int; start?: Int; length?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('narrow_copy') as never;
+export const narrow_copy: { (input: Tensor, dim: Int, start: Int, length: Int, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { dim?: Int; start?: Int; length?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('narrow_copy') as never;
 /** The diagonal of two dimensions, as the last one. */
-export const diagonal: { (input: Tensor, offset?: Int, dim1?: Int, dim2?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { offset?: Int; dim1?: Int; dim2?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('diagonal') as never;
+export const diagonal: { (input: Tensor, offset?: Int, dim1?: Int, dim2?: Int, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { offset?: Int; dim1?: Int; dim2?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('diagonal') as never;
 /** The diagonal of two dimensions, as the last one. */
-export const diagonal_copy: { (input: Tensor, offset?: Int, dim1?: Int, dim2?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { offset?: Int; dim1?: Int; dim2?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('diagonal_copy') as never;
+export const diagonal_copy: { (input: Tensor, offset?: Int, dim1?: Int, dim2?: Int, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { offset?: Int; dim1?: Int; dim2?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('diagonal_copy') as never;
 /** Windows of `size` along a dimension, `step` apart, as the last one. */
-export const unfold_copy: { (input: Tensor, dimension: Int, size: Int, step: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dimension?: Int; size?: Int; step?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('unfold_copy') as never;
+export const unfold_copy: { (input: Tensor, dimension: Int, size: Int, step: Int, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { dimension?: Int; size?: Int; step?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('unfold_copy') as never;
 /** At least one dimension. */
-export const atleast_1d: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (tensors: readonly Tensor[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor[]; (...tensors: Tensor[]): Tensor[] } = functionOf('atleast_1d') as never;
+export const atleast_1d: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (tensors: readonly Tensor[], kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor[]; (...tensors: Tensor[]): Tensor[] } = functionOf('atleast_1d') as never;
 /** At least two dimensions. */
-export const atleast_2d: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (tensors: readonly Tensor[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor[]; (...tensors: Tensor[]): Tensor[] } = functionOf('atleast_2d') as never;
+export const atleast_2d: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (tensors: readonly Tensor[], kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor[]; (...tensors: Tensor[]): Tensor[] } = functionOf('atleast_2d') as never;
 /** At least three dimensions. */
-export const atleast_3d: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (tensors: readonly Tensor[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor[]; (...tensors: Tensor[]): Tensor[] } = functionOf('atleast_3d') as never;
+export const atleast_3d: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (tensors: readonly Tensor[], kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor[]; (...tensors: Tensor[]): Tensor[] } = functionOf('atleast_3d') as never;
 /** Any sizes and strides over the storage. */
-export const as_strided: { (input: Tensor, size: Int | readonly Int[], stride: Int | readonly Int[], storage_offset?: Int | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, size: Int | readonly Int[], stride: Int | readonly Int[], kwargs: { storage_offset?: Int | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { size?: Int | readonly Int[]; stride?: Int | readonly Int[]; storage_offset?: Int | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('as_strided') as never;
+export const as_strided: { (input: Tensor, size: Int | readonly Int[], stride: Int | readonly Int[], storage_offset?: Int | null, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, size: Int | readonly Int[], stride: Int | readonly Int[], kwargs: { storage_offset?: Int | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { size?: Int | readonly Int[]; stride?: Int | readonly Int[]; storage_offset?: Int | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('as_strided') as never;
 /** Any sizes and strides over the storage. */
-export const as_strided_copy: { (input: Tensor, size: Int | readonly Int[], stride: Int | readonly Int[], storage_offset?: Int | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, size: Int | readonly Int[], stride: Int | readonly Int[], kwargs: { storage_offset?: Int | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { size?: Int | readonly Int[]; stride?: Int | readonly Int[]; storage_offset?: Int | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('as_strided_copy') as never;
+export const as_strided_copy: { (input: Tensor, size: Int | readonly Int[], stride: Int | readonly Int[], storage_offset?: Int | null, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, size: Int | readonly Int[], stride: Int | readonly Int[], kwargs: { storage_offset?: Int | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { size?: Int | readonly Int[]; stride?: Int | readonly Int[]; storage_offset?: Int | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('as_strided_copy') as never;
 /** `input` with a strided region replaced by `src`. */
-export const as_strided_scatter: { (input: Tensor, src: Tensor, size: Int | readonly Int[], stride: Int | readonly Int[], storage_offset?: Int | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, src: Tensor, size: Int | readonly Int[], stride: Int | readonly Int[], kwargs: { storage_offset?: Int | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { src?: Tensor; size?: Int | readonly Int[]; stride?: Int | readonly Int[]; storage_offset?: Int | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('as_strided_scatter') as never;
+export const as_strided_scatter: { (input: Tensor, src: Tensor, size: Int | readonly Int[], stride: Int | readonly Int[], storage_offset?: Int | null, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, src: Tensor, size: Int | readonly Int[], stride: Int | readonly Int[], kwargs: { storage_offset?: Int | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { src?: Tensor; size?: Int | readonly Int[]; stride?: Int | readonly Int[]; storage_offset?: Int | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('as_strided_scatter') as never;
 /** Pieces of a dimension, all of this size but the last, which may be shorter. */
-export const split: { (tensor: Tensor, split_size_or_sections: Int, dim?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor[]; (tensor: Tensor, split_size_or_sections: Int, kwargs: { dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor[]; (tensor: Tensor, kwargs: { split_size_or_sections?: Int; dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor[]; (tensor: Tensor, split_size_or_sections: Int | readonly Int[], dim?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor[]; (tensor: Tensor, split_size_or_sections: Int | readonly Int[], kwargs: { dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor[]; (tensor: Tensor, kwargs: { split_size_or_sections?: Int | readonly Int[]; dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor[] } = functionOf('split') as never;
+export const split: { (tensor: Tensor, split_size_or_sections: Int, dim?: Int, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor[]; (tensor: Tensor, split_size_or_sections: Int, kwargs: { dim?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor[]; (tensor: Tensor, kwargs: { split_size_or_sections?: Int; dim?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor[]; (tensor: Tensor, split_size_or_sections: Int | readonly Int[], dim?: Int, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor[]; (tensor: Tensor, split_size_or_sections: Int | readonly Int[], kwargs: { dim?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor[]; (tensor: Tensor, kwargs: { split_size_or_sections?: Int | readonly Int[]; dim?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor[] } = functionOf('split') as never;
 /** Pieces of a dimension, all of this size but the last, which may be shorter. */
-export const split_copy: { (tensor: Tensor, split_size_or_sections: Int, dim?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor[]; (tensor: Tensor, split_size_or_sections: Int, kwargs: { dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor[]; (tensor: Tensor, kwargs: { split_size_or_sections?: Int; dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor[] } = functionOf('split_copy') as never;
+export const split_copy: { (tensor: Tensor, split_size_or_sections: Int, dim?: Int, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor[]; (tensor: Tensor, split_size_or_sections: Int, kwargs: { dim?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor[]; (tensor: Tensor, kwargs: { split_size_or_sections?: Int; dim?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor[] } = functionOf('split_copy') as never;
 /** Pieces of a dimension of the sizes given. */
-export const split_with_sizes: { (input: Tensor, split_sizes: Int | readonly Int[], dim?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, split_sizes: Int | readonly Int[], kwargs: { dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, kwargs: { split_sizes?: Int | readonly Int[]; dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor[] } = functionOf('split_with_sizes') as never;
+export const split_with_sizes: { (input: Tensor, split_sizes: Int | readonly Int[], dim?: Int, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor[]; (input: Tensor, split_sizes: Int | readonly Int[], kwargs: { dim?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor[]; (input: Tensor, kwargs: { split_sizes?: Int | readonly Int[]; dim?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor[] } = functionOf('split_with_sizes') as never;
 /** Pieces of a dimension of the sizes given. */
-export const split_with_sizes_copy: { (input: Tensor, split_sizes: Int | readonly Int[], dim?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, split_sizes: Int | readonly Int[], kwargs: { dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, kwargs: { split_sizes?: Int | readonly Int[]; dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor[] } = functionOf('split_with_sizes_copy') as never;
+export const split_with_sizes_copy: { (input: Tensor, split_sizes: Int | readonly Int[], dim?: Int, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor[]; (input: Tensor, split_sizes: Int | readonly Int[], kwargs: { dim?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor[]; (input: Tensor, kwargs: { split_sizes?: Int | readonly Int[]; dim?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor[] } = functionOf('split_with_sizes_copy') as never;
 /** At most `chunks` pieces of a dimension, as equal as possible. */
-export const chunk: { (input: Tensor, chunks: Int, dim?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, chunks: Int, kwargs: { dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, kwargs: { chunks?: Int; dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor[] } = functionOf('chunk') as never;
+export const chunk: { (input: Tensor, chunks: Int, dim?: Int, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor[]; (input: Tensor, chunks: Int, kwargs: { dim?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor[]; (input: Tensor, kwargs: { chunks?: Int; dim?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor[] } = functionOf('chunk') as never;
 /** Pieces as `split` makes them, which may be written without regard to each other. */
-export const unsafe_split: { (tensor: Tensor, split_size: Int, dim?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor[]; (tensor: Tensor, split_size: Int, kwargs: { dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor[]; (tensor: Tensor, kwargs: { split_size?: Int; dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor[] } = functionOf('unsafe_split') as never;
+export const unsafe_split: { (tensor: Tensor, split_size: Int, dim?: Int, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor[]; (tensor: Tensor, split_size: Int, kwargs: { dim?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor[]; (tensor: Tensor, kwargs: { split_size?: Int; dim?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor[] } = functionOf('unsafe_split') as never;
 /** Pieces as `split_with_sizes` makes them, which may be written without regard to each other. */
-export const unsafe_split_with_sizes: { (input: Tensor, split_sizes: Int | readonly Int[], dim?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, split_sizes: Int | readonly Int[], kwargs: { dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, kwargs: { split_sizes?: Int | readonly Int[]; dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor[] } = functionOf('unsafe_split_with_sizes') as never;
+export const unsafe_split_with_sizes: { (input: Tensor, split_sizes: Int | readonly Int[], dim?: Int, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor[]; (input: Tensor, split_sizes: Int | readonly Int[], kwargs: { dim?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor[]; (input: Tensor, kwargs: { split_sizes?: Int | readonly Int[]; dim?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor[] } = functionOf('unsafe_split_with_sizes') as never;
 /** Pieces as `chunk` makes them, which may be written without regard to each other. */
-export const unsafe_chunk: { (input: Tensor, chunks: Int, dim?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, chunks: Int, kwargs: { dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, kwargs: { chunks?: Int; dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor[] } = functionOf('unsafe_chunk') as never;
+export const unsafe_chunk: { (input: Tensor, chunks: Int, dim?: Int, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor[]; (input: Tensor, chunks: Int, kwargs: { dim?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor[]; (input: Tensor, kwargs: { chunks?: Int; dim?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor[] } = functionOf('unsafe_chunk') as never;
 /** Every index of a dimension. */
-export const unbind: { (input: Tensor, dim?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, kwargs: { dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor[] } = functionOf('unbind') as never;
+export const unbind: { (input: Tensor, dim?: Int, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor[]; (input: Tensor, kwargs: { dim?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor[] } = functionOf('unbind') as never;
 /** Every index of a dimension. */
-export const unbind_copy: { (input: Tensor, dim?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, kwargs: { dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor[] } = functionOf('unbind_copy') as never;
+export const unbind_copy: { (input: Tensor, dim?: Int, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor[]; (input: Tensor, kwargs: { dim?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor[] } = functionOf('unbind_copy') as never;
 /** So many pieces of a dimension, the first ones longer by one where it does not divide. */
-export const tensor_split: { (input: Tensor, sections: Int, dim?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, sections: Int, kwargs: { dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, kwargs: { sections?: Int; dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, indices: Int | readonly Int[], dim?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, indices: Int | readonly Int[], kwargs: { dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, kwargs: { indices?: Int | readonly Int[]; dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, tensor_indices_or_sections: Tensor, dim?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, tensor_indices_or_sections: Tensor, kwargs: { dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, kwargs: { tensor_indices_or_sections?: Tensor; dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor[] } = functionOf('tensor_split') as never;
+export const tensor_split: { (input: Tensor, sections: Int, dim?: Int, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor[]; (input: Tensor, sections: Int, kwargs: { dim?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor[]; (input: Tensor, kwargs: { sections?: Int; dim?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor[]; (input: Tensor, indices: Int | readonly Int[], dim?: Int, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor[]; (input: Tensor, indices: Int | readonly Int[], kwargs: { dim?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor[]; (input: Tensor, kwargs: { indices?: Int | readonly Int[]; dim?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor[]; (input: Tensor, tensor_indices_or_sections: Tensor, dim?: Int, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor[]; (input: Tensor, tensor_indices_or_sections: Tensor, kwargs: { dim?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor[]; (input: Tensor, kwargs: { tensor_indices_or_sections?: Tensor; dim?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor[] } = functionOf('tensor_split') as never;
 /** Equal pieces side by side. */
-export const hsplit: { (input: Tensor, sections: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, kwargs: { sections?: Int; out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, indices: Int | readonly Int[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, kwargs: { indices?: Int | readonly Int[]; out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, ...indices: Int[]): Tensor[] } = functionOf('hsplit') as never;
+export const hsplit: { (input: Tensor, sections: Int, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor[]; (input: Tensor, kwargs: { sections?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor[]; (input: Tensor, indices: Int | readonly Int[], kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor[]; (input: Tensor, kwargs: { indices?: Int | readonly Int[]; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor[]; (input: Tensor, ...indices: Int[]): Tensor[] } = functionOf('hsplit') as never;
 /** Equal pieces, one below the other. */
-export const vsplit: { (input: Tensor, sections: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, kwargs: { sections?: Int; out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, indices: Int | readonly Int[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, kwargs: { indices?: Int | readonly Int[]; out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, ...indices: Int[]): Tensor[] } = functionOf('vsplit') as never;
+export const vsplit: { (input: Tensor, sections: Int, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor[]; (input: Tensor, kwargs: { sections?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor[]; (input: Tensor, indices: Int | readonly Int[], kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor[]; (input: Tensor, kwargs: { indices?: Int | readonly Int[]; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor[]; (input: Tensor, ...indices: Int[]): Tensor[] } = functionOf('vsplit') as never;
 /** Equal pieces, one behind the other. */
-export const dsplit: { (input: Tensor, sections: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, kwargs: { sections?: Int; out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, indices: Int | readonly Int[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, kwargs: { indices?: Int | readonly Int[]; out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, ...indices: Int[]): Tensor[] } = functionOf('dsplit') as never;
+export const dsplit: { (input: Tensor, sections: Int, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor[]; (input: Tensor, kwargs: { sections?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor[]; (input: Tensor, indices: Int | readonly Int[], kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor[]; (input: Tensor, kwargs: { indices?: Int | readonly Int[]; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor[]; (input: Tensor, ...indices: Int[]): Tensor[] } = functionOf('dsplit') as never;
 /** Dimensions moved to other places. */
-export const movedim: { (input: Tensor, source: Int | readonly Int[], destination: Int | readonly Int[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { source?: Int | readonly Int[]; destination?: Int | readonly Int[]; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('movedim') as never;
+export const movedim: { (input: Tensor, source: Int | readonly Int[], destination: Int | readonly Int[], kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { source?: Int | readonly Int[]; destination?: Int | readonly Int[]; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('movedim') as never;
 /** Dimensions moved to other places. */
-export const moveaxis: { (input: Tensor, source: Int | readonly Int[], destination: Int | readonly Int[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { source?: Int | readonly Int[]; destination?: Int | readonly Int[]; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('moveaxis') as never;
+export const moveaxis: { (input: Tensor, source: Int | readonly Int[], destination: Int | readonly Int[], kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { source?: Int | readonly Int[]; destination?: Int | readonly Int[]; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('moveaxis') as never;
 /** The elements in reverse order along dimensions, as a copy. */
-export const flip: { (input: Tensor, dims: Int | readonly Int[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dims?: Int | readonly Int[]; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, ...dims: Int[]): Tensor } = functionOf('flip') as never;
+export const flip: { (input: Tensor, dims: Int | readonly Int[], kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { dims?: Int | readonly Int[]; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, ...dims: Int[]): Tensor } = functionOf('flip') as never;
 /** The elements in reverse order along the second dimension. */
-export const fliplr: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('fliplr') as never;
+export const fliplr: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('fliplr') as never;
 /** The elements in reverse order along the first dimension. */
-export const flipud: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('flipud') as never;
+export const flipud: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('flipud') as never;
 /** The elements moved on along dimensions, those that fall out coming in again. */
-export const roll: { (input: Tensor, shifts: Int | readonly Int[], dims?: Int | readonly Int[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, shifts: Int | readonly Int[], kwargs: { dims?: Int | readonly Int[]; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { shifts?: Int | readonly Int[]; dims?: Int | readonly Int[]; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('roll') as never;
+export const roll: { (input: Tensor, shifts: Int | readonly Int[], dims?: Int | readonly Int[], kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, shifts: Int | readonly Int[], kwargs: { dims?: Int | readonly Int[]; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { shifts?: Int | readonly Int[]; dims?: Int | readonly Int[]; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('roll') as never;
 /** Quarter turns from the first of two dimensions towards the second. */
-export const rot90: { (input: Tensor, k?: Int, dims?: Int | readonly Int[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { k?: Int; dims?: Int | readonly Int[]; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('rot90') as never;
+export const rot90: { (input: Tensor, k?: Int, dims?: Int | readonly Int[], kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { k?: Int; dims?: Int | readonly Int[]; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('rot90') as never;
 /** Copies along each dimension; those not named in front stay single. */
-export const tile: { (input: Tensor, dims: Int | readonly Int[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dims?: Int | readonly Int[]; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, ...dims: Int[]): Tensor } = functionOf('tile') as never;
+export const tile: { (input: Tensor, dims: Int | readonly Int[], kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { dims?: Int | readonly Int[]; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, ...dims: Int[]): Tensor } = functionOf('tile') as never;
 /** A copy with memory of its own. */
-export const clone: { (input: Tensor, kwargs?: { memory_format?: string | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('clone') as never;
+export const clone: { (input: Tensor, kwargs?: { memory_format?: string | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('clone') as never;
 /** The tensor without its history; it shares memory. */
-export const detach: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('detach') as never;
+export const detach: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('detach') as never;
 /** A view of all of it. */
-export const alias_copy: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('alias_copy') as never;
+export const alias_copy: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('alias_copy') as never;
 /** A 0-dim tensor's value everywhere. */
-export const fill: { (input: Tensor, value: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { value?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, value: Num | Complex, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { value?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('fill') as never;
+export const fill: { (input: Tensor, value: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { value?: Tensor; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, value: Num | Complex, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { value?: Num | Complex; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('fill') as never;
 /** The lower triangle, zeros above. */
-export const tril: { (input: Tensor, diagonal?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { diagonal?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('tril') as never;
+export const tril: { (input: Tensor, diagonal?: Int, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { diagonal?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('tril') as never;
 /** The upper triangle, zeros below. */
-export const triu: { (input: Tensor, diagonal?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { diagonal?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('triu') as never;
+export const triu: { (input: Tensor, diagonal?: Int, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { diagonal?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('triu') as never;
 /** The last dimension as a diagonal of two new ones, with zeros around it. */
-export const diag_embed: { (input: Tensor, offset?: Int, dim1?: Int, dim2?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { offset?: Int; dim1?: Int; dim2?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('diag_embed') as never;
+export const diag_embed: { (input: Tensor, offset?: Int, dim1?: Int, dim2?: Int, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { offset?: Int; dim1?: Int; dim2?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('diag_embed') as never;
 /** The diagonal of a matrix, or a matrix with this diagonal. */
-export const diag: { (input: Tensor, diagonal?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { diagonal?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('diag') as never;
+export const diag: { (input: Tensor, diagonal?: Int, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { diagonal?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('diag') as never;
 /** A matrix with the elements of `input` on a diagonal. */
-export const diagflat: { (input: Tensor, offset?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { offset?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('diagflat') as never;
+export const diagflat: { (input: Tensor, offset?: Int, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { offset?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('diagflat') as never;
 /** The powers of each element as rows, from the highest down unless `increasing`. */
-export const vander: { (x: Tensor, N?: Int | null, increasing?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (x: Tensor, kwargs: { N?: Int | null; increasing?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (x: Tensor, N?: Int | null, increasing?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (x: Tensor, kwargs: { N?: Int | null; increasing?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('vander') as never;
+export const vander: { (x: Tensor, N?: Int | null, increasing?: boolean, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (x: Tensor, kwargs: { N?: Int | null; increasing?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (x: Tensor, N?: Int | null, increasing?: boolean, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (x: Tensor, kwargs: { N?: Int | null; increasing?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('vander') as never;
 /** Tensors joined along a dimension. */
-export const cat: { (tensors: readonly Tensor[], dim?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (tensors: readonly Tensor[], kwargs: { dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('cat') as never;
+export const cat: { (tensors: readonly Tensor[], dim?: Int, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (tensors: readonly Tensor[], kwargs: { dim?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('cat') as never;
 /** Tensors joined along a dimension. */
-export const concat: { (tensors: readonly Tensor[], dim?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (tensors: readonly Tensor[], kwargs: { dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('concat') as never;
+export const concat: { (tensors: readonly Tensor[], dim?: Int, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (tensors: readonly Tensor[], kwargs: { dim?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('concat') as never;
 /** Tensors joined along a dimension. */
-export const concatenate: { (tensors: readonly Tensor[], dim?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (tensors: readonly Tensor[], kwargs: { dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('concatenate') as never;
+export const concatenate: { (tensors: readonly Tensor[], dim?: Int, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (tensors: readonly Tensor[], kwargs: { dim?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('concatenate') as never;
 /** Tensors of one shape joined along a new dimension. */
-export const stack: { (tensors: readonly Tensor[], dim?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (tensors: readonly Tensor[], kwargs: { dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('stack') as never;
+export const stack: { (tensors: readonly Tensor[], dim?: Int, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (tensors: readonly Tensor[], kwargs: { dim?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('stack') as never;
 /** Tensors side by side: along the second dimension, or the only one. */
-export const hstack: { (tensors: readonly Tensor[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (...tensors: Tensor[]): Tensor } = functionOf('hstack') as never;
+export const hstack: { (tensors: readonly Tensor[], kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (...tensors: Tensor[]): Tensor } = functionOf('hstack') as never;
 /** Tensors one below the other, vectors as rows. */
-export const vstack: { (tensors: readonly Tensor[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (...tensors: Tensor[]): Tensor } = functionOf('vstack') as never;
+export const vstack: { (tensors: readonly Tensor[], kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (...tensors: Tensor[]): Tensor } = functionOf('vstack') as never;
 /** Tensors one below the other, vectors as rows. */
-export const row_stack: { (tensors: readonly Tensor[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (...tensors: Tensor[]): Tensor } = functionOf('row_stack') as never;
+export const row_stack: { (tensors: readonly Tensor[], kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (...tensors: Tensor[]): Tensor } = functionOf('row_stack') as never;
 /** Tensors one behind the other, along the third dimension. */
-export const dstack: { (tensors: readonly Tensor[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (...tensors: Tensor[]): Tensor } = functionOf('dstack') as never;
+export const dstack: { (tensors: readonly Tensor[], kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (...tensors: Tensor[]): Tensor } = functionOf('dstack') as never;
 /** Tensors side by side, vectors as columns. */
-export const column_stack: { (tensors: readonly Tensor[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (...tensors: Tensor[]): Tensor } = functionOf('column_stack') as never;
+export const column_stack: { (tensors: readonly Tensor[], kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (...tensors: Tensor[]): Tensor } = functionOf('column_stack') as never;
 /** Tensors expanded to the sizes they have together. */
-export const broadcast_tensors: { (tensors: readonly Tensor[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor[]; (...tensors: Tensor[]): Tensor[] } = functionOf('broadcast_tensors') as never;
+export const broadcast_tensors: { (tensors: readonly Tensor[], kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor[]; (...tensors: Tensor[]): Tensor[] } = functionOf('broadcast_tensors') as never;
 /** The coordinates of a grid: each tensor along a dimension of its own, expanded over the others. */
-export const meshgrid: { (tensors: readonly Tensor[], kwargs?: { indexing?: string; out?: Tensor | readonly Tensor[] }): Tensor[]; (...tensors: Tensor[]): Tensor[] } = functionOf('meshgrid') as never;
+export const meshgrid: { (tensors: readonly Tensor[], kwargs?: { indexing?: string; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor[]; (...tensors: Tensor[]): Tensor[] } = functionOf('meshgrid') as never;
 /** `values` written to, or added at, the places that index tensors name together. */
-export const index_put: { (input: Tensor, indices: readonly (Tensor | null)[], values: Tensor, accumulate?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, indices: readonly (Tensor | null)[], values: Tensor, kwargs: { accumulate?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { indices?: readonly (Tensor | null)[]; values?: Tensor; accumulate?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('index_put') as never;
+export const index_put: { (input: Tensor, indices: readonly (Tensor | null)[], values: Tensor, accumulate?: boolean, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, indices: readonly (Tensor | null)[], values: Tensor, kwargs: { accumulate?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { indices?: readonly (Tensor | null)[]; values?: Tensor; accumulate?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('index_put') as never;
 /** The elements at flat places, in the shape of `index`. */
-export const take: { (input: Tensor, index: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { index?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('take') as never;
+export const take: { (input: Tensor, index: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { index?: Tensor; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('take') as never;
 /** `source` written to, or added at, flat places. */
-export const put: { (input: Tensor, index: Tensor, source: Tensor, accumulate?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, index: Tensor, source: Tensor, kwargs: { accumulate?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { index?: Tensor; source?: Tensor; accumulate?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('put') as never;
+export const put: { (input: Tensor, index: Tensor, source: Tensor, accumulate?: boolean, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, index: Tensor, source: Tensor, kwargs: { accumulate?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { index?: Tensor; source?: Tensor; accumulate?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('put') as never;
 /** The elements that `index` names along a dimension. */
-export const gather: { (input: Tensor, dim: Int, index: Tensor, kwargs?: { sparse_grad?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int; index?: Tensor; sparse_grad?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('gather') as never;
+export const gather: { (input: Tensor, dim: Int, index: Tensor, kwargs?: { sparse_grad?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { dim?: Int; index?: Tensor; sparse_grad?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('gather') as never;
 /** The elements that `indices` name along a dimension, both broadcast; among all elements where no dimension is named. */
-export const take_along_dim: { (input: Tensor, indices: Tensor, dim?: Int | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, indices: Tensor, kwargs: { dim?: Int | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { indices?: Tensor; dim?: Int | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('take_along_dim') as never;
+export const take_along_dim: { (input: Tensor, indices: Tensor, dim?: Int | null, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, indices: Tensor, kwargs: { dim?: Int | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { indices?: Tensor; dim?: Int | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('take_along_dim') as never;
 /** `src` written to the places that `index` names along a dimension. */
-export const scatter: { (input: Tensor, dim: Int, index: Tensor, src: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int; index?: Tensor; src?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, dim: Int, index: Tensor, value: Num | Complex, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int; index?: Tensor; value?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, dim: Int, index: Tensor, src: Tensor, kwargs?: { reduce?: string; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int; index?: Tensor; src?: Tensor; reduce?: string; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, dim: Int, index: Tensor, value: Num | Complex, kwargs?: { reduce?: string; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int; index?: Tensor; value?: Num | Complex; reduce?: string; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('scatter') as never;
+export const scatter: { (input: Tensor, dim: Int, index: Tensor, src: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { dim?: Int; index?: Tensor; src?: Tensor; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, dim: Int, index: Tensor, value: Num | Complex, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { dim?: Int; index?: Tensor; value?: Num | Complex; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, dim: Int, index: Tensor, src: Tensor, kwargs?: { reduce?: string; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { dim?: Int; index?: Tensor; src?: Tensor; reduce?: string; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, dim: Int, index: Tensor, value: Num | Complex, kwargs?: { reduce?: string; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { dim?: Int; index?: Tensor; value?: Num | Complex; reduce?: string; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('scatter') as never;
 /** `src` added at the places that `index` names along a dimension. */
-export const scatter_add: { (input: Tensor, dim: Int, index: Tensor, src: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int; index?: Tensor; src?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('scatter_add') as never;
+export const scatter_add: { (input: Tensor, dim: Int, index: Tensor, src: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { dim?: Int; index?: Tensor; src?: Tensor; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('scatter_add') as never;
 /** `src` reduced ("sum", "prod", "mean", "amin" or "amax") into the places that `index` names along a dimension. */
-export const scatter_reduce: { (input: Tensor, dim: Int, index: Tensor, src: Tensor, reduce: string, kwargs?: { include_self?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int; index?: Tensor; src?: Tensor; reduce?: string; include_self?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('scatter_reduce') as never;
+export const scatter_reduce: { (input: Tensor, dim: Int, index: Tensor, src: Tensor, reduce: string, kwargs?: { include_self?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { dim?: Int; index?: Tensor; src?: Tensor; reduce?: string; include_self?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('scatter_reduce') as never;
 /** Slices of `source` reduced ("prod", "mean", "amin" or "amax") into those that `index` names. */
-export const index_reduce: { (input: Tensor, dim: Int, index: Tensor, source: Tensor, reduce: string, kwargs?: { include_self?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int; index?: Tensor; source?: Tensor; reduce?: string; include_self?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('index_reduce') as never;
+export const index_reduce: { (input: Tensor, dim: Int, index: Tensor, source: Tensor, reduce: string, kwargs?: { include_self?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { dim?: Int; index?: Tensor; source?: Tensor; reduce?: string; include_self?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('index_reduce') as never;
 /** Whole slices of a dimension, in the order of `index`. */
-export const index_select: { (input: Tensor, dim: Int, index: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int; index?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('index_select') as never;
+export const index_select: { (input: Tensor, dim: Int, index: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { dim?: Int; index?: Tensor; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('index_select') as never;
 /** Slices of `source` added to those that `index` names. */
-export const index_add: { (input: Tensor, dim: Int, index: Tensor, source: Tensor, kwargs?: { alpha?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int; index?: Tensor; source?: Tensor; alpha?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('index_add') as never;
+export const index_add: { (input: Tensor, dim: Int, index: Tensor, source: Tensor, kwargs?: { alpha?: Num | Complex; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { dim?: Int; index?: Tensor; source?: Tensor; alpha?: Num | Complex; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('index_add') as never;
 /** Slices of `source` in place of those that `index` names. */
-export const index_copy: { (input: Tensor, dim: Int, index: Tensor, source: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int; index?: Tensor; source?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('index_copy') as never;
+export const index_copy: { (input: Tensor, dim: Int, index: Tensor, source: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { dim?: Int; index?: Tensor; source?: Tensor; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('index_copy') as never;
 /** `value`, a tensor without dimensions, in the slices that `index` names. */
-export const index_fill: { (input: Tensor, dim: Int, index: Tensor, value: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int; index?: Tensor; value?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, dim: Int, index: Tensor, value: Num | Complex, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int; index?: Tensor; value?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('index_fill') as never;
+export const index_fill: { (input: Tensor, dim: Int, index: Tensor, value: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { dim?: Int; index?: Tensor; value?: Tensor; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, dim: Int, index: Tensor, value: Num | Complex, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { dim?: Int; index?: Tensor; value?: Num | Complex; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('index_fill') as never;
 /** Every index of `repeats` as often as it says. */
-export const repeat_interleave: { (repeats: Tensor, kwargs?: { output_size?: Int | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, repeats: Tensor, dim?: Int | null, kwargs?: { output_size?: Int | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, repeats: Tensor, kwargs: { dim?: Int | null; output_size?: Int | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { repeats?: Tensor; dim?: Int | null; output_size?: Int | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, repeats: Int, dim?: Int | null, kwargs?: { output_size?: Int | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, repeats: Int, kwargs: { dim?: Int | null; output_size?: Int | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { repeats?: Int; dim?: Int | null; output_size?: Int | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('repeat_interleave') as never;
+export const repeat_interleave: { (repeats: Tensor, kwargs?: { output_size?: Int | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, repeats: Tensor, dim?: Int | null, kwargs?: { output_size?: Int | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, repeats: Tensor, kwargs: { dim?: Int | null; output_size?: Int | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { repeats?: Tensor; dim?: Int | null; output_size?: Int | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, repeats: Int, dim?: Int | null, kwargs?: { output_size?: Int | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, repeats: Int, kwargs: { dim?: Int | null; output_size?: Int | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { repeats?: Int; dim?: Int | null; output_size?: Int | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('repeat_interleave') as never;
 /** `value`, a tensor without dimensions, where `mask` is true. */
-export const masked_fill: { (input: Tensor, mask: Tensor, value: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { mask?: Tensor; value?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, mask: Tensor, value: Num | Complex, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { mask?: Tensor; value?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('masked_fill') as never;
+export const masked_fill: { (input: Tensor, mask: Tensor, value: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { mask?: Tensor; value?: Tensor; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, mask: Tensor, value: Num | Complex, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { mask?: Tensor; value?: Num | Complex; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('masked_fill') as never;
 /** The elements where `mask` is true, in a row. */
-export const masked_select: { (input: Tensor, mask: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { mask?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('masked_select') as never;
+export const masked_select: { (input: Tensor, mask: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { mask?: Tensor; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('masked_select') as never;
 /** The elements of `source`, in their order, where `mask` is true. */
-export const masked_scatter: { (input: Tensor, mask: Tensor, source: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { mask?: Tensor; source?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('masked_scatter') as never;
+export const masked_scatter: { (input: Tensor, mask: Tensor, source: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { mask?: Tensor; source?: Tensor; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('masked_scatter') as never;
 /** The coordinates of the elements that are not zero: a row for each, or with `as_tuple` a tensor for each dimension. */
-export const nonzero: { (input: Tensor, kwargs?: { as_tuple?: boolean; out?: Tensor | readonly Tensor[] }): Tensor & Tensor[] } = functionOf('nonzero') as never;
+export const nonzero: { (input: Tensor, kwargs?: { as_tuple?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor & Tensor[] } = functionOf('nonzero') as never;
 /** The coordinates of the first `size` elements that are not zero, `fill_value` where there are fewer. */
-export const nonzero_static: { (input: Tensor, kwargs?: { size?: Int; fill_value?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('nonzero_static') as never;
+export const nonzero_static: { (input: Tensor, kwargs?: { size?: Int; fill_value?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('nonzero_static') as never;
 /** The coordinates of the elements that are not zero, a row for each. */
-export const argwhere: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('argwhere') as never;
+export const argwhere: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('argwhere') as never;
 /** `input` with one index of a dimension replaced by `src`. */
-export const select_scatter: { (input: Tensor, src: Tensor, dim: Int, index: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { src?: Tensor; dim?: Int; index?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('select_scatter') as never;
+export const select_scatter: { (input: Tensor, src: Tensor, dim: Int, index: Int, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { src?: Tensor; dim?: Int; index?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('select_scatter') as never;
 /** `input` with a range of a dimension replaced by `src`. */
-export const slice_scatter: { (input: Tensor, src: Tensor, dim?: Int, start?: Int | null, end?: Int | null, step?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, src: Tensor, kwargs: { dim?: Int; start?: Int | null; end?: Int | null; step?: Int; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { src?: Tensor; dim?: Int; start?: Int | null; end?: Int | null; step?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('slice_scatter') as never;
+export const slice_scatter: { (input: Tensor, src: Tensor, dim?: Int, start?: Int | null, end?: Int | null, step?: Int, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, src: Tensor, kwargs: { dim?: Int; start?: Int | null; end?: Int | null; step?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { src?: Tensor; dim?: Int; start?: Int | null; end?: Int | null; step?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('slice_scatter') as never;
 /** `input` with a diagonal replaced by `src`. */
-export const diagonal_scatter: { (input: Tensor, src: Tensor, offset?: Int, dim1?: Int, dim2?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, src: Tensor, kwargs: { offset?: Int; dim1?: Int; dim2?: Int; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { src?: Tensor; offset?: Int; dim1?: Int; dim2?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('diagonal_scatter') as never;
+export const diagonal_scatter: { (input: Tensor, src: Tensor, offset?: Int, dim1?: Int, dim2?: Int, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, src: Tensor, kwargs: { offset?: Int; dim1?: Int; dim2?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { src?: Tensor; offset?: Int; dim1?: Int; dim2?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('diagonal_scatter') as never;
 /** Rows of `weight` by index; the row `padding_idx` gets no gradient. */
-export const embedding: { (weight: Tensor, indices: Tensor, padding_idx?: Int, scale_grad_by_freq?: boolean, sparse?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (weight: Tensor, indices: Tensor, kwargs: { padding_idx?: Int; scale_grad_by_freq?: boolean; sparse?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (weight: Tensor, kwargs: { indices?: Tensor; padding_idx?: Int; scale_grad_by_freq?: boolean; sparse?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('embedding') as never;
+export const embedding: { (weight: Tensor, indices: Tensor, padding_idx?: Int, scale_grad_by_freq?: boolean, sparse?: boolean, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (weight: Tensor, indices: Tensor, kwargs: { padding_idx?: Int; scale_grad_by_freq?: boolean; sparse?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (weight: Tensor, kwargs: { indices?: Tensor; padding_idx?: Int; scale_grad_by_freq?: boolean; sparse?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('embedding') as never;
 /** The elements in order along a dimension, NaN as the greatest, and where they come from. */
-export const sort: { (input: Tensor, dim?: Int, descending?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): { values: Tensor; indices: Tensor } & [Tensor, Tensor]; (input: Tensor, kwargs: { dim?: Int; descending?: boolean; out?: Tensor | readonly Tensor[] }): { values: Tensor; indices: Tensor } & [Tensor, Tensor]; (input: Tensor, kwargs?: { stable?: boolean | null; dim?: Int; descending?: boolean; out?: Tensor | readonly Tensor[] }): { values: Tensor; indices: Tensor } & [Tensor, Tensor] } = functionOf('sort') as never;
+export const sort: { (input: Tensor, dim?: Int, descending?: boolean, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Named<{ values: Tensor; indices: Tensor }, [Tensor, Tensor]>; (input: Tensor, kwargs: { dim?: Int; descending?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Named<{ values: Tensor; indices: Tensor }, [Tensor, Tensor]>; (input: Tensor, kwargs?: { stable?: boolean | null; dim?: Int; descending?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Named<{ values: Tensor; indices: Tensor }, [Tensor, Tensor]> } = functionOf('sort') as never;
 /** The places of the elements in order along a dimension. */
-export const argsort: { (input: Tensor, dim?: Int, descending?: boolean, kwargs?: { stable?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int; descending?: boolean; stable?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('argsort') as never;
+export const argsort: { (input: Tensor, dim?: Int, descending?: boolean, kwargs?: { stable?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { dim?: Int; descending?: boolean; stable?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('argsort') as never;
 /** The elements in order along the first dimension. */
-export const msort: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('msort') as never;
+export const msort: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('msort') as never;
 /** The `k` greatest, or smallest, elements along a dimension, in order, and where they come from. */
-export const topk: { (input: Tensor, k: Int, dim?: Int, largest?: boolean, sorted?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): { values: Tensor; indices: Tensor } & [Tensor, Tensor]; (input: Tensor, k: Int, kwargs: { dim?: Int; largest?: boolean; sorted?: boolean; out?: Tensor | readonly Tensor[] }): { values: Tensor; indices: Tensor } & [Tensor, Tensor]; (input: Tensor, kwargs: { k?: Int; dim?: Int; largest?: boolean; sorted?: boolean; out?: Tensor | readonly Tensor[] }): { values: Tensor; indices: Tensor } & [Tensor, Tensor] } = functionOf('topk') as never;
+export const topk: { (input: Tensor, k: Int, dim?: Int, largest?: boolean, sorted?: boolean, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Named<{ values: Tensor; indices: Tensor }, [Tensor, Tensor]>; (input: Tensor, k: Int, kwargs: { dim?: Int; largest?: boolean; sorted?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Named<{ values: Tensor; indices: Tensor }, [Tensor, Tensor]>; (input: Tensor, kwargs: { k?: Int; dim?: Int; largest?: boolean; sorted?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Named<{ values: Tensor; indices: Tensor }, [Tensor, Tensor]> } = functionOf('topk') as never;
 /** The `k`-th smallest element along a dimension, and where it is. */
-export const kthvalue: { (input: Tensor, k: Int, dim?: Int, keepdim?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): { values: Tensor; indices: Tensor } & [Tensor, Tensor]; (input: Tensor, k: Int, kwargs: { dim?: Int; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): { values: Tensor; indices: Tensor } & [Tensor, Tensor]; (input: Tensor, kwargs: { k?: Int; dim?: Int; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): { values: Tensor; indices: Tensor } & [Tensor, Tensor] } = functionOf('kthvalue') as never;
+export const kthvalue: { (input: Tensor, k: Int, dim?: Int, keepdim?: boolean, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Named<{ values: Tensor; indices: Tensor }, [Tensor, Tensor]>; (input: Tensor, k: Int, kwargs: { dim?: Int; keepdim?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Named<{ values: Tensor; indices: Tensor }, [Tensor, Tensor]>; (input: Tensor, kwargs: { k?: Int; dim?: Int; keepdim?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Named<{ values: Tensor; indices: Tensor }, [Tensor, Tensor]> } = functionOf('kthvalue') as never;
 /** The most frequent element along a dimension, and where it last is. */
-export const mode: { (input: Tensor, dim?: Int, keepdim?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): { values: Tensor; indices: Tensor } & [Tensor, Tensor]; (input: Tensor, kwargs: { dim?: Int; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): { values: Tensor; indices: Tensor } & [Tensor, Tensor] } = functionOf('mode') as never;
+export const mode: { (input: Tensor, dim?: Int, keepdim?: boolean, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Named<{ values: Tensor; indices: Tensor }, [Tensor, Tensor]>; (input: Tensor, kwargs: { dim?: Int; keepdim?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Named<{ values: Tensor; indices: Tensor }, [Tensor, Tensor]> } = functionOf('mode') as never;
 /** The median of all elements, the lower one where there are two. */
-export const median: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, dim: Int, keepdim?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): { values: Tensor; indices: Tensor } & [Tensor, Tensor]; (input: Tensor, dim: Int, kwargs: { keepdim?: boolean; out?: Tensor | readonly Tensor[] }): { values: Tensor; indices: Tensor } & [Tensor, Tensor]; (input: Tensor, kwargs: { dim?: Int; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): { values: Tensor; indices: Tensor } & [Tensor, Tensor] } = functionOf('median') as never;
+export const median: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, dim: Int, keepdim?: boolean, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Named<{ values: Tensor; indices: Tensor }, [Tensor, Tensor]>; (input: Tensor, dim: Int, kwargs: { keepdim?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Named<{ values: Tensor; indices: Tensor }, [Tensor, Tensor]>; (input: Tensor, kwargs: { dim?: Int; keepdim?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Named<{ values: Tensor; indices: Tensor }, [Tensor, Tensor]> } = functionOf('median') as never;
 /** The median of the elements that are numbers. */
-export const nanmedian: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, dim: Int, keepdim?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): { values: Tensor; indices: Tensor } & [Tensor, Tensor]; (input: Tensor, dim: Int, kwargs: { keepdim?: boolean; out?: Tensor | readonly Tensor[] }): { values: Tensor; indices: Tensor } & [Tensor, Tensor]; (input: Tensor, kwargs: { dim?: Int; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): { values: Tensor; indices: Tensor } & [Tensor, Tensor] } = functionOf('nanmedian') as never;
+export const nanmedian: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, dim: Int, keepdim?: boolean, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Named<{ values: Tensor; indices: Tensor }, [Tensor, Tensor]>; (input: Tensor, dim: Int, kwargs: { keepdim?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Named<{ values: Tensor; indices: Tensor }, [Tensor, Tensor]>; (input: Tensor, kwargs: { dim?: Int; keepdim?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Named<{ values: Tensor; indices: Tensor }, [Tensor, Tensor]> } = functionOf('nanmedian') as never;
 /** The elements at the shares `q` of the way through a sorted dimension. */
-export const quantile: { (input: Tensor, q: Tensor, dim?: Int | null, keepdim?: boolean, kwargs?: { interpolation?: string; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, q: Tensor, kwargs: { dim?: Int | null; keepdim?: boolean; interpolation?: string; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { q?: Tensor; dim?: Int | null; keepdim?: boolean; interpolation?: string; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, q: Num, dim?: Int | null, keepdim?: boolean, kwargs?: { interpolation?: string; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, q: Num, kwargs: { dim?: Int | null; keepdim?: boolean; interpolation?: string; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { q?: Num; dim?: Int | null; keepdim?: boolean; interpolation?: string; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('quantile') as never;
+export const quantile: { (input: Tensor, q: Tensor, dim?: Int | null, keepdim?: boolean, kwargs?: { interpolation?: string; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, q: Tensor, kwargs: { dim?: Int | null; keepdim?: boolean; interpolation?: string; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { q?: Tensor; dim?: Int | null; keepdim?: boolean; interpolation?: string; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, q: Num, dim?: Int | null, keepdim?: boolean, kwargs?: { interpolation?: string; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, q: Num, kwargs: { dim?: Int | null; keepdim?: boolean; interpolation?: string; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { q?: Num; dim?: Int | null; keepdim?: boolean; interpolation?: string; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('quantile') as never;
 /** As `quantile`, of the elements that are numbers. */
-export const nanquantile: { (input: Tensor, q: Tensor, dim?: Int | null, keepdim?: boolean, kwargs?: { interpolation?: string; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, q: Tensor, kwargs: { dim?: Int | null; keepdim?: boolean; interpolation?: string; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { q?: Tensor; dim?: Int | null; keepdim?: boolean; interpolation?: string; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, q: Num, dim?: Int | null, keepdim?: boolean, kwargs?: { interpolation?: string; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, q: Num, kwargs: { dim?: Int | null; keepdim?: boolean; interpolation?: string; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { q?: Num; dim?: Int | null; keepdim?: boolean; interpolation?: string; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('nanquantile') as never;
+export const nanquantile: { (input: Tensor, q: Tensor, dim?: Int | null, keepdim?: boolean, kwargs?: { interpolation?: string; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, q: Tensor, kwargs: { dim?: Int | null; keepdim?: boolean; interpolation?: string; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { q?: Tensor; dim?: Int | null; keepdim?: boolean; interpolation?: string; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, q: Num, dim?: Int | null, keepdim?: boolean, kwargs?: { interpolation?: string; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, q: Num, kwargs: { dim?: Int | null; keepdim?: boolean; interpolation?: string; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { q?: Num; dim?: Int | null; keepdim?: boolean; interpolation?: string; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('nanquantile') as never;
 /** The distinct elements, or slices of a dimension, in order; on request with the number of each element's group, and how many each has. */
-export const unique: { (input: Tensor, sorted?: boolean, return_inverse?: boolean, return_counts?: boolean, dim?: Int | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor & Tensor[]; (input: Tensor, kwargs: { sorted?: boolean; return_inverse?: boolean; return_counts?: boolean; dim?: Int | null; out?: Tensor | readonly Tensor[] }): Tensor & Tensor[] } = functionOf('unique') as never;
+export const unique: { (input: Tensor, sorted?: boolean, return_inverse?: boolean, return_counts?: boolean, dim?: Int | null, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor & Tensor[]; (input: Tensor, kwargs: { sorted?: boolean; return_inverse?: boolean; return_counts?: boolean; dim?: Int | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor & Tensor[] } = functionOf('unique') as never;
 /** The elements, or slices of a dimension, that differ from the one before; on request with the number of each element's group, and how many each has. */
-export const unique_consecutive: { (input: Tensor, return_inverse?: boolean, return_counts?: boolean, dim?: Int | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor & Tensor[]; (input: Tensor, kwargs: { return_inverse?: boolean; return_counts?: boolean; dim?: Int | null; out?: Tensor | readonly Tensor[] }): Tensor & Tensor[] } = functionOf('unique_consecutive') as never;
+export const unique_consecutive: { (input: Tensor, return_inverse?: boolean, return_counts?: boolean, dim?: Int | null, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor & Tensor[]; (input: Tensor, kwargs: { return_inverse?: boolean; return_counts?: boolean; dim?: Int | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor & Tensor[] } = functionOf('unique_consecutive') as never;
 /** Where values would be inserted in a sorted sequence: before (`right`: after) those that are equal. */
-export const searchsorted: { (sorted_sequence: Tensor, input: TensorLike, kwargs?: { out_int32?: boolean; right?: boolean; side?: string | null; sorter?: Tensor | null; out?: Tensor | readonly Tensor[] }): Tensor; (sorted_sequence: Tensor, kwargs: { input?: TensorLike; out_int32?: boolean; right?: boolean; side?: string | null; sorter?: Tensor | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('searchsorted') as never;
+export const searchsorted: { (sorted_sequence: Tensor, input: TensorLike, kwargs?: { out_int32?: boolean; right?: boolean; side?: string | null; sorter?: Tensor | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (sorted_sequence: Tensor, kwargs: { input?: TensorLike; out_int32?: boolean; right?: boolean; side?: string | null; sorter?: Tensor | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('searchsorted') as never;
 /** The number of the interval between `boundaries` that each value falls in. */
-export const bucketize: { (input: TensorLike, boundaries: Tensor, kwargs?: { out_int32?: boolean; right?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (input: TensorLike, kwargs: { boundaries?: Tensor; out_int32?: boolean; right?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('bucketize') as never;
+export const bucketize: { (input: TensorLike, boundaries: Tensor, kwargs?: { out_int32?: boolean; right?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: TensorLike, kwargs: { boundaries?: Tensor; out_int32?: boolean; right?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('bucketize') as never;
 /** Whether each element is among `test_elements`. */
-export const isin: { (elements: TensorLike, test_elements: TensorLike, kwargs?: { assume_unique?: boolean; invert?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (elements: TensorLike, kwargs: { test_elements?: TensorLike; assume_unique?: boolean; invert?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('isin') as never;
+export const isin: { (elements: TensorLike, test_elements: TensorLike, kwargs?: { assume_unique?: boolean; invert?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (elements: TensorLike, kwargs: { test_elements?: TensorLike; assume_unique?: boolean; invert?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('isin') as never;
 /** How often each integer comes up, or the sum of its `weights`. */
-export const bincount: { (input: Tensor, weights?: Tensor | null, minlength?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { weights?: Tensor | null; minlength?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('bincount') as never;
+export const bincount: { (input: Tensor, weights?: Tensor | null, minlength?: Int, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { weights?: Tensor | null; minlength?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('bincount') as never;
 /** How many elements fall in each of `bins` equal bins between `min` and `max`; between the extremes where both are the same. */
-export const histc: { (input: Tensor, bins?: Int, min?: Num, max?: Num, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { bins?: Int; min?: Num; max?: Num; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('histc') as never;
+export const histc: { (input: Tensor, bins?: Int, min?: Num, max?: Num, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { bins?: Int; min?: Num; max?: Num; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('histc') as never;
 /** How many elements, or how much of `weight`, fall between the edges given; the edges. */
-export const histogram: { (input: Tensor, bins: Tensor, kwargs?: { weight?: Tensor | null; density?: boolean; out?: Tensor | readonly Tensor[] }): { hist: Tensor; bin_edges: Tensor } & [Tensor, Tensor]; (input: Tensor, kwargs: { bins?: Tensor; weight?: Tensor | null; density?: boolean; out?: Tensor | readonly Tensor[] }): { hist: Tensor; bin_edges: Tensor } & [Tensor, Tensor]; (input: Tensor, bins: Int, kwargs?: { range?: Num | readonly Num[] | null; weight?: Tensor | null; density?: boolean; out?: Tensor | readonly Tensor[] }): { hist: Tensor; bin_edges: Tensor } & [Tensor, Tensor]; (input: Tensor, kwargs: { bins?: Int; range?: Num | readonly Num[] | null; weight?: Tensor | null; density?: boolean; out?: Tensor | readonly Tensor[] }): { hist: Tensor; bin_edges: Tensor } & [Tensor, Tensor] } = functionOf('histogram') as never;
+export const histogram: { (input: Tensor, bins: Tensor, kwargs?: { weight?: Tensor | null; density?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Named<{ hist: Tensor; bin_edges: Tensor }, [Tensor, Tensor]>; (input: Tensor, kwargs: { bins?: Tensor; weight?: Tensor | null; density?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Named<{ hist: Tensor; bin_edges: Tensor }, [Tensor, Tensor]>; (input: Tensor, bins: Int, kwargs?: { range?: Num | readonly Num[] | null; weight?: Tensor | null; density?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Named<{ hist: Tensor; bin_edges: Tensor }, [Tensor, Tensor]>; (input: Tensor, kwargs: { bins?: Int; range?: Num | readonly Num[] | null; weight?: Tensor | null; density?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Named<{ hist: Tensor; bin_edges: Tensor }, [Tensor, Tensor]> } = functionOf('histogram') as never;
 /** The coordinates of the lower triangle of a `row` by `col` matrix, in two rows. */
-export const tril_indices: { (row: Int, col: Int, offset?: Int, kwargs?: { dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (row: Int, col: Int, kwargs: { offset?: Int; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { row?: Int; col?: Int; offset?: Int; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor } = functionOf('tril_indices') as never;
+export const tril_indices: { (row: Int, col: Int, offset?: Int, kwargs?: { dtype?: DType | null; out?: Tensor; generator?: Generator; requires_grad?: boolean; device?: string }): Tensor; (row: Int, col: Int, kwargs: { offset?: Int; dtype?: DType | null; out?: Tensor; generator?: Generator; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { row?: Int; col?: Int; offset?: Int; dtype?: DType | null; out?: Tensor; generator?: Generator; requires_grad?: boolean; device?: string }): Tensor } = functionOf('tril_indices') as never;
 /** The coordinates of the upper triangle of a `row` by `col` matrix, in two rows. */
-export const triu_indices: { (row: Int, col: Int, offset?: Int, kwargs?: { dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (row: Int, col: Int, kwargs: { offset?: Int; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { row?: Int; col?: Int; offset?: Int; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor } = functionOf('triu_indices') as never;
+export const triu_indices: { (row: Int, col: Int, offset?: Int, kwargs?: { dtype?: DType | null; out?: Tensor; generator?: Generator; requires_grad?: boolean; device?: string }): Tensor; (row: Int, col: Int, kwargs: { offset?: Int; dtype?: DType | null; out?: Tensor; generator?: Generator; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { row?: Int; col?: Int; offset?: Int; dtype?: DType | null; out?: Tensor; generator?: Generator; requires_grad?: boolean; device?: string }): Tensor } = functionOf('triu_indices') as never;
 /** The coordinates, in a tensor of `shape`, of flat places: a tensor for each dimension. */
-export const unravel_index: { (indices: Tensor, shape: Int | readonly Int[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor[]; (indices: Tensor, kwargs: { shape?: Int | readonly Int[]; out?: Tensor | readonly Tensor[] }): Tensor[]; (indices: Tensor, ...shape: Int[]): Tensor[] } = functionOf('unravel_index') as never;
+export const unravel_index: { (indices: Tensor, shape: Int | readonly Int[], kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor[]; (indices: Tensor, kwargs: { shape?: Int | readonly Int[]; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor[]; (indices: Tensor, ...shape: Int[]): Tensor[] } = functionOf('unravel_index') as never;
 /** All combinations of `r` elements of a vector, a row for each. */
-export const combinations: { (input: Tensor, r?: Int, with_replacement?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { r?: Int; with_replacement?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('combinations') as never;
+export const combinations: { (input: Tensor, r?: Int, with_replacement?: boolean, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { r?: Int; with_replacement?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('combinations') as never;
 /** All ways to take one element of each vector, a row for each. */
-export const cartesian_prod: { (tensors: readonly Tensor[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (...tensors: Tensor[]): Tensor } = functionOf('cartesian_prod') as never;
+export const cartesian_prod: { (tensors: readonly Tensor[], kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (...tensors: Tensor[]): Tensor } = functionOf('cartesian_prod') as never;
 /** The product of two matrices. */
-export const mm: { (input: Tensor, mat2: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { mat2?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('mm') as never;
+export const mm: { (input: Tensor, mat2: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { mat2?: Tensor; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('mm') as never;
 /** The products of two batches of matrices. */
-export const bmm: { (input: Tensor, mat2: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { mat2?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('bmm') as never;
+export const bmm: { (input: Tensor, mat2: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { mat2?: Tensor; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('bmm') as never;
 /** The product of a matrix and a vector. */
-export const mv: { (input: Tensor, vec: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { vec?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('mv') as never;
+export const mv: { (input: Tensor, vec: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { vec?: Tensor; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('mv') as never;
 /** The dot product of two vectors. */
-export const dot: { (input: Tensor, tensor: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { tensor?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('dot') as never;
+export const dot: { (input: Tensor, tensor: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { tensor?: Tensor; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('dot') as never;
 /** The dot product of two vectors, the first one conjugated. */
-export const vdot: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('vdot') as never;
+export const vdot: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('vdot') as never;
 /** The product of vectors, matrices and batches of matrices, with broadcasting. */
-export const matmul: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('matmul') as never;
+export const matmul: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('matmul') as never;
 /** The product of vectors, matrices and batches of matrices, with broadcasting. */
-export const __matmul__: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('__matmul__') as never;
+export const __matmul__: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('__matmul__') as never;
 /** `beta * input + alpha * mat1 @ mat2`. */
-export const addmm: { (input: Tensor, mat1: Tensor, mat2: Tensor, kwargs?: { beta?: Num | Complex; alpha?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { mat1?: Tensor; mat2?: Tensor; beta?: Num | Complex; alpha?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('addmm') as never;
+export const addmm: { (input: Tensor, mat1: Tensor, mat2: Tensor, kwargs?: { beta?: Num | Complex; alpha?: Num | Complex; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { mat1?: Tensor; mat2?: Tensor; beta?: Num | Complex; alpha?: Num | Complex; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('addmm') as never;
 /** `beta * input + alpha * mat @ vec`. */
-export const addmv: { (input: Tensor, mat: Tensor, vec: Tensor, kwargs?: { beta?: Num | Complex; alpha?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { mat?: Tensor; vec?: Tensor; beta?: Num | Complex; alpha?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('addmv') as never;
+export const addmv: { (input: Tensor, mat: Tensor, vec: Tensor, kwargs?: { beta?: Num | Complex; alpha?: Num | Complex; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { mat?: Tensor; vec?: Tensor; beta?: Num | Complex; alpha?: Num | Complex; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('addmv') as never;
 /** `beta * input + alpha * batch1 @ batch2`, batch by batch. */
-export const baddbmm: { (input: Tensor, batch1: Tensor, batch2: Tensor, kwargs?: { beta?: Num | Complex; alpha?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { batch1?: Tensor; batch2?: Tensor; beta?: Num | Complex; alpha?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('baddbmm') as never;
+export const baddbmm: { (input: Tensor, batch1: Tensor, batch2: Tensor, kwargs?: { beta?: Num | Complex; alpha?: Num | Complex; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { batch1?: Tensor; batch2?: Tensor; beta?: Num | Complex; alpha?: Num | Complex; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('baddbmm') as never;
 /** `beta * input + alpha * sum(batch1 @ batch2)` over the batch. */
-export const addbmm: { (input: Tensor, batch1: Tensor, batch2: Tensor, kwargs?: { beta?: Num | Complex; alpha?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { batch1?: Tensor; batch2?: Tensor; beta?: Num | Complex; alpha?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('addbmm') as never;
+export const addbmm: { (input: Tensor, batch1: Tensor, batch2: Tensor, kwargs?: { beta?: Num | Complex; alpha?: Num | Complex; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { batch1?: Tensor; batch2?: Tensor; beta?: Num | Complex; alpha?: Num | Complex; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('addbmm') as never;
 /** `beta * input + alpha * outer(vec1, vec2)`. */
-export const addr: { (input: Tensor, vec1: Tensor, vec2: Tensor, kwargs?: { beta?: Num | Complex; alpha?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { vec1?: Tensor; vec2?: Tensor; beta?: Num | Complex; alpha?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('addr') as never;
+export const addr: { (input: Tensor, vec1: Tensor, vec2: Tensor, kwargs?: { beta?: Num | Complex; alpha?: Num | Complex; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { vec1?: Tensor; vec2?: Tensor; beta?: Num | Complex; alpha?: Num | Complex; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('addr') as never;
 /** The products of all pairs of elements of two vectors. */
-export const outer: { (input: Tensor, vec2: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { vec2?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('outer') as never;
+export const outer: { (input: Tensor, vec2: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { vec2?: Tensor; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('outer') as never;
 /** The products of all pairs of elements of two vectors. */
-export const ger: { (input: Tensor, vec2: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { vec2?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('ger') as never;
+export const ger: { (input: Tensor, vec2: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { vec2?: Tensor; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('ger') as never;
 /** Sums of products over the last dimension of both. */
-export const inner: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('inner') as never;
+export const inner: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('inner') as never;
 /** Sums of products over the last `dims` dimensions of `a` and the first of `b`. */
-export const tensordot: { (a: Tensor, b: Tensor, dims?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (a: Tensor, b: Tensor, kwargs: { dims?: Int; out?: Tensor | readonly Tensor[] }): Tensor; (a: Tensor, kwargs: { b?: Tensor; dims?: Int; out?: Tensor | readonly Tensor[] }): Tensor; (a: Tensor, b: Tensor, dims: readonly [readonly Int[], readonly Int[]], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (a: Tensor, kwargs: { b?: Tensor; dims?: readonly [readonly Int[], readonly Int[]]; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('tensordot') as never;
+export const tensordot: { (a: Tensor, b: Tensor, dims?: Int, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (a: Tensor, b: Tensor, kwargs: { dims?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (a: Tensor, kwargs: { b?: Tensor; dims?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (a: Tensor, b: Tensor, dims: readonly [readonly Int[], readonly Int[]], kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (a: Tensor, kwargs: { b?: Tensor; dims?: readonly [readonly Int[], readonly Int[]]; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('tensordot') as never;
 /** The product of matrices in the order that costs least. */
-export const chain_matmul: { (matrices: readonly Tensor[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (...matrices: Tensor[]): Tensor } = functionOf('chain_matmul') as never;
+export const chain_matmul: { (matrices: readonly Tensor[], kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (...matrices: Tensor[]): Tensor } = functionOf('chain_matmul') as never;
 /** A square matrix multiplied by itself `n` times; its inverse where `n` is negative. */
-export const matrix_power: { (A: Tensor, n: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (A: Tensor, kwargs: { n?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('matrix_power') as never;
+export const matrix_power: { (A: Tensor, n: Int, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (A: Tensor, kwargs: { n?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('matrix_power') as never;
 /** The Kronecker product. */
-export const kron: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('kron') as never;
+export const kron: { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('kron') as never;
 /** The cross product along `dim`, or the first dimension of three elements. */
-export const cross: { (input: Tensor, other: Tensor, dim?: Int | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, other: Tensor, kwargs: { dim?: Int | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; dim?: Int | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('cross') as never;
+export const cross: { (input: Tensor, other: Tensor, dim?: Int | null, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, other: Tensor, kwargs: { dim?: Int | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { other?: Tensor; dim?: Int | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('cross') as never;
 /** The sum of the diagonal of a matrix. */
-export const trace: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('trace') as never;
+export const trace: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('trace') as never;
 /** Matrices along the diagonal of a larger one. */
-export const block_diag: { (tensors: readonly Tensor[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (...tensors: Tensor[]): Tensor } = functionOf('block_diag') as never;
+export const block_diag: { (tensors: readonly Tensor[], kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (...tensors: Tensor[]): Tensor } = functionOf('block_diag') as never;
 /** `x1^T weight[o] x2 + bias[o]` for every output `o`. */
-export const bilinear: { (input1: Tensor, input2: Tensor, weight: Tensor, bias?: Tensor | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input1: Tensor, input2: Tensor, weight: Tensor, kwargs: { bias?: Tensor | null; out?: Tensor | readonly Tensor[] }): Tensor; (input1: Tensor, kwargs: { input2?: Tensor; weight?: Tensor; bias?: Tensor | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('bilinear') as never;
+export const bilinear: { (input1: Tensor, input2: Tensor, weight: Tensor, bias?: Tensor | null, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input1: Tensor, input2: Tensor, weight: Tensor, kwargs: { bias?: Tensor | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input1: Tensor, kwargs: { input2?: Tensor; weight?: Tensor; bias?: Tensor | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('bilinear') as never;
 /** Sums of products by Einstein's convention: `einsum('ij,jk->ik', [a, b])` is a matrix product. */
-export const einsum: { (equation: string, operands: readonly Tensor[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (equation: string, kwargs: { operands?: readonly Tensor[]; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('einsum') as never;
+export const einsum: { (equation: string, operands: readonly Tensor[], kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (equation: string, kwargs: { operands?: readonly Tensor[]; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('einsum') as never;
 /** Distances between each row of `x1` and each row of `x2`, in the norm of order `p`. */
-export const cdist: { (x1: Tensor, x2: Tensor, p?: Num, compute_mode?: string, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (x1: Tensor, x2: Tensor, kwargs: { p?: Num; compute_mode?: string; out?: Tensor | readonly Tensor[] }): Tensor; (x1: Tensor, kwargs: { x2?: Tensor; p?: Num; compute_mode?: string; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('cdist') as never;
+export const cdist: { (x1: Tensor, x2: Tensor, p?: Num, compute_mode?: string, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (x1: Tensor, x2: Tensor, kwargs: { p?: Num; compute_mode?: string; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (x1: Tensor, kwargs: { x2?: Tensor; p?: Num; compute_mode?: string; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('cdist') as never;
 /** Distances between each pair of rows, in the norm of order `p`. */
-export const pdist: { (input: Tensor, p?: Num, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { p?: Num; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('pdist') as never;
+export const pdist: { (input: Tensor, p?: Num, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { p?: Num; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('pdist') as never;
 /** The inverse of square matrices. */
-export const inverse: { (A: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('inverse') as never;
+export const inverse: { (A: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('inverse') as never;
 /** The determinant of square matrices. */
-export const det: { (A: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('det') as never;
+export const det: { (A: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('det') as never;
 /** The sign of the determinant and the logarithm of its absolute value. */
-export const slogdet: { (A: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): { sign: Tensor; logabsdet: Tensor } & [Tensor, Tensor] } = functionOf('slogdet') as never;
+export const slogdet: { (A: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Named<{ sign: Tensor; logabsdet: Tensor }, [Tensor, Tensor]> } = functionOf('slogdet') as never;
 /** The logarithm of the determinant; NaN where it is negative. */
-export const logdet: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('logdet') as never;
+export const logdet: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('logdet') as never;
 /** Packed LU factors and pivots; with `get_infos`, which matrices are singular too. */
-export const lu: { (input: Tensor, pivot?: boolean, get_infos?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): { LU: Tensor; pivots: Tensor; info: Tensor } & [Tensor, Tensor, Tensor]; (input: Tensor, kwargs: { pivot?: boolean; get_infos?: boolean; out?: Tensor | readonly Tensor[] }): { LU: Tensor; pivots: Tensor; info: Tensor } & [Tensor, Tensor, Tensor] } = functionOf('lu') as never;
+export const lu: { (input: Tensor, pivot?: boolean, get_infos?: boolean, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Named<{ LU: Tensor; pivots: Tensor; info: Tensor }, [Tensor, Tensor, Tensor]>; (input: Tensor, kwargs: { pivot?: boolean; get_infos?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Named<{ LU: Tensor; pivots: Tensor; info: Tensor }, [Tensor, Tensor, Tensor]> } = functionOf('lu') as never;
 /** Singular vectors and values: `input = U diag(S) V^H`; without `some`, all the vectors. */
-export const svd: { (input: Tensor, some?: boolean, compute_uv?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): { U: Tensor; S: Tensor; V: Tensor } & [Tensor, Tensor, Tensor]; (input: Tensor, kwargs: { some?: boolean; compute_uv?: boolean; out?: Tensor | readonly Tensor[] }): { U: Tensor; S: Tensor; V: Tensor } & [Tensor, Tensor, Tensor] } = functionOf('svd') as never;
+export const svd: { (input: Tensor, some?: boolean, compute_uv?: boolean, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Named<{ U: Tensor; S: Tensor; V: Tensor }, [Tensor, Tensor, Tensor]>; (input: Tensor, kwargs: { some?: boolean; compute_uv?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Named<{ U: Tensor; S: Tensor; V: Tensor }, [Tensor, Tensor, Tensor]> } = functionOf('svd') as never;
 /** The sum of the singular values of the matrices that two dimensions make. */
-export const nuclear_norm: { (input: Tensor, dim?: Int | readonly Int[], keepdim?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int | readonly Int[]; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('nuclear_norm') as never;
+export const nuclear_norm: { (input: Tensor, dim?: Int | readonly Int[], keepdim?: boolean, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { dim?: Int | readonly Int[]; keepdim?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('nuclear_norm') as never;
 /** The solution of `A X = B` from the Cholesky factor of `A`. */
-export const cholesky_solve: { (B: Tensor, L: Tensor, upper?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (B: Tensor, L: Tensor, kwargs: { upper?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (B: Tensor, kwargs: { L?: Tensor; upper?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('cholesky_solve') as never;
+export const cholesky_solve: { (B: Tensor, L: Tensor, upper?: boolean, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (B: Tensor, L: Tensor, kwargs: { upper?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (B: Tensor, kwargs: { L?: Tensor; upper?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('cholesky_solve') as never;
 /** The inverse of a matrix from its Cholesky factor. */
-export const cholesky_inverse: { (L: Tensor, upper?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (L: Tensor, kwargs: { upper?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('cholesky_inverse') as never;
+export const cholesky_inverse: { (L: Tensor, upper?: boolean, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (L: Tensor, kwargs: { upper?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('cholesky_inverse') as never;
 /** The pseudo-inverse of matrices, by its old name. */
-export const pinverse: { (input: Tensor, rcond?: Num, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { rcond?: Num; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('pinverse') as never;
+export const pinverse: { (input: Tensor, rcond?: Num, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { rcond?: Num; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('pinverse') as never;
 /** The first columns of a product of reflections. */
-export const orgqr: { (input: Tensor, tau: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { tau?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('orgqr') as never;
+export const orgqr: { (input: Tensor, tau: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { tau?: Tensor; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('orgqr') as never;
 /** A product of reflections, or its adjoint, times a matrix, or the matrix times that. */
-export const ormqr: { (input: Tensor, tau: Tensor, other: Tensor, left?: boolean, transpose?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, tau: Tensor, other: Tensor, kwargs: { left?: boolean; transpose?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { tau?: Tensor; other?: Tensor; left?: boolean; transpose?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('ormqr') as never;
+export const ormqr: { (input: Tensor, tau: Tensor, other: Tensor, left?: boolean, transpose?: boolean, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, tau: Tensor, other: Tensor, kwargs: { left?: boolean; transpose?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { tau?: Tensor; other?: Tensor; left?: boolean; transpose?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('ormqr') as never;
 /** The factors of `A = Q R` as LAPACK keeps them: `R` with the vectors of reflections below it, and their factors. */
-export const geqrf: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): { a: Tensor; tau: Tensor } & [Tensor, Tensor] } = functionOf('geqrf') as never;
+export const geqrf: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Named<{ a: Tensor; tau: Tensor }, [Tensor, Tensor]> } = functionOf('geqrf') as never;
 /** The permutation and the factors in packed LU factors. */
-export const lu_unpack: { (LU_data: Tensor, LU_pivots: Tensor, unpack_data?: boolean, unpack_pivots?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): { P: Tensor; L: Tensor; U: Tensor } & [Tensor, Tensor, Tensor]; (LU_data: Tensor, LU_pivots: Tensor, kwargs: { unpack_data?: boolean; unpack_pivots?: boolean; out?: Tensor | readonly Tensor[] }): { P: Tensor; L: Tensor; U: Tensor } & [Tensor, Tensor, Tensor]; (LU_data: Tensor, kwargs: { LU_pivots?: Tensor; unpack_data?: boolean; unpack_pivots?: boolean; out?: Tensor | readonly Tensor[] }): { P: Tensor; L: Tensor; U: Tensor } & [Tensor, Tensor, Tensor] } = functionOf('lu_unpack') as never;
+export const lu_unpack: { (LU_data: Tensor, LU_pivots: Tensor, unpack_data?: boolean, unpack_pivots?: boolean, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Named<{ P: Tensor; L: Tensor; U: Tensor }, [Tensor, Tensor, Tensor]>; (LU_data: Tensor, LU_pivots: Tensor, kwargs: { unpack_data?: boolean; unpack_pivots?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Named<{ P: Tensor; L: Tensor; U: Tensor }, [Tensor, Tensor, Tensor]>; (LU_data: Tensor, kwargs: { LU_pivots?: Tensor; unpack_data?: boolean; unpack_pivots?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Named<{ P: Tensor; L: Tensor; U: Tensor }, [Tensor, Tensor, Tensor]> } = functionOf('lu_unpack') as never;
 /** The solution of `A X = b` from the packed factors of `A`. */
-export const lu_solve: { (b: Tensor, LU_data: Tensor, LU_pivots: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (b: Tensor, kwargs: { LU_data?: Tensor; LU_pivots?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('lu_solve') as never;
+export const lu_solve: { (b: Tensor, LU_data: Tensor, LU_pivots: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (b: Tensor, kwargs: { LU_data?: Tensor; LU_pivots?: Tensor; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('lu_solve') as never;
 /** The solution of `A X = b` for a triangle of `A` or of its transpose, and a copy of `A`. */
-export const triangular_solve: { (b: Tensor, A: Tensor, upper?: boolean, transpose?: boolean, unitriangular?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): { solution: Tensor; cloned_coefficient: Tensor } & [Tensor, Tensor]; (b: Tensor, A: Tensor, kwargs: { upper?: boolean; transpose?: boolean; unitriangular?: boolean; out?: Tensor | readonly Tensor[] }): { solution: Tensor; cloned_coefficient: Tensor } & [Tensor, Tensor]; (b: Tensor, kwargs: { A?: Tensor; upper?: boolean; transpose?: boolean; unitriangular?: boolean; out?: Tensor | readonly Tensor[] }): { solution: Tensor; cloned_coefficient: Tensor } & [Tensor, Tensor] } = functionOf('triangular_solve') as never;
+export const triangular_solve: { (b: Tensor, A: Tensor, upper?: boolean, transpose?: boolean, unitriangular?: boolean, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Named<{ solution: Tensor; cloned_coefficient: Tensor }, [Tensor, Tensor]>; (b: Tensor, A: Tensor, kwargs: { upper?: boolean; transpose?: boolean; unitriangular?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Named<{ solution: Tensor; cloned_coefficient: Tensor }, [Tensor, Tensor]>; (b: Tensor, kwargs: { A?: Tensor; upper?: boolean; transpose?: boolean; unitriangular?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Named<{ solution: Tensor; cloned_coefficient: Tensor }, [Tensor, Tensor]> } = functionOf('triangular_solve') as never;
 /** The exponential of square matrices. */
-export const matrix_exp: { (A: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('matrix_exp') as never;
+export const matrix_exp: { (A: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('matrix_exp') as never;
 /** The spectra of overlapping frames of a signal, each weighted by a window. */
-export const stft: { (input: Tensor, n_fft: Int, hop_length?: Int | null, win_length?: Int | null, window?: Tensor | null, center?: boolean, pad_mode?: string, normalized?: boolean, onesided?: boolean | null, return_complex?: boolean | null, align_to_window?: boolean | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, n_fft: Int, kwargs: { hop_length?: Int | null; win_length?: Int | null; window?: Tensor | null; center?: boolean; pad_mode?: string; normalized?: boolean; onesided?: boolean | null; return_complex?: boolean | null; align_to_window?: boolean | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { n_fft?: Int; hop_length?: Int | null; win_length?: Int | null; window?: Tensor | null; center?: boolean; pad_mode?: string; normalized?: boolean; onesided?: boolean | null; return_complex?: boolean | null; align_to_window?: boolean | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('stft') as never;
+export const stft: { (input: Tensor, n_fft: Int, hop_length?: Int | null, win_length?: Int | null, window?: Tensor | null, center?: boolean, pad_mode?: string, normalized?: boolean, onesided?: boolean | null, return_complex?: boolean | null, align_to_window?: boolean | null, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, n_fft: Int, kwargs: { hop_length?: Int | null; win_length?: Int | null; window?: Tensor | null; center?: boolean; pad_mode?: string; normalized?: boolean; onesided?: boolean | null; return_complex?: boolean | null; align_to_window?: boolean | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { n_fft?: Int; hop_length?: Int | null; win_length?: Int | null; window?: Tensor | null; center?: boolean; pad_mode?: string; normalized?: boolean; onesided?: boolean | null; return_complex?: boolean | null; align_to_window?: boolean | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('stft') as never;
 /** The signal whose frames have these spectra. */
-export const istft: { (input: Tensor, n_fft: Int, hop_length?: Int | null, win_length?: Int | null, window?: Tensor | null, center?: boolean, normalized?: boolean, onesided?: boolean | null, length?: Int | null, return_complex?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, n_fft: Int, kwargs: { hop_length?: Int | null; win_length?: Int | null; window?: Tensor | null; center?: boolean; normalized?: boolean; onesided?: boolean | null; length?: Int | null; return_complex?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { n_fft?: Int; hop_length?: Int | null; win_length?: Int | null; window?: Tensor | null; center?: boolean; normalized?: boolean; onesided?: boolean | null; length?: Int | null; return_complex?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('istft') as never;
+export const istft: { (input: Tensor, n_fft: Int, hop_length?: Int | null, win_length?: Int | null, window?: Tensor | null, center?: boolean, normalized?: boolean, onesided?: boolean | null, length?: Int | null, return_complex?: boolean, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, n_fft: Int, kwargs: { hop_length?: Int | null; win_length?: Int | null; window?: Tensor | null; center?: boolean; normalized?: boolean; onesided?: boolean | null; length?: Int | null; return_complex?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { n_fft?: Int; hop_length?: Int | null; win_length?: Int | null; window?: Tensor | null; center?: boolean; normalized?: boolean; onesided?: boolean | null; length?: Int | null; return_complex?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('istft') as never;
 /** A triangle; `periodic` leaves out the last point. */
-export const bartlett_window: { (window_length: Int, periodic?: boolean, kwargs?: { dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (window_length: Int, kwargs: { periodic?: boolean; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { window_length?: Int; periodic?: boolean; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor } = functionOf('bartlett_window') as never;
+export const bartlett_window: { (window_length: Int, periodic?: boolean, kwargs?: { dtype?: DType | null; out?: Tensor; generator?: Generator; requires_grad?: boolean; device?: string }): Tensor; (window_length: Int, kwargs: { periodic?: boolean; dtype?: DType | null; out?: Tensor; generator?: Generator; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { window_length?: Int; periodic?: boolean; dtype?: DType | null; out?: Tensor; generator?: Generator; requires_grad?: boolean; device?: string }): Tensor } = functionOf('bartlett_window') as never;
 /** The window of Blackman, of three cosines. */
-export const blackman_window: { (window_length: Int, periodic?: boolean, kwargs?: { dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (window_length: Int, kwargs: { periodic?: boolean; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { window_length?: Int; periodic?: boolean; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor } = functionOf('blackman_window') as never;
+export const blackman_window: { (window_length: Int, periodic?: boolean, kwargs?: { dtype?: DType | null; out?: Tensor; generator?: Generator; requires_grad?: boolean; device?: string }): Tensor; (window_length: Int, kwargs: { periodic?: boolean; dtype?: DType | null; out?: Tensor; generator?: Generator; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { window_length?: Int; periodic?: boolean; dtype?: DType | null; out?: Tensor; generator?: Generator; requires_grad?: boolean; device?: string }): Tensor } = functionOf('blackman_window') as never;
 /** The window of Hamming: `alpha` less `beta` times a cosine. */
-export const hamming_window: { (window_length: Int, periodic?: boolean, alpha?: Num, beta?: Num, kwargs?: { dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (window_length: Int, kwargs: { periodic?: boolean; alpha?: Num; beta?: Num; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { window_length?: Int; periodic?: boolean; alpha?: Num; beta?: Num; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor } = functionOf('hamming_window') as never;
+export const hamming_window: { (window_length: Int, periodic?: boolean, alpha?: Num, beta?: Num, kwargs?: { dtype?: DType | null; out?: Tensor; generator?: Generator; requires_grad?: boolean; device?: string }): Tensor; (window_length: Int, kwargs: { periodic?: boolean; alpha?: Num; beta?: Num; dtype?: DType | null; out?: Tensor; generator?: Generator; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { window_length?: Int; periodic?: boolean; alpha?: Num; beta?: Num; dtype?: DType | null; out?: Tensor; generator?: Generator; requires_grad?: boolean; device?: string }): Tensor } = functionOf('hamming_window') as never;
 /** The window of Hann, a period of a cosine. */
-export const hann_window: { (window_length: Int, periodic?: boolean, kwargs?: { dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (window_length: Int, kwargs: { periodic?: boolean; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { window_length?: Int; periodic?: boolean; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor } = functionOf('hann_window') as never;
+export const hann_window: { (window_length: Int, periodic?: boolean, kwargs?: { dtype?: DType | null; out?: Tensor; generator?: Generator; requires_grad?: boolean; device?: string }): Tensor; (window_length: Int, kwargs: { periodic?: boolean; dtype?: DType | null; out?: Tensor; generator?: Generator; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { window_length?: Int; periodic?: boolean; dtype?: DType | null; out?: Tensor; generator?: Generator; requires_grad?: boolean; device?: string }): Tensor } = functionOf('hann_window') as never;
 /** The window of Kaiser, of Bessel functions; `beta` narrows it. */
-export const kaiser_window: { (window_length: Int, periodic?: boolean, beta?: Num, kwargs?: { dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (window_length: Int, kwargs: { periodic?: boolean; beta?: Num; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { window_length?: Int; periodic?: boolean; beta?: Num; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor } = functionOf('kaiser_window') as never;
+export const kaiser_window: { (window_length: Int, periodic?: boolean, beta?: Num, kwargs?: { dtype?: DType | null; out?: Tensor; generator?: Generator; requires_grad?: boolean; device?: string }): Tensor; (window_length: Int, kwargs: { periodic?: boolean; beta?: Num; dtype?: DType | null; out?: Tensor; generator?: Generator; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { window_length?: Int; periodic?: boolean; beta?: Num; dtype?: DType | null; out?: Tensor; generator?: Generator; requires_grad?: boolean; device?: string }): Tensor } = functionOf('kaiser_window') as never;
 /** `fill_value` everywhere. */
-export const full: { (size: Int | readonly Int[], fill_value: Num | Complex, kwargs?: { dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { size?: Int | readonly Int[]; fill_value?: Num | Complex; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor } = functionOf('full') as never;
+export const full: { (size: Int | readonly Int[], fill_value: Num | Complex, kwargs?: { dtype?: DType | null; out?: Tensor; generator?: Generator; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { size?: Int | readonly Int[]; fill_value?: Num | Complex; dtype?: DType | null; out?: Tensor; generator?: Generator; requires_grad?: boolean; device?: string }): Tensor } = functionOf('full') as never;
 /** Zeros. */
-export const zeros: { (size: Int | readonly Int[], kwargs?: { dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { size?: Int | readonly Int[]; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (...size: Int[]): Tensor } = functionOf('zeros') as never;
+export const zeros: { (size: Int | readonly Int[], kwargs?: { dtype?: DType | null; out?: Tensor; generator?: Generator; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { size?: Int | readonly Int[]; dtype?: DType | null; out?: Tensor; generator?: Generator; requires_grad?: boolean; device?: string }): Tensor; (...size: Int[]): Tensor } = functionOf('zeros') as never;
 /** Ones. */
-export const ones: { (size: Int | readonly Int[], kwargs?: { dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { size?: Int | readonly Int[]; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (...size: Int[]): Tensor } = functionOf('ones') as never;
+export const ones: { (size: Int | readonly Int[], kwargs?: { dtype?: DType | null; out?: Tensor; generator?: Generator; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { size?: Int | readonly Int[]; dtype?: DType | null; out?: Tensor; generator?: Generator; requires_grad?: boolean; device?: string }): Tensor; (...size: Int[]): Tensor } = functionOf('ones') as never;
 /** Undefined elements; here zeros. */
-export const empty: { (size: Int | readonly Int[], kwargs?: { dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { size?: Int | readonly Int[]; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (...size: Int[]): Tensor } = functionOf('empty') as never;
+export const empty: { (size: Int | readonly Int[], kwargs?: { dtype?: DType | null; out?: Tensor; generator?: Generator; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { size?: Int | readonly Int[]; dtype?: DType | null; out?: Tensor; generator?: Generator; requires_grad?: boolean; device?: string }): Tensor; (...size: Int[]): Tensor } = functionOf('empty') as never;
 /** Undefined elements at any strides; here zeros. */
-export const empty_strided: { (size: Int | readonly Int[], stride: Int | readonly Int[], kwargs?: { dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { size?: Int | readonly Int[]; stride?: Int | readonly Int[]; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor } = functionOf('empty_strided') as never;
+export const empty_strided: { (size: Int | readonly Int[], stride: Int | readonly Int[], kwargs?: { dtype?: DType | null; out?: Tensor; generator?: Generator; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { size?: Int | readonly Int[]; stride?: Int | readonly Int[]; dtype?: DType | null; out?: Tensor; generator?: Generator; requires_grad?: boolean; device?: string }): Tensor } = functionOf('empty_strided') as never;
 /** Undefined elements, here zeros, with the dimensions in this order in memory. */
-export const empty_permuted: { (size: Int | readonly Int[], physical_layout: Int | readonly Int[], kwargs?: { dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { size?: Int | readonly Int[]; physical_layout?: Int | readonly Int[]; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor } = functionOf('empty_permuted') as never;
+export const empty_permuted: { (size: Int | readonly Int[], physical_layout: Int | readonly Int[], kwargs?: { dtype?: DType | null; out?: Tensor; generator?: Generator; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { size?: Int | readonly Int[]; physical_layout?: Int | readonly Int[]; dtype?: DType | null; out?: Tensor; generator?: Generator; requires_grad?: boolean; device?: string }): Tensor } = functionOf('empty_permuted') as never;
 /** A number as a tensor of the default dtype. */
-export const scalar_tensor: { (s: Num | Complex, kwargs?: { dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { s?: Num | Complex; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor } = functionOf('scalar_tensor') as never;
+export const scalar_tensor: { (s: Num | Complex, kwargs?: { dtype?: DType | null; out?: Tensor; generator?: Generator; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { s?: Num | Complex; dtype?: DType | null; out?: Tensor; generator?: Generator; requires_grad?: boolean; device?: string }): Tensor } = functionOf('scalar_tensor') as never;
 /** `fill_value` in the sizes and dtype of `input`. */
-export const full_like: { (input: Tensor, fill_value: Num | Complex, kwargs?: { dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { input?: Tensor; fill_value?: Num | Complex; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor } = functionOf('full_like') as never;
+export const full_like: { (input: Tensor, fill_value: Num | Complex, kwargs?: { dtype?: DType | null; out?: Tensor; generator?: Generator; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { input?: Tensor; fill_value?: Num | Complex; dtype?: DType | null; out?: Tensor; generator?: Generator; requires_grad?: boolean; device?: string }): Tensor } = functionOf('full_like') as never;
 /** Zeros in the sizes and dtype of `input`. */
-export const zeros_like: { (input: Tensor, kwargs?: { dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { input?: Tensor; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor } = functionOf('zeros_like') as never;
+export const zeros_like: { (input: Tensor, kwargs?: { dtype?: DType | null; out?: Tensor; generator?: Generator; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { input?: Tensor; dtype?: DType | null; out?: Tensor; generator?: Generator; requires_grad?: boolean; device?: string }): Tensor } = functionOf('zeros_like') as never;
 /** Ones in the sizes and dtype of `input`. */
-export const ones_like: { (input: Tensor, kwargs?: { dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { input?: Tensor; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor } = functionOf('ones_like') as never;
+export const ones_like: { (input: Tensor, kwargs?: { dtype?: DType | null; out?: Tensor; generator?: Generator; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { input?: Tensor; dtype?: DType | null; out?: Tensor; generator?: Generator; requires_grad?: boolean; device?: string }): Tensor } = functionOf('ones_like') as never;
 /** Undefined elements, here zeros, in the sizes and dtype of `input`. */
-export const empty_like: { (input: Tensor, kwargs?: { dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { input?: Tensor; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor } = functionOf('empty_like') as never;
+export const empty_like: { (input: Tensor, kwargs?: { dtype?: DType | null; out?: Tensor; generator?: Generator; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { input?: Tensor; dtype?: DType | null; out?: Tensor; generator?: Generator; requires_grad?: boolean; device?: string }): Tensor } = functionOf('empty_like') as never;
 /** `0, 1, ...` below `end`. */
-export const arange: { (end: Num | Complex, kwargs?: { dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { end?: Num | Complex; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (start: Num | Complex, end: Num | Complex, step?: Num | Complex, kwargs?: { dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (start: Num | Complex, end: Num | Complex, kwargs: { step?: Num | Complex; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { start?: Num | Complex; end?: Num | Complex; step?: Num | Complex; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor } = functionOf('arange') as never;
+export const arange: { (end: Num | Complex, kwargs?: { dtype?: DType | null; out?: Tensor; generator?: Generator; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { end?: Num | Complex; dtype?: DType | null; out?: Tensor; generator?: Generator; requires_grad?: boolean; device?: string }): Tensor; (start: Num | Complex, end: Num | Complex, step?: Num | Complex, kwargs?: { dtype?: DType | null; out?: Tensor; generator?: Generator; requires_grad?: boolean; device?: string }): Tensor; (start: Num | Complex, end: Num | Complex, kwargs: { step?: Num | Complex; dtype?: DType | null; out?: Tensor; generator?: Generator; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { start?: Num | Complex; end?: Num | Complex; step?: Num | Complex; dtype?: DType | null; out?: Tensor; generator?: Generator; requires_grad?: boolean; device?: string }): Tensor } = functionOf('arange') as never;
 /** `start, start + step, ...` up to and with `end`. */
-export const range: { (start: Num | Complex, end: Num | Complex, step?: Num | Complex, kwargs?: { dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (start: Num | Complex, end: Num | Complex, kwargs: { step?: Num | Complex; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { start?: Num | Complex; end?: Num | Complex; step?: Num | Complex; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor } = functionOf('range') as never;
+export const range: { (start: Num | Complex, end: Num | Complex, step?: Num | Complex, kwargs?: { dtype?: DType | null; out?: Tensor; generator?: Generator; requires_grad?: boolean; device?: string }): Tensor; (start: Num | Complex, end: Num | Complex, kwargs: { step?: Num | Complex; dtype?: DType | null; out?: Tensor; generator?: Generator; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { start?: Num | Complex; end?: Num | Complex; step?: Num | Complex; dtype?: DType | null; out?: Tensor; generator?: Generator; requires_grad?: boolean; device?: string }): Tensor } = functionOf('range') as never;
 /** `steps` numbers from `start` to `end`, evenly spaced. */
-export const linspace: { (start: TensorLike, end: TensorLike, steps: Int, kwargs?: { dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { start?: TensorLike; end?: TensorLike; steps?: Int; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor } = functionOf('linspace') as never;
+export const linspace: { (start: TensorLike, end: TensorLike, steps: Int, kwargs?: { dtype?: DType | null; out?: Tensor; generator?: Generator; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { start?: TensorLike; end?: TensorLike; steps?: Int; dtype?: DType | null; out?: Tensor; generator?: Generator; requires_grad?: boolean; device?: string }): Tensor } = functionOf('linspace') as never;
 /** `steps` powers of `base` with evenly spaced exponents from `start` to `end`. */
-export const logspace: { (start: TensorLike, end: TensorLike, steps: Int, base?: Num, kwargs?: { dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (start: TensorLike, end: TensorLike, steps: Int, kwargs: { base?: Num; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { start?: TensorLike; end?: TensorLike; steps?: Int; base?: Num; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor } = functionOf('logspace') as never;
+export const logspace: { (start: TensorLike, end: TensorLike, steps: Int, base?: Num, kwargs?: { dtype?: DType | null; out?: Tensor; generator?: Generator; requires_grad?: boolean; device?: string }): Tensor; (start: TensorLike, end: TensorLike, steps: Int, kwargs: { base?: Num; dtype?: DType | null; out?: Tensor; generator?: Generator; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { start?: TensorLike; end?: TensorLike; steps?: Int; base?: Num; dtype?: DType | null; out?: Tensor; generator?: Generator; requires_grad?: boolean; device?: string }): Tensor } = functionOf('logspace') as never;
 /** Ones on the diagonal. */
-export const eye: { (n: Int, kwargs?: { dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { n?: Int; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (n: Int, m: Int, kwargs?: { dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { n?: Int; m?: Int; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor } = functionOf('eye') as never;
+export const eye: { (n: Int, kwargs?: { dtype?: DType | null; out?: Tensor; generator?: Generator; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { n?: Int; dtype?: DType | null; out?: Tensor; generator?: Generator; requires_grad?: boolean; device?: string }): Tensor; (n: Int, m: Int, kwargs?: { dtype?: DType | null; out?: Tensor; generator?: Generator; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { n?: Int; m?: Int; dtype?: DType | null; out?: Tensor; generator?: Generator; requires_grad?: boolean; device?: string }): Tensor } = functionOf('eye') as never;
 /** Uniform numbers in `[0, 1)`. */
-export const rand: { (size: Int | readonly Int[], kwargs?: { dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { size?: Int | readonly Int[]; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (...size: Int[]): Tensor } = functionOf('rand') as never;
+export const rand: { (size: Int | readonly Int[], kwargs?: { dtype?: DType | null; out?: Tensor; generator?: Generator; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { size?: Int | readonly Int[]; dtype?: DType | null; out?: Tensor; generator?: Generator; requires_grad?: boolean; device?: string }): Tensor; (...size: Int[]): Tensor } = functionOf('rand') as never;
 /** Uniform numbers in `[0, 1)` in the sizes and dtype of `input`. */
-export const rand_like: { (input: Tensor, kwargs?: { dtype?: DType | null; memory_format?: string | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { input?: Tensor; dtype?: DType | null; memory_format?: string | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor } = functionOf('rand_like') as never;
+export const rand_like: { (input: Tensor, kwargs?: { dtype?: DType | null; memory_format?: string | null; out?: Tensor; generator?: Generator; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { input?: Tensor; dtype?: DType | null; memory_format?: string | null; out?: Tensor; generator?: Generator; requires_grad?: boolean; device?: string }): Tensor } = functionOf('rand_like') as never;
 /** Normal numbers with mean 0 and variance 1. */
-export const randn: { (size: Int | readonly Int[], kwargs?: { dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { size?: Int | readonly Int[]; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (...size: Int[]): Tensor } = functionOf('randn') as never;
+export const randn: { (size: Int | readonly Int[], kwargs?: { dtype?: DType | null; out?: Tensor; generator?: Generator; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { size?: Int | readonly Int[]; dtype?: DType | null; out?: Tensor; generator?: Generator; requires_grad?: boolean; device?: string }): Tensor; (...size: Int[]): Tensor } = functionOf('randn') as never;
 /** Normal numbers with mean 0 and variance 1 in the sizes and dtype of `input`. */
-export const randn_like: { (input: Tensor, kwargs?: { dtype?: DType | null; memory_format?: string | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { input?: Tensor; dtype?: DType | null; memory_format?: string | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor } = functionOf('randn_like') as never;
+export const randn_like: { (input: Tensor, kwargs?: { dtype?: DType | null; memory_format?: string | null; out?: Tensor; generator?: Generator; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { input?: Tensor; dtype?: DType | null; memory_format?: string | null; out?: Tensor; generator?: Generator; requires_grad?: boolean; device?: string }): Tensor } = functionOf('randn_like') as never;
 /** Integers from 0, below `high`. */
-export const randint: { (high: Int, size: Int | readonly Int[], kwargs?: { dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { high?: Int; size?: Int | readonly Int[]; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (low: Int, high: Int, size: Int | readonly Int[], kwargs?: { dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { low?: Int; high?: Int; size?: Int | readonly Int[]; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor } = functionOf('randint') as never;
+export const randint: { (high: Int, size: Int | readonly Int[], kwargs?: { dtype?: DType | null; out?: Tensor; generator?: Generator; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { high?: Int; size?: Int | readonly Int[]; dtype?: DType | null; out?: Tensor; generator?: Generator; requires_grad?: boolean; device?: string }): Tensor; (low: Int, high: Int, size: Int | readonly Int[], kwargs?: { dtype?: DType | null; out?: Tensor; generator?: Generator; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { low?: Int; high?: Int; size?: Int | readonly Int[]; dtype?: DType | null; out?: Tensor; generator?: Generator; requires_grad?: boolean; device?: string }): Tensor } = functionOf('randint') as never;
 /** Integers from 0, below `high`, in the sizes and dtype of `input`. */
-export const randint_like: { (input: Tensor, high: Int, kwargs?: { dtype?: DType | null; memory_format?: string | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { input?: Tensor; high?: Int; dtype?: DType | null; memory_format?: string | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (input: Tensor, low: Int, high: Int, kwargs?: { dtype?: DType | null; memory_format?: string | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { input?: Tensor; low?: Int; high?: Int; dtype?: DType | null; memory_format?: string | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor } = functionOf('randint_like') as never;
+export const randint_like: { (input: Tensor, high: Int, kwargs?: { dtype?: DType | null; memory_format?: string | null; out?: Tensor; generator?: Generator; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { input?: Tensor; high?: Int; dtype?: DType | null; memory_format?: string | null; out?: Tensor; generator?: Generator; requires_grad?: boolean; device?: string }): Tensor; (input: Tensor, low: Int, high: Int, kwargs?: { dtype?: DType | null; memory_format?: string | null; out?: Tensor; generator?: Generator; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { input?: Tensor; low?: Int; high?: Int; dtype?: DType | null; memory_format?: string | null; out?: Tensor; generator?: Generator; requires_grad?: boolean; device?: string }): Tensor } = functionOf('randint_like') as never;
 /** The integers below `n` in random order. */
-export const randperm: { (n: Int, kwargs?: { dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { n?: Int; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor } = functionOf('randperm') as never;
+export const randperm: { (n: Int, kwargs?: { dtype?: DType | null; out?: Tensor; generator?: Generator; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { n?: Int; dtype?: DType | null; out?: Tensor; generator?: Generator; requires_grad?: boolean; device?: string }): Tensor } = functionOf('randperm') as never;
 /** One with the probability that `input` gives, else zero. */
-export const bernoulli: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, p: Num, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { p?: Num; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('bernoulli') as never;
+export const bernoulli: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, p: Num, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { p?: Num; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('bernoulli') as never;
 /** Normal numbers around each element of `mean`. */
-export const normal: { (mean: Tensor, std: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (mean: Tensor, kwargs: { std?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor; (mean: Tensor, std?: Num, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (mean: Tensor, kwargs: { std?: Num; out?: Tensor | readonly Tensor[] }): Tensor; (mean: Num, std: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (mean: Num, kwargs: { std?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor; (mean: Num, std: Num, size: Int | readonly Int[], kwargs?: { dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { mean?: Num; std?: Num; size?: Int | readonly Int[]; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor } = functionOf('normal') as never;
+export const normal: { (mean: Tensor, std: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (mean: Tensor, kwargs: { std?: Tensor; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (mean: Tensor, std?: Num, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (mean: Tensor, kwargs: { std?: Num; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (mean: Num, std: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (mean: Num, kwargs: { std?: Tensor; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (mean: Num, std: Num, size: Int | readonly Int[], kwargs?: { dtype?: DType | null; out?: Tensor; generator?: Generator; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { mean?: Num; std?: Num; size?: Int | readonly Int[]; dtype?: DType | null; out?: Tensor; generator?: Generator; requires_grad?: boolean; device?: string }): Tensor } = functionOf('normal') as never;
 /** Numbers of a Poisson distribution with the rates in `input`. */
-export const poisson: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('poisson') as never;
+export const poisson: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('poisson') as never;
 /** Indices drawn with the weights in the rows of `input`. */
-export const multinomial: { (input: Tensor, num_samples: Int, replacement?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, num_samples: Int, kwargs: { replacement?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { num_samples?: Int; replacement?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('multinomial') as never;
+export const multinomial: { (input: Tensor, num_samples: Int, replacement?: boolean, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, num_samples: Int, kwargs: { replacement?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { num_samples?: Int; replacement?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('multinomial') as never;
 /** `max(input, 0)`. */
-export const relu: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('relu') as never;
+export const relu: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('relu') as never;
 /** `elu` with the constants that keep mean and variance. */
-export const selu: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('selu') as never;
+export const selu: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('selu') as never;
 /** `input` above zero, else `alpha * (exp(input / alpha) - 1)`. */
-export const celu: { (input: Tensor, alpha?: Num, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { alpha?: Num; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('celu') as never;
+export const celu: { (input: Tensor, alpha?: Num, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { alpha?: Num; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('celu') as never;
 /** `input`, zero in `[-lambd, lambd]`. */
-export const hardshrink: { (input: Tensor, lambd?: Num, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { lambd?: Num; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('hardshrink') as never;
+export const hardshrink: { (input: Tensor, lambd?: Num, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { lambd?: Num; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('hardshrink') as never;
 /** `input` above `threshold`, else `value`. */
-export const threshold: { (input: Tensor, threshold: Num | Complex, value: Num | Complex, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { threshold?: Num | Complex; value?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('threshold') as never;
+export const threshold: { (input: Tensor, threshold: Num | Complex, value: Num | Complex, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { threshold?: Num | Complex; value?: Num | Complex; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('threshold') as never;
 /** `input` above zero, else `weight * input`, with a weight for each channel or one for all. */
-export const prelu: { (input: Tensor, weight: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { weight?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('prelu') as never;
+export const prelu: { (input: Tensor, weight: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { weight?: Tensor; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('prelu') as never;
 /** `leaky_relu` with random slopes while training, with their mean otherwise. */
-export const rrelu: { (input: Tensor, lower?: Num, upper?: Num, training?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { lower?: Num; upper?: Num; training?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('rrelu') as never;
+export const rrelu: { (input: Tensor, lower?: Num, upper?: Num, training?: boolean, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { lower?: Num; upper?: Num; training?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('rrelu') as never;
 /** Convolution of any number of spatial dimensions, transposed or not. */
-export const convolution: { (input: Tensor, weight: Tensor, bias: Tensor | null, stride: Int | readonly Int[], padding: Int | readonly Int[], dilation: Int | readonly Int[], transposed: boolean, output_padding: Int | readonly Int[], groups: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { weight?: Tensor; bias?: Tensor | null; stride?: Int | readonly Int[]; padding?: Int | readonly Int[]; dilation?: Int | readonly Int[]; transposed?: boolean; output_padding?: Int | readonly Int[]; groups?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('convolution') as never;
+export const convolution: { (input: Tensor, weight: Tensor, bias: Tensor | null, stride: Int | readonly Int[], padding: Int | readonly Int[], dilation: Int | readonly Int[], transposed: boolean, output_padding: Int | readonly Int[], groups: Int, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { weight?: Tensor; bias?: Tensor | null; stride?: Int | readonly Int[]; padding?: Int | readonly Int[]; dilation?: Int | readonly Int[]; transposed?: boolean; output_padding?: Int | readonly Int[]; groups?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('convolution') as never;
 /** Convolution over one dimension. */
-export const conv1d: { (input: Tensor, weight: Tensor, bias?: Tensor | null, stride?: Int | readonly Int[], padding?: Int | readonly Int[], dilation?: Int | readonly Int[], groups?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, weight: Tensor, kwargs: { bias?: Tensor | null; stride?: Int | readonly Int[]; padding?: Int | readonly Int[]; dilation?: Int | readonly Int[]; groups?: Int; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { weight?: Tensor; bias?: Tensor | null; stride?: Int | readonly Int[]; padding?: Int | readonly Int[]; dilation?: Int | readonly Int[]; groups?: Int; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, weight: Tensor, bias?: Tensor | null, stride?: Int | readonly Int[], padding?: string, dilation?: Int | readonly Int[], groups?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, weight: Tensor, kwargs: { bias?: Tensor | null; stride?: Int | readonly Int[]; padding?: string; dilation?: Int | readonly Int[]; groups?: Int; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { weight?: Tensor; bias?: Tensor | null; stride?: Int | readonly Int[]; padding?: string; dilation?: Int | readonly Int[]; groups?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('conv1d') as never;
+export const conv1d: { (input: Tensor, weight: Tensor, bias?: Tensor | null, stride?: Int | readonly Int[], padding?: Int | readonly Int[], dilation?: Int | readonly Int[], groups?: Int, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, weight: Tensor, kwargs: { bias?: Tensor | null; stride?: Int | readonly Int[]; padding?: Int | readonly Int[]; dilation?: Int | readonly Int[]; groups?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { weight?: Tensor; bias?: Tensor | null; stride?: Int | readonly Int[]; padding?: Int | readonly Int[]; dilation?: Int | readonly Int[]; groups?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, weight: Tensor, bias?: Tensor | null, stride?: Int | readonly Int[], padding?: string, dilation?: Int | readonly Int[], groups?: Int, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, weight: Tensor, kwargs: { bias?: Tensor | null; stride?: Int | readonly Int[]; padding?: string; dilation?: Int | readonly Int[]; groups?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { weight?: Tensor; bias?: Tensor | null; stride?: Int | readonly Int[]; padding?: string; dilation?: Int | readonly Int[]; groups?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('conv1d') as never;
 /** Convolution over two dimensions. */
-export const conv2d: { (input: Tensor, weight: Tensor, bias?: Tensor | null, stride?: Int | readonly Int[], padding?: Int | readonly Int[], dilation?: Int | readonly Int[], groups?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, weight: Tensor, kwargs: { bias?: Tensor | null; stride?: Int | readonly Int[]; padding?: Int | readonly Int[]; dilation?: Int | readonly Int[]; groups?: Int; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { weight?: Tensor; bias?: Tensor | null; stride?: Int | readonly Int[]; padding?: Int | readonly Int[]; dilation?: Int | readonly Int[]; groups?: Int; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, weight: Tensor, bias?: Tensor | null, stride?: Int | readonly Int[], padding?: string, dilation?: Int | readonly Int[], groups?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, weight: Tensor, kwargs: { bias?: Tensor | null; stride?: Int | readonly Int[]; padding?: string; dilation?: Int | readonly Int[]; groups?: Int; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { weight?: Tensor; bias?: Tensor | null; stride?: Int | readonly Int[]; padding?: string; dilation?: Int | readonly Int[]; groups?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('conv2d') as never;
+export const conv2d: { (input: Tensor, weight: Tensor, bias?: Tensor | null, stride?: Int | readonly Int[], padding?: Int | readonly Int[], dilation?: Int | readonly Int[], groups?: Int, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, weight: Tensor, kwargs: { bias?: Tensor | null; stride?: Int | readonly Int[]; padding?: Int | readonly Int[]; dilation?: Int | readonly Int[]; groups?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { weight?: Tensor; bias?: Tensor | null; stride?: Int | readonly Int[]; padding?: Int | readonly Int[]; dilation?: Int | readonly Int[]; groups?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, weight: Tensor, bias?: Tensor | null, stride?: Int | readonly Int[], padding?: string, dilation?: Int | readonly Int[], groups?: Int, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, weight: Tensor, kwargs: { bias?: Tensor | null; stride?: Int | readonly Int[]; padding?: string; dilation?: Int | readonly Int[]; groups?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { weight?: Tensor; bias?: Tensor | null; stride?: Int | readonly Int[]; padding?: string; dilation?: Int | readonly Int[]; groups?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('conv2d') as never;
 /** Convolution over three dimensions. */
-export const conv3d: { (input: Tensor, weight: Tensor, bias?: Tensor | null, stride?: Int | readonly Int[], padding?: Int | readonly Int[], dilation?: Int | readonly Int[], groups?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, weight: Tensor, kwargs: { bias?: Tensor | null; stride?: Int | readonly Int[]; padding?: Int | readonly Int[]; dilation?: Int | readonly Int[]; groups?: Int; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { weight?: Tensor; bias?: Tensor | null; stride?: Int | readonly Int[]; padding?: Int | readonly Int[]; dilation?: Int | readonly Int[]; groups?: Int; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, weight: Tensor, bias?: Tensor | null, stride?: Int | readonly Int[], padding?: string, dilation?: Int | readonly Int[], groups?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, weight: Tensor, kwargs: { bias?: Tensor | null; stride?: Int | readonly Int[]; padding?: string; dilation?: Int | readonly Int[]; groups?: Int; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { weight?: Tensor; bias?: Tensor | null; stride?: Int | readonly Int[]; padding?: string; dilation?: Int | readonly Int[]; groups?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('conv3d') as never;
+export const conv3d: { (input: Tensor, weight: Tensor, bias?: Tensor | null, stride?: Int | readonly Int[], padding?: Int | readonly Int[], dilation?: Int | readonly Int[], groups?: Int, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, weight: Tensor, kwargs: { bias?: Tensor | null; stride?: Int | readonly Int[]; padding?: Int | readonly Int[]; dilation?: Int | readonly Int[]; groups?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { weight?: Tensor; bias?: Tensor | null; stride?: Int | readonly Int[]; padding?: Int | readonly Int[]; dilation?: Int | readonly Int[]; groups?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, weight: Tensor, bias?: Tensor | null, stride?: Int | readonly Int[], padding?: string, dilation?: Int | readonly Int[], groups?: Int, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, weight: Tensor, kwargs: { bias?: Tensor | null; stride?: Int | readonly Int[]; padding?: string; dilation?: Int | readonly Int[]; groups?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { weight?: Tensor; bias?: Tensor | null; stride?: Int | readonly Int[]; padding?: string; dilation?: Int | readonly Int[]; groups?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('conv3d') as never;
 /** The transpose of a convolution over one dimension. */
-export const conv_transpose1d: { (input: Tensor, weight: Tensor, bias?: Tensor | null, stride?: Int | readonly Int[], padding?: Int | readonly Int[], output_padding?: Int | readonly Int[], groups?: Int, dilation?: Int | readonly Int[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, weight: Tensor, kwargs: { bias?: Tensor | null; stride?: Int | readonly Int[]; padding?: Int | readonly Int[]; output_padding?: Int | readonly Int[]; groups?: Int; dilation?: Int | readonly Int[]; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { weight?: Tensor; bias?: Tensor | null; stride?: Int | readonly Int[]; padding?: Int | readonly Int[]; output_padding?: Int | readonly Int[]; groups?: Int; dilation?: Int | readonly Int[]; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('conv_transpose1d') as never;
+export const conv_transpose1d: { (input: Tensor, weight: Tensor, bias?: Tensor | null, stride?: Int | readonly Int[], padding?: Int | readonly Int[], output_padding?: Int | readonly Int[], groups?: Int, dilation?: Int | readonly Int[], kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, weight: Tensor, kwargs: { bias?: Tensor | null; stride?: Int | readonly Int[]; padding?: Int | readonly Int[]; output_padding?: Int | readonly Int[]; groups?: Int; dilation?: Int | readonly Int[]; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { weight?: Tensor; bias?: Tensor | null; stride?: Int | readonly Int[]; padding?: Int | readonly Int[]; output_padding?: Int | readonly Int[]; groups?: Int; dilation?: Int | readonly Int[]; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('conv_transpose1d') as never;
 /** The transpose of a convolution over two dimensions. */
-export const conv_transpose2d: { (input: Tensor, weight: Tensor, bias?: Tensor | null, stride?: Int | readonly Int[], padding?: Int | readonly Int[], output_padding?: Int | readonly Int[], groups?: Int, dilation?: Int | readonly Int[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, weight: Tensor, kwargs: { bias?: Tensor | null; stride?: Int | readonly Int[]; padding?: Int | readonly Int[]; output_padding?: Int | readonly Int[]; groups?: Int; dilation?: Int | readonly Int[]; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { weight?: Tensor; bias?: Tensor | null; stride?: Int | readonly Int[]; padding?: Int | readonly Int[]; output_padding?: Int | readonly Int[]; groups?: Int; dilation?: Int | readonly Int[]; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('conv_transpose2d') as never;
+export const conv_transpose2d: { (input: Tensor, weight: Tensor, bias?: Tensor | null, stride?: Int | readonly Int[], padding?: Int | readonly Int[], output_padding?: Int | readonly Int[], groups?: Int, dilation?: Int | readonly Int[], kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, weight: Tensor, kwargs: { bias?: Tensor | null; stride?: Int | readonly Int[]; padding?: Int | readonly Int[]; output_padding?: Int | readonly Int[]; groups?: Int; dilation?: Int | readonly Int[]; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { weight?: Tensor; bias?: Tensor | null; stride?: Int | readonly Int[]; padding?: Int | readonly Int[]; output_padding?: Int | readonly Int[]; groups?: Int; dilation?: Int | readonly Int[]; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('conv_transpose2d') as never;
 /** The transpose of a convolution over three dimensions. */
-export const conv_transpose3d: { (input: Tensor, weight: Tensor, bias?: Tensor | null, stride?: Int | readonly Int[], padding?: Int | readonly Int[], output_padding?: Int | readonly Int[], groups?: Int, dilation?: Int | readonly Int[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, weight: Tensor, kwargs: { bias?: Tensor | null; stride?: Int | readonly Int[]; padding?: Int | readonly Int[]; output_padding?: Int | readonly Int[]; groups?: Int; dilation?: Int | readonly Int[]; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { weight?: Tensor; bias?: Tensor | null; stride?: Int | readonly Int[]; padding?: Int | readonly Int[]; output_padding?: Int | readonly Int[]; groups?: Int; dilation?: Int | readonly Int[]; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('conv_transpose3d') as never;
+export const conv_transpose3d: { (input: Tensor, weight: Tensor, bias?: Tensor | null, stride?: Int | readonly Int[], padding?: Int | readonly Int[], output_padding?: Int | readonly Int[], groups?: Int, dilation?: Int | readonly Int[], kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, weight: Tensor, kwargs: { bias?: Tensor | null; stride?: Int | readonly Int[]; padding?: Int | readonly Int[]; output_padding?: Int | readonly Int[]; groups?: Int; dilation?: Int | readonly Int[]; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { weight?: Tensor; bias?: Tensor | null; stride?: Int | readonly Int[]; padding?: Int | readonly Int[]; output_padding?: Int | readonly Int[]; groups?: Int; dilation?: Int | readonly Int[]; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('conv_transpose3d') as never;
 /** Convolution over the first of time, batch and channels. */
-export const conv_tbc: { (input: Tensor, weight: Tensor, bias: Tensor, pad?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, weight: Tensor, bias: Tensor, kwargs: { pad?: Int; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { weight?: Tensor; bias?: Tensor; pad?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('conv_tbc') as never;
+export const conv_tbc: { (input: Tensor, weight: Tensor, bias: Tensor, pad?: Int, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, weight: Tensor, bias: Tensor, kwargs: { pad?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { weight?: Tensor; bias?: Tensor; pad?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('conv_tbc') as never;
 /** The input padded with a number; negative padding cuts off. */
-export const constant_pad_nd: { (input: Tensor, pad: Int | readonly Int[], value?: Num | Complex, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, pad: Int | readonly Int[], kwargs: { value?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { pad?: Int | readonly Int[]; value?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('constant_pad_nd') as never;
+export const constant_pad_nd: { (input: Tensor, pad: Int | readonly Int[], value?: Num | Complex, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, pad: Int | readonly Int[], kwargs: { value?: Num | Complex; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { pad?: Int | readonly Int[]; value?: Num | Complex; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('constant_pad_nd') as never;
 /** The maxima of windows over one dimension, with their places if `return_indices`. */
-export const max_pool1d: { (input: Tensor, kernel_size: Int | readonly Int[], stride?: Int | readonly Int[] | null, padding?: Int | readonly Int[], dilation?: Int | readonly Int[], ceil_mode?: boolean, return_indices?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kernel_size: Int | readonly Int[], kwargs: { stride?: Int | readonly Int[] | null; padding?: Int | readonly Int[]; dilation?: Int | readonly Int[]; ceil_mode?: boolean; return_indices?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { kernel_size?: Int | readonly Int[]; stride?: Int | readonly Int[] | null; padding?: Int | readonly Int[]; dilation?: Int | readonly Int[]; ceil_mode?: boolean; return_indices?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('max_pool1d') as never;
+export const max_pool1d: { (input: Tensor, kernel_size: Int | readonly Int[], stride?: Int | readonly Int[] | null, padding?: Int | readonly Int[], dilation?: Int | readonly Int[], ceil_mode?: boolean, return_indices?: boolean, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kernel_size: Int | readonly Int[], kwargs: { stride?: Int | readonly Int[] | null; padding?: Int | readonly Int[]; dilation?: Int | readonly Int[]; ceil_mode?: boolean; return_indices?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { kernel_size?: Int | readonly Int[]; stride?: Int | readonly Int[] | null; padding?: Int | readonly Int[]; dilation?: Int | readonly Int[]; ceil_mode?: boolean; return_indices?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('max_pool1d') as never;
 /** The maxima of windows over one dimension, and their places. */
-export const max_pool1d_with_indices: { (input: Tensor, kernel_size: Int | readonly Int[], stride?: Int | readonly Int[] | null, padding?: Int | readonly Int[], dilation?: Int | readonly Int[], ceil_mode?: boolean, return_indices?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, kernel_size: Int | readonly Int[], kwargs: { stride?: Int | readonly Int[] | null; padding?: Int | readonly Int[]; dilation?: Int | readonly Int[]; ceil_mode?: boolean; return_indices?: boolean; out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, kwargs: { kernel_size?: Int | readonly Int[]; stride?: Int | readonly Int[] | null; padding?: Int | readonly Int[]; dilation?: Int | readonly Int[]; ceil_mode?: boolean; return_indices?: boolean; out?: Tensor | readonly Tensor[] }): Tensor[] } = functionOf('max_pool1d_with_indices') as never;
+export const max_pool1d_with_indices: { (input: Tensor, kernel_size: Int | readonly Int[], stride?: Int | readonly Int[] | null, padding?: Int | readonly Int[], dilation?: Int | readonly Int[], ceil_mode?: boolean, return_indices?: boolean, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor[]; (input: Tensor, kernel_size: Int | readonly Int[], kwargs: { stride?: Int | readonly Int[] | null; padding?: Int | readonly Int[]; dilation?: Int | readonly Int[]; ceil_mode?: boolean; return_indices?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor[]; (input: Tensor, kwargs: { kernel_size?: Int | readonly Int[]; stride?: Int | readonly Int[] | null; padding?: Int | readonly Int[]; dilation?: Int | readonly Int[]; ceil_mode?: boolean; return_indices?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor[] } = functionOf('max_pool1d_with_indices') as never;
 /** The maxima of windows over two dimensions, with their places if `return_indices`. */
-export const max_pool2d: { (input: Tensor, kernel_size: Int | readonly Int[], stride?: Int | readonly Int[] | null, padding?: Int | readonly Int[], dilation?: Int | readonly Int[], ceil_mode?: boolean, return_indices?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kernel_size: Int | readonly Int[], kwargs: { stride?: Int | readonly Int[] | null; padding?: Int | readonly Int[]; dilation?: Int | readonly Int[]; ceil_mode?: boolean; return_indices?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { kernel_size?: Int | readonly Int[]; stride?: Int | readonly Int[] | null; padding?: Int | readonly Int[]; dilation?: Int | readonly Int[]; ceil_mode?: boolean; return_indices?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('max_pool2d') as never;
+export const max_pool2d: { (input: Tensor, kernel_size: Int | readonly Int[], stride?: Int | readonly Int[] | null, padding?: Int | readonly Int[], dilation?: Int | readonly Int[], ceil_mode?: boolean, return_indices?: boolean, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kernel_size: Int | readonly Int[], kwargs: { stride?: Int | readonly Int[] | null; padding?: Int | readonly Int[]; dilation?: Int | readonly Int[]; ceil_mode?: boolean; return_indices?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { kernel_size?: Int | readonly Int[]; stride?: Int | readonly Int[] | null; padding?: Int | readonly Int[]; dilation?: Int | readonly Int[]; ceil_mode?: boolean; return_indices?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('max_pool2d') as never;
 /** The maxima of windows over three dimensions, with their places if `return_indices`. */
-export const max_pool3d: { (input: Tensor, kernel_size: Int | readonly Int[], stride?: Int | readonly Int[] | null, padding?: Int | readonly Int[], dilation?: Int | readonly Int[], ceil_mode?: boolean, return_indices?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kernel_size: Int | readonly Int[], kwargs: { stride?: Int | readonly Int[] | null; padding?: Int | readonly Int[]; dilation?: Int | readonly Int[]; ceil_mode?: boolean; return_indices?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { kernel_size?: Int | readonly Int[]; stride?: Int | readonly Int[] | null; padding?: Int | readonly Int[]; dilation?: Int | readonly Int[]; ceil_mode?: boolean; return_indices?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('max_pool3d') as never;
+export const max_pool3d: { (input: Tensor, kernel_size: Int | readonly Int[], stride?: Int | readonly Int[] | null, padding?: Int | readonly Int[], dilation?: Int | readonly Int[], ceil_mode?: boolean, return_indices?: boolean, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kernel_size: Int | readonly Int[], kwargs: { stride?: Int | readonly Int[] | null; padding?: Int | readonly Int[]; dilation?: Int | readonly Int[]; ceil_mode?: boolean; return_indices?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { kernel_size?: Int | readonly Int[]; stride?: Int | readonly Int[] | null; padding?: Int | readonly Int[]; dilation?: Int | readonly Int[]; ceil_mode?: boolean; return_indices?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('max_pool3d') as never;
 /** The averages of windows over one dimension. */
-export const avg_pool1d: { (input: Tensor, kernel_size: Int | readonly Int[], stride?: Int | readonly Int[] | null, padding?: Int | readonly Int[], ceil_mode?: boolean, count_include_pad?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kernel_size: Int | readonly Int[], kwargs: { stride?: Int | readonly Int[] | null; padding?: Int | readonly Int[]; ceil_mode?: boolean; count_include_pad?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { kernel_size?: Int | readonly Int[]; stride?: Int | readonly Int[] | null; padding?: Int | readonly Int[]; ceil_mode?: boolean; count_include_pad?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('avg_pool1d') as never;
+export const avg_pool1d: { (input: Tensor, kernel_size: Int | readonly Int[], stride?: Int | readonly Int[] | null, padding?: Int | readonly Int[], ceil_mode?: boolean, count_include_pad?: boolean, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kernel_size: Int | readonly Int[], kwargs: { stride?: Int | readonly Int[] | null; padding?: Int | readonly Int[]; ceil_mode?: boolean; count_include_pad?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { kernel_size?: Int | readonly Int[]; stride?: Int | readonly Int[] | null; padding?: Int | readonly Int[]; ceil_mode?: boolean; count_include_pad?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('avg_pool1d') as never;
 /** Averages over windows that make one dimension `output_size` long. */
-export const adaptive_avg_pool1d: { (input: Tensor, output_size: Int | readonly Int[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { output_size?: Int | readonly Int[]; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, ...output_size: Int[]): Tensor } = functionOf('adaptive_avg_pool1d') as never;
+export const adaptive_avg_pool1d: { (input: Tensor, output_size: Int | readonly Int[], kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { output_size?: Int | readonly Int[]; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, ...output_size: Int[]): Tensor } = functionOf('adaptive_avg_pool1d') as never;
 /** Maxima over windows that make one dimension `output_size` long, and their places. */
-export const adaptive_max_pool1d: { (input: Tensor, output_size: Int | readonly Int[], return_indices?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, output_size: Int | readonly Int[], kwargs: { return_indices?: boolean; out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, kwargs: { output_size?: Int | readonly Int[]; return_indices?: boolean; out?: Tensor | readonly Tensor[] }): Tensor[] } = functionOf('adaptive_max_pool1d') as never;
+export const adaptive_max_pool1d: { (input: Tensor, output_size: Int | readonly Int[], return_indices?: boolean, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor[]; (input: Tensor, output_size: Int | readonly Int[], kwargs: { return_indices?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor[]; (input: Tensor, kwargs: { output_size?: Int | readonly Int[]; return_indices?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor[] } = functionOf('adaptive_max_pool1d') as never;
 /** The input normalised over its last dimensions, its means and inverse deviations. */
-export const native_layer_norm: { (input: Tensor, normalized_shape: Int | readonly Int[], weight: Tensor | null, bias: Tensor | null, eps: Num, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, kwargs: { normalized_shape?: Int | readonly Int[]; weight?: Tensor | null; bias?: Tensor | null; eps?: Num; out?: Tensor | readonly Tensor[] }): Tensor[] } = functionOf('native_layer_norm') as never;
+export const native_layer_norm: { (input: Tensor, normalized_shape: Int | readonly Int[], weight: Tensor | null, bias: Tensor | null, eps: Num, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor[]; (input: Tensor, kwargs: { normalized_shape?: Int | readonly Int[]; weight?: Tensor | null; bias?: Tensor | null; eps?: Num; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor[] } = functionOf('native_layer_norm') as never;
 /** `layer_norm`, by its name at the top. */
-export const layer_norm: { (input: Tensor, normalized_shape: Int | readonly Int[], weight?: Tensor | null, bias?: Tensor | null, eps?: Num, cudnn_enable?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, normalized_shape: Int | readonly Int[], kwargs: { weight?: Tensor | null; bias?: Tensor | null; eps?: Num; cudnn_enable?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { normalized_shape?: Int | readonly Int[]; weight?: Tensor | null; bias?: Tensor | null; eps?: Num; cudnn_enable?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('layer_norm') as never;
+export const layer_norm: { (input: Tensor, normalized_shape: Int | readonly Int[], weight?: Tensor | null, bias?: Tensor | null, eps?: Num, cudnn_enable?: boolean, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, normalized_shape: Int | readonly Int[], kwargs: { weight?: Tensor | null; bias?: Tensor | null; eps?: Num; cudnn_enable?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { normalized_shape?: Int | readonly Int[]; weight?: Tensor | null; bias?: Tensor | null; eps?: Num; cudnn_enable?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('layer_norm') as never;
 /** The input normalised over groups of channels, its means and inverse deviations. */
-export const native_group_norm: { (input: Tensor, weight: Tensor | null, bias: Tensor | null, N: Int, C: Int, HxW: Int, group: Int, eps: Num, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, kwargs: { weight?: Tensor | null; bias?: Tensor | null; N?: Int; C?: Int; HxW?: Int; group?: Int; eps?: Num; out?: Tensor | readonly Tensor[] }): Tensor[] } = functionOf('native_group_norm') as never;
+export const native_group_norm: { (input: Tensor, weight: Tensor | null, bias: Tensor | null, N: Int, C: Int, HxW: Int, group: Int, eps: Num, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor[]; (input: Tensor, kwargs: { weight?: Tensor | null; bias?: Tensor | null; N?: Int; C?: Int; HxW?: Int; group?: Int; eps?: Num; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor[] } = functionOf('native_group_norm') as never;
 /** `group_norm`, by its name at the top. */
-export const group_norm: { (input: Tensor, num_groups: Int, weight?: Tensor | null, bias?: Tensor | null, eps?: Num, cudnn_enabled?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, num_groups: Int, kwargs: { weight?: Tensor | null; bias?: Tensor | null; eps?: Num; cudnn_enabled?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { num_groups?: Int; weight?: Tensor | null; bias?: Tensor | null; eps?: Num; cudnn_enabled?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('group_norm') as never;
+export const group_norm: { (input: Tensor, num_groups: Int, weight?: Tensor | null, bias?: Tensor | null, eps?: Num, cudnn_enabled?: boolean, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, num_groups: Int, kwargs: { weight?: Tensor | null; bias?: Tensor | null; eps?: Num; cudnn_enabled?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { num_groups?: Int; weight?: Tensor | null; bias?: Tensor | null; eps?: Num; cudnn_enabled?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('group_norm') as never;
 /** The input normalised channel by channel over the batch, its means and inverse deviations; running statistics are updated in training. */
-export const native_batch_norm: { (input: Tensor, weight: Tensor | null, bias: Tensor | null, running_mean: Tensor | null, running_var: Tensor | null, training: boolean, momentum: Num, eps: Num, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, kwargs: { weight?: Tensor | null; bias?: Tensor | null; running_mean?: Tensor | null; running_var?: Tensor | null; training?: boolean; momentum?: Num; eps?: Num; out?: Tensor | readonly Tensor[] }): Tensor[] } = functionOf('native_batch_norm') as never;
+export const native_batch_norm: { (input: Tensor, weight: Tensor | null, bias: Tensor | null, running_mean: Tensor | null, running_var: Tensor | null, training: boolean, momentum: Num, eps: Num, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor[]; (input: Tensor, kwargs: { weight?: Tensor | null; bias?: Tensor | null; running_mean?: Tensor | null; running_var?: Tensor | null; training?: boolean; momentum?: Num; eps?: Num; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor[] } = functionOf('native_batch_norm') as never;
 /** `batch_norm`, by its name at the top. */
-export const batch_norm: { (input: Tensor, weight: Tensor | null, bias: Tensor | null, running_mean: Tensor | null, running_var: Tensor | null, training: boolean, momentum: Num, eps: Num, cudnn_enabled: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { weight?: Tensor | null; bias?: Tensor | null; running_mean?: Tensor | null; running_var?: Tensor | null; training?: boolean; momentum?: Num; eps?: Num; cudnn_enabled?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('batch_norm') as never;
+export const batch_norm: { (input: Tensor, weight: Tensor | null, bias: Tensor | null, running_mean: Tensor | null, running_var: Tensor | null, training: boolean, momentum: Num, eps: Num, cudnn_enabled: boolean, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { weight?: Tensor | null; bias?: Tensor | null; running_mean?: Tensor | null; running_var?: Tensor | null; training?: boolean; momentum?: Num; eps?: Num; cudnn_enabled?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('batch_norm') as never;
 /** `instance_norm`, by its name at the top. */
-export const instance_norm: { (input: Tensor, weight: Tensor | null, bias: Tensor | null, running_mean: Tensor | null, running_var: Tensor | null, use_input_stats: boolean, momentum: Num, eps: Num, cudnn_enabled: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { weight?: Tensor | null; bias?: Tensor | null; running_mean?: Tensor | null; running_var?: Tensor | null; use_input_stats?: boolean; momentum?: Num; eps?: Num; cudnn_enabled?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('instance_norm') as never;
+export const instance_norm: { (input: Tensor, weight: Tensor | null, bias: Tensor | null, running_mean: Tensor | null, running_var: Tensor | null, use_input_stats: boolean, momentum: Num, eps: Num, cudnn_enabled: boolean, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { weight?: Tensor | null; bias?: Tensor | null; running_mean?: Tensor | null; running_var?: Tensor | null; use_input_stats?: boolean; momentum?: Num; eps?: Num; cudnn_enabled?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('instance_norm') as never;
 /** The input over its root mean square along the last dimensions, then scaled. */
-export const rms_norm: { (input: Tensor, normalized_shape: Int | readonly Int[], weight?: Tensor | null, eps?: Num | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, normalized_shape: Int | readonly Int[], kwargs: { weight?: Tensor | null; eps?: Num | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { normalized_shape?: Int | readonly Int[]; weight?: Tensor | null; eps?: Num | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('rms_norm') as never;
+export const rms_norm: { (input: Tensor, normalized_shape: Int | readonly Int[], weight?: Tensor | null, eps?: Num | null, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, normalized_shape: Int | readonly Int[], kwargs: { weight?: Tensor | null; eps?: Num | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { normalized_shape?: Int | readonly Int[]; weight?: Tensor | null; eps?: Num | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('rms_norm') as never;
 /** Channels laid out as pixels: `[c r^2, h, w]` becomes `[c, h r, w r]`. */
-export const pixel_shuffle: { (input: Tensor, upscale_factor: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { upscale_factor?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('pixel_shuffle') as never;
+export const pixel_shuffle: { (input: Tensor, upscale_factor: Int, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { upscale_factor?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('pixel_shuffle') as never;
 /** Pixels laid out as channels: `[c, h r, w r]` becomes `[c r^2, h, w]`. */
-export const pixel_unshuffle: { (input: Tensor, downscale_factor: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { downscale_factor?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('pixel_unshuffle') as never;
+export const pixel_unshuffle: { (input: Tensor, downscale_factor: Int, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { downscale_factor?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('pixel_unshuffle') as never;
 /** The channels of each group spread over all groups. */
-export const channel_shuffle: { (input: Tensor, groups: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { groups?: Int; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('channel_shuffle') as never;
+export const channel_shuffle: { (input: Tensor, groups: Int, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { groups?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('channel_shuffle') as never;
 /** One step of a long short-term memory: the new hidden and cell states. */
-export const lstm_cell: { (input: Tensor, hx: readonly Tensor[], w_ih: Tensor, w_hh: Tensor, b_ih?: Tensor | null, b_hh?: Tensor | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, hx: readonly Tensor[], w_ih: Tensor, w_hh: Tensor, kwargs: { b_ih?: Tensor | null; b_hh?: Tensor | null; out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, kwargs: { hx?: readonly Tensor[]; w_ih?: Tensor; w_hh?: Tensor; b_ih?: Tensor | null; b_hh?: Tensor | null; out?: Tensor | readonly Tensor[] }): Tensor[] } = functionOf('lstm_cell') as never;
+export const lstm_cell: { (input: Tensor, hx: readonly Tensor[], w_ih: Tensor, w_hh: Tensor, b_ih?: Tensor | null, b_hh?: Tensor | null, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor[]; (input: Tensor, hx: readonly Tensor[], w_ih: Tensor, w_hh: Tensor, kwargs: { b_ih?: Tensor | null; b_hh?: Tensor | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor[]; (input: Tensor, kwargs: { hx?: readonly Tensor[]; w_ih?: Tensor; w_hh?: Tensor; b_ih?: Tensor | null; b_hh?: Tensor | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor[] } = functionOf('lstm_cell') as never;
 /** One step of a gated recurrent unit: the new hidden state. */
-export const gru_cell: { (input: Tensor, hx: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih?: Tensor | null, b_hh?: Tensor | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, hx: Tensor, w_ih: Tensor, w_hh: Tensor, kwargs: { b_ih?: Tensor | null; b_hh?: Tensor | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { hx?: Tensor; w_ih?: Tensor; w_hh?: Tensor; b_ih?: Tensor | null; b_hh?: Tensor | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('gru_cell') as never;
+export const gru_cell: { (input: Tensor, hx: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih?: Tensor | null, b_hh?: Tensor | null, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, hx: Tensor, w_ih: Tensor, w_hh: Tensor, kwargs: { b_ih?: Tensor | null; b_hh?: Tensor | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { hx?: Tensor; w_ih?: Tensor; w_hh?: Tensor; b_ih?: Tensor | null; b_hh?: Tensor | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('gru_cell') as never;
 /** One step of an Elman network with `tanh`. */
-export const rnn_tanh_cell: { (input: Tensor, hx: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih?: Tensor | null, b_hh?: Tensor | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, hx: Tensor, w_ih: Tensor, w_hh: Tensor, kwargs: { b_ih?: Tensor | null; b_hh?: Tensor | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { hx?: Tensor; w_ih?: Tensor; w_hh?: Tensor; b_ih?: Tensor | null; b_hh?: Tensor | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('rnn_tanh_cell') as never;
+export const rnn_tanh_cell: { (input: Tensor, hx: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih?: Tensor | null, b_hh?: Tensor | null, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, hx: Tensor, w_ih: Tensor, w_hh: Tensor, kwargs: { b_ih?: Tensor | null; b_hh?: Tensor | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { hx?: Tensor; w_ih?: Tensor; w_hh?: Tensor; b_ih?: Tensor | null; b_hh?: Tensor | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('rnn_tanh_cell') as never;
 /** One step of an Elman network with `relu`. */
-export const rnn_relu_cell: { (input: Tensor, hx: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih?: Tensor | null, b_hh?: Tensor | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, hx: Tensor, w_ih: Tensor, w_hh: Tensor, kwargs: { b_ih?: Tensor | null; b_hh?: Tensor | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { hx?: Tensor; w_ih?: Tensor; w_hh?: Tensor; b_ih?: Tensor | null; b_hh?: Tensor | null; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('rnn_relu_cell') as never;
+export const rnn_relu_cell: { (input: Tensor, hx: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih?: Tensor | null, b_hh?: Tensor | null, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, hx: Tensor, w_ih: Tensor, w_hh: Tensor, kwargs: { b_ih?: Tensor | null; b_hh?: Tensor | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { hx?: Tensor; w_ih?: Tensor; w_hh?: Tensor; b_ih?: Tensor | null; b_hh?: Tensor | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('rnn_relu_cell') as never;
 /** `grid_sample` with numbers for the modes. */
-export const grid_sampler: { (input: Tensor, grid: Tensor, interpolation_mode: Int, padding_mode: Int, align_corners: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { grid?: Tensor; interpolation_mode?: Int; padding_mode?: Int; align_corners?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('grid_sampler') as never;
+export const grid_sampler: { (input: Tensor, grid: Tensor, interpolation_mode: Int, padding_mode: Int, align_corners: boolean, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { grid?: Tensor; interpolation_mode?: Int; padding_mode?: Int; align_corners?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('grid_sampler') as never;
 /** `grid_sampler` of images. */
-export const grid_sampler_2d: { (input: Tensor, grid: Tensor, interpolation_mode: Int, padding_mode: Int, align_corners: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { grid?: Tensor; interpolation_mode?: Int; padding_mode?: Int; align_corners?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('grid_sampler_2d') as never;
+export const grid_sampler_2d: { (input: Tensor, grid: Tensor, interpolation_mode: Int, padding_mode: Int, align_corners: boolean, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { grid?: Tensor; interpolation_mode?: Int; padding_mode?: Int; align_corners?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('grid_sampler_2d') as never;
 /** `grid_sampler` of volumes. */
-export const grid_sampler_3d: { (input: Tensor, grid: Tensor, interpolation_mode: Int, padding_mode: Int, align_corners: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { grid?: Tensor; interpolation_mode?: Int; padding_mode?: Int; align_corners?: boolean; out?: Tensor | readonly Tensor[] }): Tensor } = functionOf('grid_sampler_3d') as never;
+export const grid_sampler_3d: { (input: Tensor, grid: Tensor, interpolation_mode: Int, padding_mode: Int, align_corners: boolean, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { grid?: Tensor; interpolation_mode?: Int; padding_mode?: Int; align_corners?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('grid_sampler_3d') as never;
 /** `torch.nn.functional`. */
 export const nn_functional = {
   /** Hyperbolic tangent. */
-  tanh: functionOf('nn.functional.tanh') as unknown as { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor },
+  tanh: functionOf('nn.functional.tanh') as unknown as { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** The logistic function `1 / (1 + exp(-input))`. */
-  sigmoid: functionOf('nn.functional.sigmoid') as unknown as { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor },
+  sigmoid: functionOf('nn.functional.sigmoid') as unknown as { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** `input` divided by its norm along a dimension, which is held above `eps`. */
-  normalize: functionOf('nn.functional.normalize') as unknown as { (input: Tensor, p?: Num, dim?: Int | readonly Int[], eps?: Num, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { p?: Num; dim?: Int | readonly Int[]; eps?: Num; out?: Tensor | readonly Tensor[] }): Tensor },
+  normalize: functionOf('nn.functional.normalize') as unknown as { (input: Tensor, p?: Num, dim?: Int | readonly Int[], eps?: Num, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { p?: Num; dim?: Int | readonly Int[]; eps?: Num; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** The norm of `x1 - x2 + eps` along the last dimension. */
-  pairwise_distance: functionOf('nn.functional.pairwise_distance') as unknown as { (x1: Tensor, x2: Tensor, p?: Num, eps?: Num, keepdim?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (x1: Tensor, x2: Tensor, kwargs: { p?: Num; eps?: Num; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (x1: Tensor, kwargs: { x2?: Tensor; p?: Num; eps?: Num; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): Tensor },
+  pairwise_distance: functionOf('nn.functional.pairwise_distance') as unknown as { (x1: Tensor, x2: Tensor, p?: Num, eps?: Num, keepdim?: boolean, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (x1: Tensor, x2: Tensor, kwargs: { p?: Num; eps?: Num; keepdim?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (x1: Tensor, kwargs: { x2?: Tensor; p?: Num; eps?: Num; keepdim?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** The cosine of the angle between `x1` and `x2` along a dimension. */
-  cosine_similarity: functionOf('nn.functional.cosine_similarity') as unknown as { (x1: Tensor, x2: Tensor, dim?: Int, eps?: Num, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (x1: Tensor, x2: Tensor, kwargs: { dim?: Int; eps?: Num; out?: Tensor | readonly Tensor[] }): Tensor; (x1: Tensor, kwargs: { x2?: Tensor; dim?: Int; eps?: Num; out?: Tensor | readonly Tensor[] }): Tensor },
+  cosine_similarity: functionOf('nn.functional.cosine_similarity') as unknown as { (x1: Tensor, x2: Tensor, dim?: Int, eps?: Num, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (x1: Tensor, x2: Tensor, kwargs: { dim?: Int; eps?: Num; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (x1: Tensor, kwargs: { x2?: Tensor; dim?: Int; eps?: Num; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** Exponentials that add up to one along a dimension. */
-  softmax: functionOf('nn.functional.softmax') as unknown as { (input: Tensor, dim: Int, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor },
+  softmax: functionOf('nn.functional.softmax') as unknown as { (input: Tensor, dim: Int, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { dim?: Int; dtype?: DType | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** The logarithm of `softmax`. */
-  log_softmax: functionOf('nn.functional.log_softmax') as unknown as { (input: Tensor, dim: Int, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor },
+  log_softmax: functionOf('nn.functional.log_softmax') as unknown as { (input: Tensor, dim: Int, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { dim?: Int; dtype?: DType | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** `softmax` of `-input`. */
-  softmin: functionOf('nn.functional.softmin') as unknown as { (input: Tensor, dim: Int, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor },
+  softmin: functionOf('nn.functional.softmin') as unknown as { (input: Tensor, dim: Int, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { dim?: Int; dtype?: DType | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** A sample of the Gumbel-softmax distribution; `hard` makes it one-hot, with the gradient of the soft one. */
-  gumbel_softmax: functionOf('nn.functional.gumbel_softmax') as unknown as { (logits: Tensor, tau?: Num, hard?: boolean, eps?: Num, dim?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (logits: Tensor, kwargs: { tau?: Num; hard?: boolean; eps?: Num; dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor },
+  gumbel_softmax: functionOf('nn.functional.gumbel_softmax') as unknown as { (logits: Tensor, tau?: Num, hard?: boolean, eps?: Num, dim?: Int, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (logits: Tensor, kwargs: { tau?: Num; hard?: boolean; eps?: Num; dim?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** Rows of `weight` by index. `max_norm` first scales the rows named down, in place; the row `padding_idx` gets no gradient. */
-  embedding: functionOf('nn.functional.embedding') as unknown as { (input: Tensor, weight: Tensor, padding_idx?: Int | null, max_norm?: Num | null, norm_type?: Num, scale_grad_by_freq?: boolean, sparse?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, weight: Tensor, kwargs: { padding_idx?: Int | null; max_norm?: Num | null; norm_type?: Num; scale_grad_by_freq?: boolean; sparse?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { weight?: Tensor; padding_idx?: Int | null; max_norm?: Num | null; norm_type?: Num; scale_grad_by_freq?: boolean; sparse?: boolean; out?: Tensor | readonly Tensor[] }): Tensor },
+  embedding: functionOf('nn.functional.embedding') as unknown as { (input: Tensor, weight: Tensor, padding_idx?: Int | null, max_norm?: Num | null, norm_type?: Num, scale_grad_by_freq?: boolean, sparse?: boolean, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, weight: Tensor, kwargs: { padding_idx?: Int | null; max_norm?: Num | null; norm_type?: Num; scale_grad_by_freq?: boolean; sparse?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { weight?: Tensor; padding_idx?: Int | null; max_norm?: Num | null; norm_type?: Num; scale_grad_by_freq?: boolean; sparse?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** For each index a row of `num_classes` zeros with a one at its place; -1 takes as many as there are. */
-  one_hot: functionOf('nn.functional.one_hot') as unknown as { (input: Tensor, num_classes?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { num_classes?: Int; out?: Tensor | readonly Tensor[] }): Tensor },
+  one_hot: functionOf('nn.functional.one_hot') as unknown as { (input: Tensor, num_classes?: Int, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { num_classes?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** `input @ weight^T + bias`. */
-  linear: functionOf('nn.functional.linear') as unknown as { (input: Tensor, weight: Tensor, bias?: Tensor | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, weight: Tensor, kwargs: { bias?: Tensor | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { weight?: Tensor; bias?: Tensor | null; out?: Tensor | readonly Tensor[] }): Tensor },
+  linear: functionOf('nn.functional.linear') as unknown as { (input: Tensor, weight: Tensor, bias?: Tensor | null, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, weight: Tensor, kwargs: { bias?: Tensor | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { weight?: Tensor; bias?: Tensor | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** `x1^T weight[o] x2 + bias[o]` for every output `o`. */
-  bilinear: functionOf('nn.functional.bilinear') as unknown as { (input1: Tensor, input2: Tensor, weight: Tensor, bias?: Tensor | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input1: Tensor, input2: Tensor, weight: Tensor, kwargs: { bias?: Tensor | null; out?: Tensor | readonly Tensor[] }): Tensor; (input1: Tensor, kwargs: { input2?: Tensor; weight?: Tensor; bias?: Tensor | null; out?: Tensor | readonly Tensor[] }): Tensor },
+  bilinear: functionOf('nn.functional.bilinear') as unknown as { (input1: Tensor, input2: Tensor, weight: Tensor, bias?: Tensor | null, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input1: Tensor, input2: Tensor, weight: Tensor, kwargs: { bias?: Tensor | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input1: Tensor, kwargs: { input2?: Tensor; weight?: Tensor; bias?: Tensor | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** Distances between each pair of rows, in the norm of order `p`. */
-  pdist: functionOf('nn.functional.pdist') as unknown as { (input: Tensor, p?: Num, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { p?: Num; out?: Tensor | readonly Tensor[] }): Tensor },
+  pdist: functionOf('nn.functional.pdist') as unknown as { (input: Tensor, p?: Num, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { p?: Num; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** Each element left out with probability `p`, the others scaled up to keep the mean. */
-  dropout: functionOf('nn.functional.dropout') as unknown as { (input: Tensor, p?: Num, training?: boolean, inplace?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { p?: Num; training?: boolean; inplace?: boolean; out?: Tensor | readonly Tensor[] }): Tensor },
+  dropout: functionOf('nn.functional.dropout') as unknown as { (input: Tensor, p?: Num, training?: boolean, inplace?: boolean, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { p?: Num; training?: boolean; inplace?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** Each channel of sequences left out with probability `p`. */
-  dropout1d: functionOf('nn.functional.dropout1d') as unknown as { (input: Tensor, p?: Num, training?: boolean, inplace?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { p?: Num; training?: boolean; inplace?: boolean; out?: Tensor | readonly Tensor[] }): Tensor },
+  dropout1d: functionOf('nn.functional.dropout1d') as unknown as { (input: Tensor, p?: Num, training?: boolean, inplace?: boolean, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { p?: Num; training?: boolean; inplace?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** Each channel of images left out with probability `p`. */
-  dropout2d: functionOf('nn.functional.dropout2d') as unknown as { (input: Tensor, p?: Num, training?: boolean, inplace?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { p?: Num; training?: boolean; inplace?: boolean; out?: Tensor | readonly Tensor[] }): Tensor },
+  dropout2d: functionOf('nn.functional.dropout2d') as unknown as { (input: Tensor, p?: Num, training?: boolean, inplace?: boolean, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { p?: Num; training?: boolean; inplace?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** Each channel of volumes left out with probability `p`. */
-  dropout3d: functionOf('nn.functional.dropout3d') as unknown as { (input: Tensor, p?: Num, training?: boolean, inplace?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { p?: Num; training?: boolean; inplace?: boolean; out?: Tensor | readonly Tensor[] }): Tensor },
+  dropout3d: functionOf('nn.functional.dropout3d') as unknown as { (input: Tensor, p?: Num, training?: boolean, inplace?: boolean, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { p?: Num; training?: boolean; inplace?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** Each element set to a low value with probability `p`, then all moved back to the old mean and variance. */
-  alpha_dropout: functionOf('nn.functional.alpha_dropout') as unknown as { (input: Tensor, p?: Num, training?: boolean, inplace?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { p?: Num; training?: boolean; inplace?: boolean; out?: Tensor | readonly Tensor[] }): Tensor },
+  alpha_dropout: functionOf('nn.functional.alpha_dropout') as unknown as { (input: Tensor, p?: Num, training?: boolean, inplace?: boolean, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { p?: Num; training?: boolean; inplace?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** `alpha_dropout` of whole channels. */
-  feature_alpha_dropout: functionOf('nn.functional.feature_alpha_dropout') as unknown as { (input: Tensor, p?: Num, training?: boolean, inplace?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { p?: Num; training?: boolean; inplace?: boolean; out?: Tensor | readonly Tensor[] }): Tensor },
+  feature_alpha_dropout: functionOf('nn.functional.feature_alpha_dropout') as unknown as { (input: Tensor, p?: Num, training?: boolean, inplace?: boolean, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { p?: Num; training?: boolean; inplace?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** `max(input, 0)`. */
-  relu: functionOf('nn.functional.relu') as unknown as { (input: Tensor, inplace?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { inplace?: boolean; out?: Tensor | readonly Tensor[] }): Tensor },
+  relu: functionOf('nn.functional.relu') as unknown as { (input: Tensor, inplace?: boolean, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { inplace?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** Elements limited to `[min_val, max_val]`. */
-  hardtanh: functionOf('nn.functional.hardtanh') as unknown as { (input: Tensor, min_val?: Num, max_val?: Num, inplace?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { min_val?: Num; max_val?: Num; inplace?: boolean; out?: Tensor | readonly Tensor[] }): Tensor },
+  hardtanh: functionOf('nn.functional.hardtanh') as unknown as { (input: Tensor, min_val?: Num, max_val?: Num, inplace?: boolean, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { min_val?: Num; max_val?: Num; inplace?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** `min(max(input, 0), 6)`. */
-  relu6: functionOf('nn.functional.relu6') as unknown as { (input: Tensor, inplace?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { inplace?: boolean; out?: Tensor | readonly Tensor[] }): Tensor },
+  relu6: functionOf('nn.functional.relu6') as unknown as { (input: Tensor, inplace?: boolean, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { inplace?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** `input` above zero, else `negative_slope * input`. */
-  leaky_relu: functionOf('nn.functional.leaky_relu') as unknown as { (input: Tensor, negative_slope?: Num, inplace?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { negative_slope?: Num; inplace?: boolean; out?: Tensor | readonly Tensor[] }): Tensor },
+  leaky_relu: functionOf('nn.functional.leaky_relu') as unknown as { (input: Tensor, negative_slope?: Num, inplace?: boolean, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { negative_slope?: Num; inplace?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** `input` above zero, else `alpha * (exp(input) - 1)`. */
-  elu: functionOf('nn.functional.elu') as unknown as { (input: Tensor, alpha?: Num, inplace?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { alpha?: Num; inplace?: boolean; out?: Tensor | readonly Tensor[] }): Tensor },
+  elu: functionOf('nn.functional.elu') as unknown as { (input: Tensor, alpha?: Num, inplace?: boolean, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { alpha?: Num; inplace?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** `elu` with the constants that keep mean and variance. */
-  selu: functionOf('nn.functional.selu') as unknown as { (input: Tensor, inplace?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { inplace?: boolean; out?: Tensor | readonly Tensor[] }): Tensor },
+  selu: functionOf('nn.functional.selu') as unknown as { (input: Tensor, inplace?: boolean, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { inplace?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** `input` above zero, else `alpha * (exp(input / alpha) - 1)`. */
-  celu: functionOf('nn.functional.celu') as unknown as { (input: Tensor, alpha?: Num, inplace?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { alpha?: Num; inplace?: boolean; out?: Tensor | readonly Tensor[] }): Tensor },
+  celu: functionOf('nn.functional.celu') as unknown as { (input: Tensor, alpha?: Num, inplace?: boolean, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { alpha?: Num; inplace?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** The Gaussian error linear unit; `approximate` is `'none'` or `'tanh'`. */
-  gelu: functionOf('nn.functional.gelu') as unknown as { (input: Tensor, kwargs?: { approximate?: string; out?: Tensor | readonly Tensor[] }): Tensor },
+  gelu: functionOf('nn.functional.gelu') as unknown as { (input: Tensor, kwargs?: { approximate?: string; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** `input * sigmoid(input)`. */
-  silu: functionOf('nn.functional.silu') as unknown as { (input: Tensor, inplace?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { inplace?: boolean; out?: Tensor | readonly Tensor[] }): Tensor },
+  silu: functionOf('nn.functional.silu') as unknown as { (input: Tensor, inplace?: boolean, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { inplace?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** `input * tanh(softplus(input))`. */
-  mish: functionOf('nn.functional.mish') as unknown as { (input: Tensor, inplace?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { inplace?: boolean; out?: Tensor | readonly Tensor[] }): Tensor },
+  mish: functionOf('nn.functional.mish') as unknown as { (input: Tensor, inplace?: boolean, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { inplace?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** `log(1 + exp(beta * input)) / beta`, linear above `threshold`. */
-  softplus: functionOf('nn.functional.softplus') as unknown as { (input: Tensor, beta?: Num, threshold?: Num, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { beta?: Num; threshold?: Num; out?: Tensor | readonly Tensor[] }): Tensor },
+  softplus: functionOf('nn.functional.softplus') as unknown as { (input: Tensor, beta?: Num, threshold?: Num, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { beta?: Num; threshold?: Num; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** `log(sigmoid(input))`. */
-  logsigmoid: functionOf('nn.functional.logsigmoid') as unknown as { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor },
+  logsigmoid: functionOf('nn.functional.logsigmoid') as unknown as { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** `relu6(input + 3) / 6`. */
-  hardsigmoid: functionOf('nn.functional.hardsigmoid') as unknown as { (input: Tensor, inplace?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { inplace?: boolean; out?: Tensor | readonly Tensor[] }): Tensor },
+  hardsigmoid: functionOf('nn.functional.hardsigmoid') as unknown as { (input: Tensor, inplace?: boolean, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { inplace?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** `input * relu6(input + 3) / 6`. */
-  hardswish: functionOf('nn.functional.hardswish') as unknown as { (input: Tensor, inplace?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { inplace?: boolean; out?: Tensor | readonly Tensor[] }): Tensor },
+  hardswish: functionOf('nn.functional.hardswish') as unknown as { (input: Tensor, inplace?: boolean, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { inplace?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** `input`, zero in `[-lambd, lambd]`. */
-  hardshrink: functionOf('nn.functional.hardshrink') as unknown as { (input: Tensor, lambd?: Num, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { lambd?: Num; out?: Tensor | readonly Tensor[] }): Tensor },
+  hardshrink: functionOf('nn.functional.hardshrink') as unknown as { (input: Tensor, lambd?: Num, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { lambd?: Num; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** `input` moved towards zero by `lambd`. */
-  softshrink: functionOf('nn.functional.softshrink') as unknown as { (input: Tensor, lambd?: Num, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { lambd?: Num; out?: Tensor | readonly Tensor[] }): Tensor },
+  softshrink: functionOf('nn.functional.softshrink') as unknown as { (input: Tensor, lambd?: Num, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { lambd?: Num; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** `input - tanh(input)`. */
-  tanhshrink: functionOf('nn.functional.tanhshrink') as unknown as { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor },
+  tanhshrink: functionOf('nn.functional.tanhshrink') as unknown as { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** `input / (1 + |input|)`. */
-  softsign: functionOf('nn.functional.softsign') as unknown as { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor },
+  softsign: functionOf('nn.functional.softsign') as unknown as { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** `input` above `threshold`, else `value`. */
-  threshold: functionOf('nn.functional.threshold') as unknown as { (input: Tensor, threshold: Num | Complex, value: Num | Complex, inplace?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, threshold: Num | Complex, value: Num | Complex, kwargs: { inplace?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { threshold?: Num | Complex; value?: Num | Complex; inplace?: boolean; out?: Tensor | readonly Tensor[] }): Tensor },
+  threshold: functionOf('nn.functional.threshold') as unknown as { (input: Tensor, threshold: Num | Complex, value: Num | Complex, inplace?: boolean, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, threshold: Num | Complex, value: Num | Complex, kwargs: { inplace?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { threshold?: Num | Complex; value?: Num | Complex; inplace?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** The first half along `dim` times the logistic function of the second. */
-  glu: functionOf('nn.functional.glu') as unknown as { (input: Tensor, dim?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor },
+  glu: functionOf('nn.functional.glu') as unknown as { (input: Tensor, dim?: Int, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { dim?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** `input` above zero, else `weight * input`, with a weight for each channel or one for all. */
-  prelu: functionOf('nn.functional.prelu') as unknown as { (input: Tensor, weight: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { weight?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor },
+  prelu: functionOf('nn.functional.prelu') as unknown as { (input: Tensor, weight: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { weight?: Tensor; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** `leaky_relu` with random slopes while training, with their mean otherwise. */
-  rrelu: functionOf('nn.functional.rrelu') as unknown as { (input: Tensor, lower?: Num, upper?: Num, training?: boolean, inplace?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { lower?: Num; upper?: Num; training?: boolean; inplace?: boolean; out?: Tensor | readonly Tensor[] }): Tensor },
+  rrelu: functionOf('nn.functional.rrelu') as unknown as { (input: Tensor, lower?: Num, upper?: Num, training?: boolean, inplace?: boolean, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { lower?: Num; upper?: Num; training?: boolean; inplace?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** Convolution over one dimension. */
-  conv1d: functionOf('nn.functional.conv1d') as unknown as { (input: Tensor, weight: Tensor, bias?: Tensor | null, stride?: Int | readonly Int[], padding?: Int | readonly Int[], dilation?: Int | readonly Int[], groups?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, weight: Tensor, kwargs: { bias?: Tensor | null; stride?: Int | readonly Int[]; padding?: Int | readonly Int[]; dilation?: Int | readonly Int[]; groups?: Int; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { weight?: Tensor; bias?: Tensor | null; stride?: Int | readonly Int[]; padding?: Int | readonly Int[]; dilation?: Int | readonly Int[]; groups?: Int; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, weight: Tensor, bias?: Tensor | null, stride?: Int | readonly Int[], padding?: string, dilation?: Int | readonly Int[], groups?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, weight: Tensor, kwargs: { bias?: Tensor | null; stride?: Int | readonly Int[]; padding?: string; dilation?: Int | readonly Int[]; groups?: Int; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { weight?: Tensor; bias?: Tensor | null; stride?: Int | readonly Int[]; padding?: string; dilation?: Int | readonly Int[]; groups?: Int; out?: Tensor | readonly Tensor[] }): Tensor },
+  conv1d: functionOf('nn.functional.conv1d') as unknown as { (input: Tensor, weight: Tensor, bias?: Tensor | null, stride?: Int | readonly Int[], padding?: Int | readonly Int[], dilation?: Int | readonly Int[], groups?: Int, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, weight: Tensor, kwargs: { bias?: Tensor | null; stride?: Int | readonly Int[]; padding?: Int | readonly Int[]; dilation?: Int | readonly Int[]; groups?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { weight?: Tensor; bias?: Tensor | null; stride?: Int | readonly Int[]; padding?: Int | readonly Int[]; dilation?: Int | readonly Int[]; groups?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, weight: Tensor, bias?: Tensor | null, stride?: Int | readonly Int[], padding?: string, dilation?: Int | readonly Int[], groups?: Int, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, weight: Tensor, kwargs: { bias?: Tensor | null; stride?: Int | readonly Int[]; padding?: string; dilation?: Int | readonly Int[]; groups?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { weight?: Tensor; bias?: Tensor | null; stride?: Int | readonly Int[]; padding?: string; dilation?: Int | readonly Int[]; groups?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** Convolution over two dimensions. */
-  conv2d: functionOf('nn.functional.conv2d') as unknown as { (input: Tensor, weight: Tensor, bias?: Tensor | null, stride?: Int | readonly Int[], padding?: Int | readonly Int[], dilation?: Int | readonly Int[], groups?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, weight: Tensor, kwargs: { bias?: Tensor | null; stride?: Int | readonly Int[]; padding?: Int | readonly Int[]; dilation?: Int | readonly Int[]; groups?: Int; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { weight?: Tensor; bias?: Tensor | null; stride?: Int | readonly Int[]; padding?: Int | readonly Int[]; dilation?: Int | readonly Int[]; groups?: Int; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, weight: Tensor, bias?: Tensor | null, stride?: Int | readonly Int[], padding?: string, dilation?: Int | readonly Int[], groups?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, weight: Tensor, kwargs: { bias?: Tensor | null; stride?: Int | readonly Int[]; padding?: string; dilation?: Int | readonly Int[]; groups?: Int; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { weight?: Tensor; bias?: Tensor | null; stride?: Int | readonly Int[]; padding?: string; dilation?: Int | readonly Int[]; groups?: Int; out?: Tensor | readonly Tensor[] }): Tensor },
+  conv2d: functionOf('nn.functional.conv2d') as unknown as { (input: Tensor, weight: Tensor, bias?: Tensor | null, stride?: Int | readonly Int[], padding?: Int | readonly Int[], dilation?: Int | readonly Int[], groups?: Int, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, weight: Tensor, kwargs: { bias?: Tensor | null; stride?: Int | readonly Int[]; padding?: Int | readonly Int[]; dilation?: Int | readonly Int[]; groups?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { weight?: Tensor; bias?: Tensor | null; stride?: Int | readonly Int[]; padding?: Int | readonly Int[]; dilation?: Int | readonly Int[]; groups?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, weight: Tensor, bias?: Tensor | null, stride?: Int | readonly Int[], padding?: string, dilation?: Int | readonly Int[], groups?: Int, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, weight: Tensor, kwargs: { bias?: Tensor | null; stride?: Int | readonly Int[]; padding?: string; dilation?: Int | readonly Int[]; groups?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { weight?: Tensor; bias?: Tensor | null; stride?: Int | readonly Int[]; padding?: string; dilation?: Int | readonly Int[]; groups?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** Convolution over three dimensions. */
-  conv3d: functionOf('nn.functional.conv3d') as unknown as { (input: Tensor, weight: Tensor, bias?: Tensor | null, stride?: Int | readonly Int[], padding?: Int | readonly Int[], dilation?: Int | readonly Int[], groups?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, weight: Tensor, kwargs: { bias?: Tensor | null; stride?: Int | readonly Int[]; padding?: Int | readonly Int[]; dilation?: Int | readonly Int[]; groups?: Int; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { weight?: Tensor; bias?: Tensor | null; stride?: Int | readonly Int[]; padding?: Int | readonly Int[]; dilation?: Int | readonly Int[]; groups?: Int; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, weight: Tensor, bias?: Tensor | null, stride?: Int | readonly Int[], padding?: string, dilation?: Int | readonly Int[], groups?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, weight: Tensor, kwargs: { bias?: Tensor | null; stride?: Int | readonly Int[]; padding?: string; dilation?: Int | readonly Int[]; groups?: Int; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { weight?: Tensor; bias?: Tensor | null; stride?: Int | readonly Int[]; padding?: string; dilation?: Int | readonly Int[]; groups?: Int; out?: Tensor | readonly Tensor[] }): Tensor },
+  conv3d: functionOf('nn.functional.conv3d') as unknown as { (input: Tensor, weight: Tensor, bias?: Tensor | null, stride?: Int | readonly Int[], padding?: Int | readonly Int[], dilation?: Int | readonly Int[], groups?: Int, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, weight: Tensor, kwargs: { bias?: Tensor | null; stride?: Int | readonly Int[]; padding?: Int | readonly Int[]; dilation?: Int | readonly Int[]; groups?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { weight?: Tensor; bias?: Tensor | null; stride?: Int | readonly Int[]; padding?: Int | readonly Int[]; dilation?: Int | readonly Int[]; groups?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, weight: Tensor, bias?: Tensor | null, stride?: Int | readonly Int[], padding?: string, dilation?: Int | readonly Int[], groups?: Int, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, weight: Tensor, kwargs: { bias?: Tensor | null; stride?: Int | readonly Int[]; padding?: string; dilation?: Int | readonly Int[]; groups?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { weight?: Tensor; bias?: Tensor | null; stride?: Int | readonly Int[]; padding?: string; dilation?: Int | readonly Int[]; groups?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** The transpose of a convolution over one dimension. */
-  conv_transpose1d: functionOf('nn.functional.conv_transpose1d') as unknown as { (input: Tensor, weight: Tensor, bias?: Tensor | null, stride?: Int | readonly Int[], padding?: Int | readonly Int[], output_padding?: Int | readonly Int[], groups?: Int, dilation?: Int | readonly Int[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, weight: Tensor, kwargs: { bias?: Tensor | null; stride?: Int | readonly Int[]; padding?: Int | readonly Int[]; output_padding?: Int | readonly Int[]; groups?: Int; dilation?: Int | readonly Int[]; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { weight?: Tensor; bias?: Tensor | null; stride?: Int | readonly Int[]; padding?: Int | readonly Int[]; output_padding?: Int | readonly Int[]; groups?: Int; dilation?: Int | readonly Int[]; out?: Tensor | readonly Tensor[] }): Tensor },
+  conv_transpose1d: functionOf('nn.functional.conv_transpose1d') as unknown as { (input: Tensor, weight: Tensor, bias?: Tensor | null, stride?: Int | readonly Int[], padding?: Int | readonly Int[], output_padding?: Int | readonly Int[], groups?: Int, dilation?: Int | readonly Int[], kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, weight: Tensor, kwargs: { bias?: Tensor | null; stride?: Int | readonly Int[]; padding?: Int | readonly Int[]; output_padding?: Int | readonly Int[]; groups?: Int; dilation?: Int | readonly Int[]; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { weight?: Tensor; bias?: Tensor | null; stride?: Int | readonly Int[]; padding?: Int | readonly Int[]; output_padding?: Int | readonly Int[]; groups?: Int; dilation?: Int | readonly Int[]; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** The transpose of a convolution over two dimensions. */
-  conv_transpose2d: functionOf('nn.functional.conv_transpose2d') as unknown as { (input: Tensor, weight: Tensor, bias?: Tensor | null, stride?: Int | readonly Int[], padding?: Int | readonly Int[], output_padding?: Int | readonly Int[], groups?: Int, dilation?: Int | readonly Int[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, weight: Tensor, kwargs: { bias?: Tensor | null; stride?: Int | readonly Int[]; padding?: Int | readonly Int[]; output_padding?: Int | readonly Int[]; groups?: Int; dilation?: Int | readonly Int[]; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { weight?: Tensor; bias?: Tensor | null; stride?: Int | readonly Int[]; padding?: Int | readonly Int[]; output_padding?: Int | readonly Int[]; groups?: Int; dilation?: Int | readonly Int[]; out?: Tensor | readonly Tensor[] }): Tensor },
+  conv_transpose2d: functionOf('nn.functional.conv_transpose2d') as unknown as { (input: Tensor, weight: Tensor, bias?: Tensor | null, stride?: Int | readonly Int[], padding?: Int | readonly Int[], output_padding?: Int | readonly Int[], groups?: Int, dilation?: Int | readonly Int[], kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, weight: Tensor, kwargs: { bias?: Tensor | null; stride?: Int | readonly Int[]; padding?: Int | readonly Int[]; output_padding?: Int | readonly Int[]; groups?: Int; dilation?: Int | readonly Int[]; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { weight?: Tensor; bias?: Tensor | null; stride?: Int | readonly Int[]; padding?: Int | readonly Int[]; output_padding?: Int | readonly Int[]; groups?: Int; dilation?: Int | readonly Int[]; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** The transpose of a convolution over three dimensions. */
-  conv_transpose3d: functionOf('nn.functional.conv_transpose3d') as unknown as { (input: Tensor, weight: Tensor, bias?: Tensor | null, stride?: Int | readonly Int[], padding?: Int | readonly Int[], output_padding?: Int | readonly Int[], groups?: Int, dilation?: Int | readonly Int[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, weight: Tensor, kwargs: { bias?: Tensor | null; stride?: Int | readonly Int[]; padding?: Int | readonly Int[]; output_padding?: Int | readonly Int[]; groups?: Int; dilation?: Int | readonly Int[]; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { weight?: Tensor; bias?: Tensor | null; stride?: Int | readonly Int[]; padding?: Int | readonly Int[]; output_padding?: Int | readonly Int[]; groups?: Int; dilation?: Int | readonly Int[]; out?: Tensor | readonly Tensor[] }): Tensor },
+  conv_transpose3d: functionOf('nn.functional.conv_transpose3d') as unknown as { (input: Tensor, weight: Tensor, bias?: Tensor | null, stride?: Int | readonly Int[], padding?: Int | readonly Int[], output_padding?: Int | readonly Int[], groups?: Int, dilation?: Int | readonly Int[], kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, weight: Tensor, kwargs: { bias?: Tensor | null; stride?: Int | readonly Int[]; padding?: Int | readonly Int[]; output_padding?: Int | readonly Int[]; groups?: Int; dilation?: Int | readonly Int[]; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { weight?: Tensor; bias?: Tensor | null; stride?: Int | readonly Int[]; padding?: Int | readonly Int[]; output_padding?: Int | readonly Int[]; groups?: Int; dilation?: Int | readonly Int[]; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** The input padded at the ends of its last dimensions: `pad` has two numbers for each, the last first; `mode` is `'constant'`, `'reflect'`, `'replicate'` or `'circular'`. */
-  pad: functionOf('nn.functional.pad') as unknown as { (input: Tensor, pad: Int | readonly Int[], mode?: string, value?: Num | Complex | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, pad: Int | readonly Int[], kwargs: { mode?: string; value?: Num | Complex | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { pad?: Int | readonly Int[]; mode?: string; value?: Num | Complex | null; out?: Tensor | readonly Tensor[] }): Tensor },
+  pad: functionOf('nn.functional.pad') as unknown as { (input: Tensor, pad: Int | readonly Int[], mode?: string, value?: Num | Complex | null, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, pad: Int | readonly Int[], kwargs: { mode?: string; value?: Num | Complex | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { pad?: Int | readonly Int[]; mode?: string; value?: Num | Complex | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** The maxima of windows over one dimension, with their places if `return_indices`. */
-  max_pool1d: functionOf('nn.functional.max_pool1d') as unknown as { (input: Tensor, kernel_size: Int | readonly Int[], stride?: Int | readonly Int[] | null, padding?: Int | readonly Int[], dilation?: Int | readonly Int[], ceil_mode?: boolean, return_indices?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kernel_size: Int | readonly Int[], kwargs: { stride?: Int | readonly Int[] | null; padding?: Int | readonly Int[]; dilation?: Int | readonly Int[]; ceil_mode?: boolean; return_indices?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { kernel_size?: Int | readonly Int[]; stride?: Int | readonly Int[] | null; padding?: Int | readonly Int[]; dilation?: Int | readonly Int[]; ceil_mode?: boolean; return_indices?: boolean; out?: Tensor | readonly Tensor[] }): Tensor },
+  max_pool1d: functionOf('nn.functional.max_pool1d') as unknown as { (input: Tensor, kernel_size: Int | readonly Int[], stride?: Int | readonly Int[] | null, padding?: Int | readonly Int[], dilation?: Int | readonly Int[], ceil_mode?: boolean, return_indices?: boolean, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kernel_size: Int | readonly Int[], kwargs: { stride?: Int | readonly Int[] | null; padding?: Int | readonly Int[]; dilation?: Int | readonly Int[]; ceil_mode?: boolean; return_indices?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { kernel_size?: Int | readonly Int[]; stride?: Int | readonly Int[] | null; padding?: Int | readonly Int[]; dilation?: Int | readonly Int[]; ceil_mode?: boolean; return_indices?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** The maxima of windows over one dimension, and their places. */
-  max_pool1d_with_indices: functionOf('nn.functional.max_pool1d_with_indices') as unknown as { (input: Tensor, kernel_size: Int | readonly Int[], stride?: Int | readonly Int[] | null, padding?: Int | readonly Int[], dilation?: Int | readonly Int[], ceil_mode?: boolean, return_indices?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, kernel_size: Int | readonly Int[], kwargs: { stride?: Int | readonly Int[] | null; padding?: Int | readonly Int[]; dilation?: Int | readonly Int[]; ceil_mode?: boolean; return_indices?: boolean; out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, kwargs: { kernel_size?: Int | readonly Int[]; stride?: Int | readonly Int[] | null; padding?: Int | readonly Int[]; dilation?: Int | readonly Int[]; ceil_mode?: boolean; return_indices?: boolean; out?: Tensor | readonly Tensor[] }): Tensor[] },
+  max_pool1d_with_indices: functionOf('nn.functional.max_pool1d_with_indices') as unknown as { (input: Tensor, kernel_size: Int | readonly Int[], stride?: Int | readonly Int[] | null, padding?: Int | readonly Int[], dilation?: Int | readonly Int[], ceil_mode?: boolean, return_indices?: boolean, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor[]; (input: Tensor, kernel_size: Int | readonly Int[], kwargs: { stride?: Int | readonly Int[] | null; padding?: Int | readonly Int[]; dilation?: Int | readonly Int[]; ceil_mode?: boolean; return_indices?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor[]; (input: Tensor, kwargs: { kernel_size?: Int | readonly Int[]; stride?: Int | readonly Int[] | null; padding?: Int | readonly Int[]; dilation?: Int | readonly Int[]; ceil_mode?: boolean; return_indices?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor[] },
   /** The maxima of windows over two dimensions, with their places if `return_indices`. */
-  max_pool2d: functionOf('nn.functional.max_pool2d') as unknown as { (input: Tensor, kernel_size: Int | readonly Int[], stride?: Int | readonly Int[] | null, padding?: Int | readonly Int[], dilation?: Int | readonly Int[], ceil_mode?: boolean, return_indices?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kernel_size: Int | readonly Int[], kwargs: { stride?: Int | readonly Int[] | null; padding?: Int | readonly Int[]; dilation?: Int | readonly Int[]; ceil_mode?: boolean; return_indices?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { kernel_size?: Int | readonly Int[]; stride?: Int | readonly Int[] | null; padding?: Int | readonly Int[]; dilation?: Int | readonly Int[]; ceil_mode?: boolean; return_indices?: boolean; out?: Tensor | readonly Tensor[] }): Tensor },
+  max_pool2d: functionOf('nn.functional.max_pool2d') as unknown as { (input: Tensor, kernel_size: Int | readonly Int[], stride?: Int | readonly Int[] | null, padding?: Int | readonly Int[], dilation?: Int | readonly Int[], ceil_mode?: boolean, return_indices?: boolean, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kernel_size: Int | readonly Int[], kwargs: { stride?: Int | readonly Int[] | null; padding?: Int | readonly Int[]; dilation?: Int | readonly Int[]; ceil_mode?: boolean; return_indices?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { kernel_size?: Int | readonly Int[]; stride?: Int | readonly Int[] | null; padding?: Int | readonly Int[]; dilation?: Int | readonly Int[]; ceil_mode?: boolean; return_indices?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** The maxima of windows over two dimensions, and their places. */
-  max_pool2d_with_indices: functionOf('nn.functional.max_pool2d_with_indices') as unknown as { (input: Tensor, kernel_size: Int | readonly Int[], stride?: Int | readonly Int[] | null, padding?: Int | readonly Int[], dilation?: Int | readonly Int[], ceil_mode?: boolean, return_indices?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, kernel_size: Int | readonly Int[], kwargs: { stride?: Int | readonly Int[] | null; padding?: Int | readonly Int[]; dilation?: Int | readonly Int[]; ceil_mode?: boolean; return_indices?: boolean; out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, kwargs: { kernel_size?: Int | readonly Int[]; stride?: Int | readonly Int[] | null; padding?: Int | readonly Int[]; dilation?: Int | readonly Int[]; ceil_mode?: boolean; return_indices?: boolean; out?: Tensor | readonly Tensor[] }): Tensor[] },
+  max_pool2d_with_indices: functionOf('nn.functional.max_pool2d_with_indices') as unknown as { (input: Tensor, kernel_size: Int | readonly Int[], stride?: Int | readonly Int[] | null, padding?: Int | readonly Int[], dilation?: Int | readonly Int[], ceil_mode?: boolean, return_indices?: boolean, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor[]; (input: Tensor, kernel_size: Int | readonly Int[], kwargs: { stride?: Int | readonly Int[] | null; padding?: Int | readonly Int[]; dilation?: Int | readonly Int[]; ceil_mode?: boolean; return_indices?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor[]; (input: Tensor, kwargs: { kernel_size?: Int | readonly Int[]; stride?: Int | readonly Int[] | null; padding?: Int | readonly Int[]; dilation?: Int | readonly Int[]; ceil_mode?: boolean; return_indices?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor[] },
   /** The maxima of windows over three dimensions, with their places if `return_indices`. */
-  max_pool3d: functionOf('nn.functional.max_pool3d') as unknown as { (input: Tensor, kernel_size: Int | readonly Int[], stride?: Int | readonly Int[] | null, padding?: Int | readonly Int[], dilation?: Int | readonly Int[], ceil_mode?: boolean, return_indices?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kernel_size: Int | readonly Int[], kwargs: { stride?: Int | readonly Int[] | null; padding?: Int | readonly Int[]; dilation?: Int | readonly Int[]; ceil_mode?: boolean; return_indices?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { kernel_size?: Int | readonly Int[]; stride?: Int | readonly Int[] | null; padding?: Int | readonly Int[]; dilation?: Int | readonly Int[]; ceil_mode?: boolean; return_indices?: boolean; out?: Tensor | readonly Tensor[] }): Tensor },
+  max_pool3d: functionOf('nn.functional.max_pool3d') as unknown as { (input: Tensor, kernel_size: Int | readonly Int[], stride?: Int | readonly Int[] | null, padding?: Int | readonly Int[], dilation?: Int | readonly Int[], ceil_mode?: boolean, return_indices?: boolean, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kernel_size: Int | readonly Int[], kwargs: { stride?: Int | readonly Int[] | null; padding?: Int | readonly Int[]; dilation?: Int | readonly Int[]; ceil_mode?: boolean; return_indices?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { kernel_size?: Int | readonly Int[]; stride?: Int | readonly Int[] | null; padding?: Int | readonly Int[]; dilation?: Int | readonly Int[]; ceil_mode?: boolean; return_indices?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** The maxima of windows over three dimensions, and their places. */
-  max_pool3d_with_indices: functionOf('nn.functional.max_pool3d_with_indices') as unknown as { (input: Tensor, kernel_size: Int | readonly Int[], stride?: Int | readonly Int[] | null, padding?: Int | readonly Int[], dilation?: Int | readonly Int[], ceil_mode?: boolean, return_indices?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, kernel_size: Int | readonly Int[], kwargs: { stride?: Int | readonly Int[] | null; padding?: Int | readonly Int[]; dilation?: Int | readonly Int[]; ceil_mode?: boolean; return_indices?: boolean; out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, kwargs: { kernel_size?: Int | readonly Int[]; stride?: Int | readonly Int[] | null; padding?: Int | readonly Int[]; dilation?: Int | readonly Int[]; ceil_mode?: boolean; return_indices?: boolean; out?: Tensor | readonly Tensor[] }): Tensor[] },
+  max_pool3d_with_indices: functionOf('nn.functional.max_pool3d_with_indices') as unknown as { (input: Tensor, kernel_size: Int | readonly Int[], stride?: Int | readonly Int[] | null, padding?: Int | readonly Int[], dilation?: Int | readonly Int[], ceil_mode?: boolean, return_indices?: boolean, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor[]; (input: Tensor, kernel_size: Int | readonly Int[], kwargs: { stride?: Int | readonly Int[] | null; padding?: Int | readonly Int[]; dilation?: Int | readonly Int[]; ceil_mode?: boolean; return_indices?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor[]; (input: Tensor, kwargs: { kernel_size?: Int | readonly Int[]; stride?: Int | readonly Int[] | null; padding?: Int | readonly Int[]; dilation?: Int | readonly Int[]; ceil_mode?: boolean; return_indices?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor[] },
   /** The averages of windows over one dimension. */
-  avg_pool1d: functionOf('nn.functional.avg_pool1d') as unknown as { (input: Tensor, kernel_size: Int | readonly Int[], stride?: Int | readonly Int[] | null, padding?: Int | readonly Int[], ceil_mode?: boolean, count_include_pad?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kernel_size: Int | readonly Int[], kwargs: { stride?: Int | readonly Int[] | null; padding?: Int | readonly Int[]; ceil_mode?: boolean; count_include_pad?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { kernel_size?: Int | readonly Int[]; stride?: Int | readonly Int[] | null; padding?: Int | readonly Int[]; ceil_mode?: boolean; count_include_pad?: boolean; out?: Tensor | readonly Tensor[] }): Tensor },
+  avg_pool1d: functionOf('nn.functional.avg_pool1d') as unknown as { (input: Tensor, kernel_size: Int | readonly Int[], stride?: Int | readonly Int[] | null, padding?: Int | readonly Int[], ceil_mode?: boolean, count_include_pad?: boolean, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kernel_size: Int | readonly Int[], kwargs: { stride?: Int | readonly Int[] | null; padding?: Int | readonly Int[]; ceil_mode?: boolean; count_include_pad?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { kernel_size?: Int | readonly Int[]; stride?: Int | readonly Int[] | null; padding?: Int | readonly Int[]; ceil_mode?: boolean; count_include_pad?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** The averages of windows over two dimensions. */
-  avg_pool2d: functionOf('nn.functional.avg_pool2d') as unknown as { (input: Tensor, kernel_size: Int | readonly Int[], stride?: Int | readonly Int[] | null, padding?: Int | readonly Int[], ceil_mode?: boolean, count_include_pad?: boolean, divisor_override?: Int | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kernel_size: Int | readonly Int[], kwargs: { stride?: Int | readonly Int[] | null; padding?: Int | readonly Int[]; ceil_mode?: boolean; count_include_pad?: boolean; divisor_override?: Int | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { kernel_size?: Int | readonly Int[]; stride?: Int | readonly Int[] | null; padding?: Int | readonly Int[]; ceil_mode?: boolean; count_include_pad?: boolean; divisor_override?: Int | null; out?: Tensor | readonly Tensor[] }): Tensor },
+  avg_pool2d: functionOf('nn.functional.avg_pool2d') as unknown as { (input: Tensor, kernel_size: Int | readonly Int[], stride?: Int | readonly Int[] | null, padding?: Int | readonly Int[], ceil_mode?: boolean, count_include_pad?: boolean, divisor_override?: Int | null, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kernel_size: Int | readonly Int[], kwargs: { stride?: Int | readonly Int[] | null; padding?: Int | readonly Int[]; ceil_mode?: boolean; count_include_pad?: boolean; divisor_override?: Int | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { kernel_size?: Int | readonly Int[]; stride?: Int | readonly Int[] | null; padding?: Int | readonly Int[]; ceil_mode?: boolean; count_include_pad?: boolean; divisor_override?: Int | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** The averages of windows over three dimensions. */
-  avg_pool3d: functionOf('nn.functional.avg_pool3d') as unknown as { (input: Tensor, kernel_size: Int | readonly Int[], stride?: Int | readonly Int[] | null, padding?: Int | readonly Int[], ceil_mode?: boolean, count_include_pad?: boolean, divisor_override?: Int | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kernel_size: Int | readonly Int[], kwargs: { stride?: Int | readonly Int[] | null; padding?: Int | readonly Int[]; ceil_mode?: boolean; count_include_pad?: boolean; divisor_override?: Int | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { kernel_size?: Int | readonly Int[]; stride?: Int | readonly Int[] | null; padding?: Int | readonly Int[]; ceil_mode?: boolean; count_include_pad?: boolean; divisor_override?: Int | null; out?: Tensor | readonly Tensor[] }): Tensor },
+  avg_pool3d: functionOf('nn.functional.avg_pool3d') as unknown as { (input: Tensor, kernel_size: Int | readonly Int[], stride?: Int | readonly Int[] | null, padding?: Int | readonly Int[], ceil_mode?: boolean, count_include_pad?: boolean, divisor_override?: Int | null, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kernel_size: Int | readonly Int[], kwargs: { stride?: Int | readonly Int[] | null; padding?: Int | readonly Int[]; ceil_mode?: boolean; count_include_pad?: boolean; divisor_override?: Int | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { kernel_size?: Int | readonly Int[]; stride?: Int | readonly Int[] | null; padding?: Int | readonly Int[]; ceil_mode?: boolean; count_include_pad?: boolean; divisor_override?: Int | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** The `norm_type`-norms of windows over one dimension. */
-  lp_pool1d: functionOf('nn.functional.lp_pool1d') as unknown as { (input: Tensor, norm_type: Num, kernel_size: Int | readonly Int[], stride?: Int | readonly Int[] | null, ceil_mode?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, norm_type: Num, kernel_size: Int | readonly Int[], kwargs: { stride?: Int | readonly Int[] | null; ceil_mode?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { norm_type?: Num; kernel_size?: Int | readonly Int[]; stride?: Int | readonly Int[] | null; ceil_mode?: boolean; out?: Tensor | readonly Tensor[] }): Tensor },
+  lp_pool1d: functionOf('nn.functional.lp_pool1d') as unknown as { (input: Tensor, norm_type: Num, kernel_size: Int | readonly Int[], stride?: Int | readonly Int[] | null, ceil_mode?: boolean, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, norm_type: Num, kernel_size: Int | readonly Int[], kwargs: { stride?: Int | readonly Int[] | null; ceil_mode?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { norm_type?: Num; kernel_size?: Int | readonly Int[]; stride?: Int | readonly Int[] | null; ceil_mode?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** The `norm_type`-norms of windows over two dimensions. */
-  lp_pool2d: functionOf('nn.functional.lp_pool2d') as unknown as { (input: Tensor, norm_type: Num, kernel_size: Int | readonly Int[], stride?: Int | readonly Int[] | null, ceil_mode?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, norm_type: Num, kernel_size: Int | readonly Int[], kwargs: { stride?: Int | readonly Int[] | null; ceil_mode?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { norm_type?: Num; kernel_size?: Int | readonly Int[]; stride?: Int | readonly Int[] | null; ceil_mode?: boolean; out?: Tensor | readonly Tensor[] }): Tensor },
+  lp_pool2d: functionOf('nn.functional.lp_pool2d') as unknown as { (input: Tensor, norm_type: Num, kernel_size: Int | readonly Int[], stride?: Int | readonly Int[] | null, ceil_mode?: boolean, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, norm_type: Num, kernel_size: Int | readonly Int[], kwargs: { stride?: Int | readonly Int[] | null; ceil_mode?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { norm_type?: Num; kernel_size?: Int | readonly Int[]; stride?: Int | readonly Int[] | null; ceil_mode?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** The `norm_type`-norms of windows over three dimensions. */
-  lp_pool3d: functionOf('nn.functional.lp_pool3d') as unknown as { (input: Tensor, norm_type: Num, kernel_size: Int | readonly Int[], stride?: Int | readonly Int[] | null, ceil_mode?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, norm_type: Num, kernel_size: Int | readonly Int[], kwargs: { stride?: Int | readonly Int[] | null; ceil_mode?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { norm_type?: Num; kernel_size?: Int | readonly Int[]; stride?: Int | readonly Int[] | null; ceil_mode?: boolean; out?: Tensor | readonly Tensor[] }): Tensor },
+  lp_pool3d: functionOf('nn.functional.lp_pool3d') as unknown as { (input: Tensor, norm_type: Num, kernel_size: Int | readonly Int[], stride?: Int | readonly Int[] | null, ceil_mode?: boolean, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, norm_type: Num, kernel_size: Int | readonly Int[], kwargs: { stride?: Int | readonly Int[] | null; ceil_mode?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { norm_type?: Num; kernel_size?: Int | readonly Int[]; stride?: Int | readonly Int[] | null; ceil_mode?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** Averages over windows that make one dimension `output_size` long. */
-  adaptive_avg_pool1d: functionOf('nn.functional.adaptive_avg_pool1d') as unknown as { (input: Tensor, output_size: Int | readonly Int[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { output_size?: Int | readonly Int[]; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, ...output_size: Int[]): Tensor },
+  adaptive_avg_pool1d: functionOf('nn.functional.adaptive_avg_pool1d') as unknown as { (input: Tensor, output_size: Int | readonly Int[], kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { output_size?: Int | readonly Int[]; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, ...output_size: Int[]): Tensor },
   /** Averages over windows that make two dimensions `output_size` large; a size left out stays. */
-  adaptive_avg_pool2d: functionOf('nn.functional.adaptive_avg_pool2d') as unknown as { (input: Tensor, output_size: Int | readonly (Int | null)[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { output_size?: Int | readonly (Int | null)[]; out?: Tensor | readonly Tensor[] }): Tensor },
+  adaptive_avg_pool2d: functionOf('nn.functional.adaptive_avg_pool2d') as unknown as { (input: Tensor, output_size: Int | readonly (Int | null)[], kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { output_size?: Int | readonly (Int | null)[]; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** Averages over windows that make three dimensions `output_size` large; a size left out stays. */
-  adaptive_avg_pool3d: functionOf('nn.functional.adaptive_avg_pool3d') as unknown as { (input: Tensor, output_size: Int | readonly (Int | null)[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { output_size?: Int | readonly (Int | null)[]; out?: Tensor | readonly Tensor[] }): Tensor },
+  adaptive_avg_pool3d: functionOf('nn.functional.adaptive_avg_pool3d') as unknown as { (input: Tensor, output_size: Int | readonly (Int | null)[], kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { output_size?: Int | readonly (Int | null)[]; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** Maxima over windows that make one dimension `output_size` long. */
-  adaptive_max_pool1d: functionOf('nn.functional.adaptive_max_pool1d') as unknown as { (input: Tensor, output_size: Int | readonly Int[], return_indices?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, output_size: Int | readonly Int[], kwargs: { return_indices?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { output_size?: Int | readonly Int[]; return_indices?: boolean; out?: Tensor | readonly Tensor[] }): Tensor },
+  adaptive_max_pool1d: functionOf('nn.functional.adaptive_max_pool1d') as unknown as { (input: Tensor, output_size: Int | readonly Int[], return_indices?: boolean, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, output_size: Int | readonly Int[], kwargs: { return_indices?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { output_size?: Int | readonly Int[]; return_indices?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** Maxima over windows that make one dimension `output_size` long, and their places. */
-  adaptive_max_pool1d_with_indices: functionOf('nn.functional.adaptive_max_pool1d_with_indices') as unknown as { (input: Tensor, output_size: Int | readonly Int[], return_indices?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, output_size: Int | readonly Int[], kwargs: { return_indices?: boolean; out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, kwargs: { output_size?: Int | readonly Int[]; return_indices?: boolean; out?: Tensor | readonly Tensor[] }): Tensor[] },
+  adaptive_max_pool1d_with_indices: functionOf('nn.functional.adaptive_max_pool1d_with_indices') as unknown as { (input: Tensor, output_size: Int | readonly Int[], return_indices?: boolean, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor[]; (input: Tensor, output_size: Int | readonly Int[], kwargs: { return_indices?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor[]; (input: Tensor, kwargs: { output_size?: Int | readonly Int[]; return_indices?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor[] },
   /** Maxima over windows that make two dimensions `output_size` large; a size left out stays. */
-  adaptive_max_pool2d: functionOf('nn.functional.adaptive_max_pool2d') as unknown as { (input: Tensor, output_size: Int | readonly (Int | null)[], return_indices?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, output_size: Int | readonly (Int | null)[], kwargs: { return_indices?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { output_size?: Int | readonly (Int | null)[]; return_indices?: boolean; out?: Tensor | readonly Tensor[] }): Tensor },
+  adaptive_max_pool2d: functionOf('nn.functional.adaptive_max_pool2d') as unknown as { (input: Tensor, output_size: Int | readonly (Int | null)[], return_indices?: boolean, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, output_size: Int | readonly (Int | null)[], kwargs: { return_indices?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { output_size?: Int | readonly (Int | null)[]; return_indices?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** Maxima over windows that make two dimensions `output_size` large, and their places. */
-  adaptive_max_pool2d_with_indices: functionOf('nn.functional.adaptive_max_pool2d_with_indices') as unknown as { (input: Tensor, output_size: Int | readonly (Int | null)[], return_indices?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, output_size: Int | readonly (Int | null)[], kwargs: { return_indices?: boolean; out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, kwargs: { output_size?: Int | readonly (Int | null)[]; return_indices?: boolean; out?: Tensor | readonly Tensor[] }): Tensor[] },
+  adaptive_max_pool2d_with_indices: functionOf('nn.functional.adaptive_max_pool2d_with_indices') as unknown as { (input: Tensor, output_size: Int | readonly (Int | null)[], return_indices?: boolean, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor[]; (input: Tensor, output_size: Int | readonly (Int | null)[], kwargs: { return_indices?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor[]; (input: Tensor, kwargs: { output_size?: Int | readonly (Int | null)[]; return_indices?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor[] },
   /** Maxima over windows that make three dimensions `output_size` large; a size left out stays. */
-  adaptive_max_pool3d: functionOf('nn.functional.adaptive_max_pool3d') as unknown as { (input: Tensor, output_size: Int | readonly (Int | null)[], return_indices?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, output_size: Int | readonly (Int | null)[], kwargs: { return_indices?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { output_size?: Int | readonly (Int | null)[]; return_indices?: boolean; out?: Tensor | readonly Tensor[] }): Tensor },
+  adaptive_max_pool3d: functionOf('nn.functional.adaptive_max_pool3d') as unknown as { (input: Tensor, output_size: Int | readonly (Int | null)[], return_indices?: boolean, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, output_size: Int | readonly (Int | null)[], kwargs: { return_indices?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { output_size?: Int | readonly (Int | null)[]; return_indices?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** Maxima over windows that make three dimensions `output_size` large, and their places. */
-  adaptive_max_pool3d_with_indices: functionOf('nn.functional.adaptive_max_pool3d_with_indices') as unknown as { (input: Tensor, output_size: Int | readonly (Int | null)[], return_indices?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, output_size: Int | readonly (Int | null)[], kwargs: { return_indices?: boolean; out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, kwargs: { output_size?: Int | readonly (Int | null)[]; return_indices?: boolean; out?: Tensor | readonly Tensor[] }): Tensor[] },
+  adaptive_max_pool3d_with_indices: functionOf('nn.functional.adaptive_max_pool3d_with_indices') as unknown as { (input: Tensor, output_size: Int | readonly (Int | null)[], return_indices?: boolean, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor[]; (input: Tensor, output_size: Int | readonly (Int | null)[], kwargs: { return_indices?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor[]; (input: Tensor, kwargs: { output_size?: Int | readonly (Int | null)[]; return_indices?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor[] },
   /** Maxima put back where `max_pool1d` found them, among zeros. */
-  max_unpool1d: functionOf('nn.functional.max_unpool1d') as unknown as { (input: Tensor, indices: Tensor, kernel_size: Int | readonly Int[], stride?: Int | readonly Int[] | null, padding?: Int | readonly Int[], output_size?: Int | readonly Int[] | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, indices: Tensor, kernel_size: Int | readonly Int[], kwargs: { stride?: Int | readonly Int[] | null; padding?: Int | readonly Int[]; output_size?: Int | readonly Int[] | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { indices?: Tensor; kernel_size?: Int | readonly Int[]; stride?: Int | readonly Int[] | null; padding?: Int | readonly Int[]; output_size?: Int | readonly Int[] | null; out?: Tensor | readonly Tensor[] }): Tensor },
+  max_unpool1d: functionOf('nn.functional.max_unpool1d') as unknown as { (input: Tensor, indices: Tensor, kernel_size: Int | readonly Int[], stride?: Int | readonly Int[] | null, padding?: Int | readonly Int[], output_size?: Int | readonly Int[] | null, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, indices: Tensor, kernel_size: Int | readonly Int[], kwargs: { stride?: Int | readonly Int[] | null; padding?: Int | readonly Int[]; output_size?: Int | readonly Int[] | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { indices?: Tensor; kernel_size?: Int | readonly Int[]; stride?: Int | readonly Int[] | null; padding?: Int | readonly Int[]; output_size?: Int | readonly Int[] | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** Maxima put back where `max_pool2d` found them, among zeros. */
-  max_unpool2d: functionOf('nn.functional.max_unpool2d') as unknown as { (input: Tensor, indices: Tensor, kernel_size: Int | readonly Int[], stride?: Int | readonly Int[] | null, padding?: Int | readonly Int[], output_size?: Int | readonly Int[] | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, indices: Tensor, kernel_size: Int | readonly Int[], kwargs: { stride?: Int | readonly Int[] | null; padding?: Int | readonly Int[]; output_size?: Int | readonly Int[] | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { indices?: Tensor; kernel_size?: Int | readonly Int[]; stride?: Int | readonly Int[] | null; padding?: Int | readonly Int[]; output_size?: Int | readonly Int[] | null; out?: Tensor | readonly Tensor[] }): Tensor },
+  max_unpool2d: functionOf('nn.functional.max_unpool2d') as unknown as { (input: Tensor, indices: Tensor, kernel_size: Int | readonly Int[], stride?: Int | readonly Int[] | null, padding?: Int | readonly Int[], output_size?: Int | readonly Int[] | null, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, indices: Tensor, kernel_size: Int | readonly Int[], kwargs: { stride?: Int | readonly Int[] | null; padding?: Int | readonly Int[]; output_size?: Int | readonly Int[] | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { indices?: Tensor; kernel_size?: Int | readonly Int[]; stride?: Int | readonly Int[] | null; padding?: Int | readonly Int[]; output_size?: Int | readonly Int[] | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** Maxima put back where `max_pool3d` found them, among zeros. */
-  max_unpool3d: functionOf('nn.functional.max_unpool3d') as unknown as { (input: Tensor, indices: Tensor, kernel_size: Int | readonly Int[], stride?: Int | readonly Int[] | null, padding?: Int | readonly Int[], output_size?: Int | readonly Int[] | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, indices: Tensor, kernel_size: Int | readonly Int[], kwargs: { stride?: Int | readonly Int[] | null; padding?: Int | readonly Int[]; output_size?: Int | readonly Int[] | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { indices?: Tensor; kernel_size?: Int | readonly Int[]; stride?: Int | readonly Int[] | null; padding?: Int | readonly Int[]; output_size?: Int | readonly Int[] | null; out?: Tensor | readonly Tensor[] }): Tensor },
+  max_unpool3d: functionOf('nn.functional.max_unpool3d') as unknown as { (input: Tensor, indices: Tensor, kernel_size: Int | readonly Int[], stride?: Int | readonly Int[] | null, padding?: Int | readonly Int[], output_size?: Int | readonly Int[] | null, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, indices: Tensor, kernel_size: Int | readonly Int[], kwargs: { stride?: Int | readonly Int[] | null; padding?: Int | readonly Int[]; output_size?: Int | readonly Int[] | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { indices?: Tensor; kernel_size?: Int | readonly Int[]; stride?: Int | readonly Int[] | null; padding?: Int | readonly Int[]; output_size?: Int | readonly Int[] | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** The input normalised over its last dimensions, then scaled and shifted. */
-  layer_norm: functionOf('nn.functional.layer_norm') as unknown as { (input: Tensor, normalized_shape: Int | readonly Int[], weight?: Tensor | null, bias?: Tensor | null, eps?: Num, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, normalized_shape: Int | readonly Int[], kwargs: { weight?: Tensor | null; bias?: Tensor | null; eps?: Num; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { normalized_shape?: Int | readonly Int[]; weight?: Tensor | null; bias?: Tensor | null; eps?: Num; out?: Tensor | readonly Tensor[] }): Tensor },
+  layer_norm: functionOf('nn.functional.layer_norm') as unknown as { (input: Tensor, normalized_shape: Int | readonly Int[], weight?: Tensor | null, bias?: Tensor | null, eps?: Num, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, normalized_shape: Int | readonly Int[], kwargs: { weight?: Tensor | null; bias?: Tensor | null; eps?: Num; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { normalized_shape?: Int | readonly Int[]; weight?: Tensor | null; bias?: Tensor | null; eps?: Num; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** The input normalised over `num_groups` groups of channels, then scaled and shifted. */
-  group_norm: functionOf('nn.functional.group_norm') as unknown as { (input: Tensor, num_groups: Int, weight?: Tensor | null, bias?: Tensor | null, eps?: Num, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, num_groups: Int, kwargs: { weight?: Tensor | null; bias?: Tensor | null; eps?: Num; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { num_groups?: Int; weight?: Tensor | null; bias?: Tensor | null; eps?: Num; out?: Tensor | readonly Tensor[] }): Tensor },
+  group_norm: functionOf('nn.functional.group_norm') as unknown as { (input: Tensor, num_groups: Int, weight?: Tensor | null, bias?: Tensor | null, eps?: Num, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, num_groups: Int, kwargs: { weight?: Tensor | null; bias?: Tensor | null; eps?: Num; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { num_groups?: Int; weight?: Tensor | null; bias?: Tensor | null; eps?: Num; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** The input normalised channel by channel: over the batch in training, by running statistics otherwise. */
-  batch_norm: functionOf('nn.functional.batch_norm') as unknown as { (input: Tensor, running_mean: Tensor | null, running_var: Tensor | null, weight?: Tensor | null, bias?: Tensor | null, training?: boolean, momentum?: Num, eps?: Num, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, running_mean: Tensor | null, running_var: Tensor | null, kwargs: { weight?: Tensor | null; bias?: Tensor | null; training?: boolean; momentum?: Num; eps?: Num; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { running_mean?: Tensor | null; running_var?: Tensor | null; weight?: Tensor | null; bias?: Tensor | null; training?: boolean; momentum?: Num; eps?: Num; out?: Tensor | readonly Tensor[] }): Tensor },
+  batch_norm: functionOf('nn.functional.batch_norm') as unknown as { (input: Tensor, running_mean: Tensor | null, running_var: Tensor | null, weight?: Tensor | null, bias?: Tensor | null, training?: boolean, momentum?: Num, eps?: Num, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, running_mean: Tensor | null, running_var: Tensor | null, kwargs: { weight?: Tensor | null; bias?: Tensor | null; training?: boolean; momentum?: Num; eps?: Num; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { running_mean?: Tensor | null; running_var?: Tensor | null; weight?: Tensor | null; bias?: Tensor | null; training?: boolean; momentum?: Num; eps?: Num; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** Every channel of every image normalised by itself. */
-  instance_norm: functionOf('nn.functional.instance_norm') as unknown as { (input: Tensor, running_mean?: Tensor | null, running_var?: Tensor | null, weight?: Tensor | null, bias?: Tensor | null, use_input_stats?: boolean, momentum?: Num, eps?: Num, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { running_mean?: Tensor | null; running_var?: Tensor | null; weight?: Tensor | null; bias?: Tensor | null; use_input_stats?: boolean; momentum?: Num; eps?: Num; out?: Tensor | readonly Tensor[] }): Tensor },
+  instance_norm: functionOf('nn.functional.instance_norm') as unknown as { (input: Tensor, running_mean?: Tensor | null, running_var?: Tensor | null, weight?: Tensor | null, bias?: Tensor | null, use_input_stats?: boolean, momentum?: Num, eps?: Num, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { running_mean?: Tensor | null; running_var?: Tensor | null; weight?: Tensor | null; bias?: Tensor | null; use_input_stats?: boolean; momentum?: Num; eps?: Num; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** The input over its root mean square along the last dimensions, then scaled. */
-  rms_norm: functionOf('nn.functional.rms_norm') as unknown as { (input: Tensor, normalized_shape: Int | readonly Int[], weight?: Tensor | null, eps?: Num | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, normalized_shape: Int | readonly Int[], kwargs: { weight?: Tensor | null; eps?: Num | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { normalized_shape?: Int | readonly Int[]; weight?: Tensor | null; eps?: Num | null; out?: Tensor | readonly Tensor[] }): Tensor },
+  rms_norm: functionOf('nn.functional.rms_norm') as unknown as { (input: Tensor, normalized_shape: Int | readonly Int[], weight?: Tensor | null, eps?: Num | null, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, normalized_shape: Int | readonly Int[], kwargs: { weight?: Tensor | null; eps?: Num | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { normalized_shape?: Int | readonly Int[]; weight?: Tensor | null; eps?: Num | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** The input over a power of the mean square of neighbouring channels. */
-  local_response_norm: functionOf('nn.functional.local_response_norm') as unknown as { (input: Tensor, size: Int, alpha?: Num, beta?: Num, k?: Num, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, size: Int, kwargs: { alpha?: Num; beta?: Num; k?: Num; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { size?: Int; alpha?: Num; beta?: Num; k?: Num; out?: Tensor | readonly Tensor[] }): Tensor },
+  local_response_norm: functionOf('nn.functional.local_response_norm') as unknown as { (input: Tensor, size: Int, alpha?: Num, beta?: Num, k?: Num, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, size: Int, kwargs: { alpha?: Num; beta?: Num; k?: Num; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { size?: Int; alpha?: Num; beta?: Num; k?: Num; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** The squared differences. */
-  mse_loss: functionOf('nn.functional.mse_loss') as unknown as { (input: Tensor, target: Tensor, size_average?: boolean | null, reduce?: boolean | null, reduction?: string, weight?: Tensor | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, target: Tensor, kwargs: { size_average?: boolean | null; reduce?: boolean | null; reduction?: string; weight?: Tensor | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { target?: Tensor; size_average?: boolean | null; reduce?: boolean | null; reduction?: string; weight?: Tensor | null; out?: Tensor | readonly Tensor[] }): Tensor },
+  mse_loss: functionOf('nn.functional.mse_loss') as unknown as { (input: Tensor, target: Tensor, size_average?: boolean | null, reduce?: boolean | null, reduction?: string, weight?: Tensor | null, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, target: Tensor, kwargs: { size_average?: boolean | null; reduce?: boolean | null; reduction?: string; weight?: Tensor | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { target?: Tensor; size_average?: boolean | null; reduce?: boolean | null; reduction?: string; weight?: Tensor | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** The absolute differences. */
-  l1_loss: functionOf('nn.functional.l1_loss') as unknown as { (input: Tensor, target: Tensor, size_average?: boolean | null, reduce?: boolean | null, reduction?: string, weight?: Tensor | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, target: Tensor, kwargs: { size_average?: boolean | null; reduce?: boolean | null; reduction?: string; weight?: Tensor | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { target?: Tensor; size_average?: boolean | null; reduce?: boolean | null; reduction?: string; weight?: Tensor | null; out?: Tensor | readonly Tensor[] }): Tensor },
+  l1_loss: functionOf('nn.functional.l1_loss') as unknown as { (input: Tensor, target: Tensor, size_average?: boolean | null, reduce?: boolean | null, reduction?: string, weight?: Tensor | null, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, target: Tensor, kwargs: { size_average?: boolean | null; reduce?: boolean | null; reduction?: string; weight?: Tensor | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { target?: Tensor; size_average?: boolean | null; reduce?: boolean | null; reduction?: string; weight?: Tensor | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** Squares below `beta` and absolute differences above. */
-  smooth_l1_loss: functionOf('nn.functional.smooth_l1_loss') as unknown as { (input: Tensor, target: Tensor, size_average?: boolean | null, reduce?: boolean | null, reduction?: string, beta?: Num, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, target: Tensor, kwargs: { size_average?: boolean | null; reduce?: boolean | null; reduction?: string; beta?: Num; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { target?: Tensor; size_average?: boolean | null; reduce?: boolean | null; reduction?: string; beta?: Num; out?: Tensor | readonly Tensor[] }): Tensor },
+  smooth_l1_loss: functionOf('nn.functional.smooth_l1_loss') as unknown as { (input: Tensor, target: Tensor, size_average?: boolean | null, reduce?: boolean | null, reduction?: string, beta?: Num, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, target: Tensor, kwargs: { size_average?: boolean | null; reduce?: boolean | null; reduction?: string; beta?: Num; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { target?: Tensor; size_average?: boolean | null; reduce?: boolean | null; reduction?: string; beta?: Num; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** Squares below `delta` and absolute differences, times `delta`, above. */
-  huber_loss: functionOf('nn.functional.huber_loss') as unknown as { (input: Tensor, target: Tensor, reduction?: string, delta?: Num, weight?: Tensor | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, target: Tensor, kwargs: { reduction?: string; delta?: Num; weight?: Tensor | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { target?: Tensor; reduction?: string; delta?: Num; weight?: Tensor | null; out?: Tensor | readonly Tensor[] }): Tensor },
+  huber_loss: functionOf('nn.functional.huber_loss') as unknown as { (input: Tensor, target: Tensor, reduction?: string, delta?: Num, weight?: Tensor | null, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, target: Tensor, kwargs: { reduction?: string; delta?: Num; weight?: Tensor | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { target?: Tensor; reduction?: string; delta?: Num; weight?: Tensor | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** The binary cross entropy of probabilities. */
-  binary_cross_entropy: functionOf('nn.functional.binary_cross_entropy') as unknown as { (input: Tensor, target: Tensor, weight?: Tensor | null, size_average?: boolean | null, reduce?: boolean | null, reduction?: string, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, target: Tensor, kwargs: { weight?: Tensor | null; size_average?: boolean | null; reduce?: boolean | null; reduction?: string; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { target?: Tensor; weight?: Tensor | null; size_average?: boolean | null; reduce?: boolean | null; reduction?: string; out?: Tensor | readonly Tensor[] }): Tensor },
+  binary_cross_entropy: functionOf('nn.functional.binary_cross_entropy') as unknown as { (input: Tensor, target: Tensor, weight?: Tensor | null, size_average?: boolean | null, reduce?: boolean | null, reduction?: string, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, target: Tensor, kwargs: { weight?: Tensor | null; size_average?: boolean | null; reduce?: boolean | null; reduction?: string; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { target?: Tensor; weight?: Tensor | null; size_average?: boolean | null; reduce?: boolean | null; reduction?: string; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** The binary cross entropy of sigmoids, from their arguments. */
-  binary_cross_entropy_with_logits: functionOf('nn.functional.binary_cross_entropy_with_logits') as unknown as { (input: Tensor, target: Tensor, weight?: Tensor | null, size_average?: boolean | null, reduce?: boolean | null, reduction?: string, pos_weight?: Tensor | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, target: Tensor, kwargs: { weight?: Tensor | null; size_average?: boolean | null; reduce?: boolean | null; reduction?: string; pos_weight?: Tensor | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { target?: Tensor; weight?: Tensor | null; size_average?: boolean | null; reduce?: boolean | null; reduction?: string; pos_weight?: Tensor | null; out?: Tensor | readonly Tensor[] }): Tensor },
+  binary_cross_entropy_with_logits: functionOf('nn.functional.binary_cross_entropy_with_logits') as unknown as { (input: Tensor, target: Tensor, weight?: Tensor | null, size_average?: boolean | null, reduce?: boolean | null, reduction?: string, pos_weight?: Tensor | null, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, target: Tensor, kwargs: { weight?: Tensor | null; size_average?: boolean | null; reduce?: boolean | null; reduction?: string; pos_weight?: Tensor | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { target?: Tensor; weight?: Tensor | null; size_average?: boolean | null; reduce?: boolean | null; reduction?: string; pos_weight?: Tensor | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** The Kullback-Leibler divergence of `target` from `exp(input)`. */
-  kl_div: functionOf('nn.functional.kl_div') as unknown as { (input: Tensor, target: Tensor, size_average?: boolean | null, reduce?: boolean | null, reduction?: string, log_target?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, target: Tensor, kwargs: { size_average?: boolean | null; reduce?: boolean | null; reduction?: string; log_target?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { target?: Tensor; size_average?: boolean | null; reduce?: boolean | null; reduction?: string; log_target?: boolean; out?: Tensor | readonly Tensor[] }): Tensor },
+  kl_div: functionOf('nn.functional.kl_div') as unknown as { (input: Tensor, target: Tensor, size_average?: boolean | null, reduce?: boolean | null, reduction?: string, log_target?: boolean, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, target: Tensor, kwargs: { size_average?: boolean | null; reduce?: boolean | null; reduction?: string; log_target?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { target?: Tensor; size_average?: boolean | null; reduce?: boolean | null; reduction?: string; log_target?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** The loss of Poisson-distributed targets. */
-  poisson_nll_loss: functionOf('nn.functional.poisson_nll_loss') as unknown as { (input: Tensor, target: Tensor, log_input?: boolean, full?: boolean, size_average?: boolean | null, eps?: Num, reduce?: boolean | null, reduction?: string, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, target: Tensor, kwargs: { log_input?: boolean; full?: boolean; size_average?: boolean | null; eps?: Num; reduce?: boolean | null; reduction?: string; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { target?: Tensor; log_input?: boolean; full?: boolean; size_average?: boolean | null; eps?: Num; reduce?: boolean | null; reduction?: string; out?: Tensor | readonly Tensor[] }): Tensor },
+  poisson_nll_loss: functionOf('nn.functional.poisson_nll_loss') as unknown as { (input: Tensor, target: Tensor, log_input?: boolean, full?: boolean, size_average?: boolean | null, eps?: Num, reduce?: boolean | null, reduction?: string, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, target: Tensor, kwargs: { log_input?: boolean; full?: boolean; size_average?: boolean | null; eps?: Num; reduce?: boolean | null; reduction?: string; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { target?: Tensor; log_input?: boolean; full?: boolean; size_average?: boolean | null; eps?: Num; reduce?: boolean | null; reduction?: string; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** The loss of normally distributed targets with variance `var`. */
-  gaussian_nll_loss: functionOf('nn.functional.gaussian_nll_loss') as unknown as { (input: Tensor, target: Tensor, var_: TensorLike, full?: boolean, eps?: Num, reduction?: string, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, target: Tensor, var_: TensorLike, kwargs: { full?: boolean; eps?: Num; reduction?: string; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { target?: Tensor; var?: TensorLike; full?: boolean; eps?: Num; reduction?: string; out?: Tensor | readonly Tensor[] }): Tensor },
+  gaussian_nll_loss: functionOf('nn.functional.gaussian_nll_loss') as unknown as { (input: Tensor, target: Tensor, var_: TensorLike, full?: boolean, eps?: Num, reduction?: string, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, target: Tensor, var_: TensorLike, kwargs: { full?: boolean; eps?: Num; reduction?: string; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { target?: Tensor; var?: TensorLike; full?: boolean; eps?: Num; reduction?: string; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** Negative log likelihood: minus the log-probability of the target class. */
-  nll_loss: functionOf('nn.functional.nll_loss') as unknown as { (input: Tensor, target: Tensor, weight?: Tensor | null, size_average?: boolean | null, ignore_index?: Int, reduce?: boolean | null, reduction?: string, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, target: Tensor, kwargs: { weight?: Tensor | null; size_average?: boolean | null; ignore_index?: Int; reduce?: boolean | null; reduction?: string; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { target?: Tensor; weight?: Tensor | null; size_average?: boolean | null; ignore_index?: Int; reduce?: boolean | null; reduction?: string; out?: Tensor | readonly Tensor[] }): Tensor },
+  nll_loss: functionOf('nn.functional.nll_loss') as unknown as { (input: Tensor, target: Tensor, weight?: Tensor | null, size_average?: boolean | null, ignore_index?: Int, reduce?: boolean | null, reduction?: string, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, target: Tensor, kwargs: { weight?: Tensor | null; size_average?: boolean | null; ignore_index?: Int; reduce?: boolean | null; reduction?: string; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { target?: Tensor; weight?: Tensor | null; size_average?: boolean | null; ignore_index?: Int; reduce?: boolean | null; reduction?: string; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** The cross entropy of classes, given as indices or as probabilities, from their logits. */
-  cross_entropy: functionOf('nn.functional.cross_entropy') as unknown as { (input: Tensor, target: Tensor, weight?: Tensor | null, size_average?: boolean | null, ignore_index?: Int, reduce?: boolean | null, reduction?: string, label_smoothing?: Num, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, target: Tensor, kwargs: { weight?: Tensor | null; size_average?: boolean | null; ignore_index?: Int; reduce?: boolean | null; reduction?: string; label_smoothing?: Num; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { target?: Tensor; weight?: Tensor | null; size_average?: boolean | null; ignore_index?: Int; reduce?: boolean | null; reduction?: string; label_smoothing?: Num; out?: Tensor | readonly Tensor[] }): Tensor },
+  cross_entropy: functionOf('nn.functional.cross_entropy') as unknown as { (input: Tensor, target: Tensor, weight?: Tensor | null, size_average?: boolean | null, ignore_index?: Int, reduce?: boolean | null, reduction?: string, label_smoothing?: Num, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, target: Tensor, kwargs: { weight?: Tensor | null; size_average?: boolean | null; ignore_index?: Int; reduce?: boolean | null; reduction?: string; label_smoothing?: Num; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { target?: Tensor; weight?: Tensor | null; size_average?: boolean | null; ignore_index?: Int; reduce?: boolean | null; reduction?: string; label_smoothing?: Num; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** The cross entropy of a linear layer's results. */
-  linear_cross_entropy: functionOf('nn.functional.linear_cross_entropy') as unknown as { (input: Tensor, linear_weight: Tensor, target: Tensor, kwargs?: { linear_bias?: Tensor | null; weight?: Tensor | null; reduction?: string; ignore_index?: Int | null; label_smoothing?: Num; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { linear_weight?: Tensor; target?: Tensor; linear_bias?: Tensor | null; weight?: Tensor | null; reduction?: string; ignore_index?: Int | null; label_smoothing?: Num; out?: Tensor | readonly Tensor[] }): Tensor },
+  linear_cross_entropy: functionOf('nn.functional.linear_cross_entropy') as unknown as { (input: Tensor, linear_weight: Tensor, target: Tensor, kwargs?: { linear_bias?: Tensor | null; weight?: Tensor | null; reduction?: string; ignore_index?: Int | null; label_smoothing?: Num; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { linear_weight?: Tensor; target?: Tensor; linear_bias?: Tensor | null; weight?: Tensor | null; reduction?: string; ignore_index?: Int | null; label_smoothing?: Num; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** `input` where the target is 1, and what it lacks of `margin` where it is -1. */
-  hinge_embedding_loss: functionOf('nn.functional.hinge_embedding_loss') as unknown as { (input: Tensor, target: Tensor, margin?: Num, size_average?: boolean | null, reduce?: boolean | null, reduction?: string, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, target: Tensor, kwargs: { margin?: Num; size_average?: boolean | null; reduce?: boolean | null; reduction?: string; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { target?: Tensor; margin?: Num; size_average?: boolean | null; reduce?: boolean | null; reduction?: string; out?: Tensor | readonly Tensor[] }): Tensor },
+  hinge_embedding_loss: functionOf('nn.functional.hinge_embedding_loss') as unknown as { (input: Tensor, target: Tensor, margin?: Num, size_average?: boolean | null, reduce?: boolean | null, reduction?: string, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, target: Tensor, kwargs: { margin?: Num; size_average?: boolean | null; reduce?: boolean | null; reduction?: string; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { target?: Tensor; margin?: Num; size_average?: boolean | null; reduce?: boolean | null; reduction?: string; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** What the first input lacks of being `margin` above (target 1) or below (-1) the second. */
-  margin_ranking_loss: functionOf('nn.functional.margin_ranking_loss') as unknown as { (input1: Tensor, input2: Tensor, target: Tensor, margin?: Num, size_average?: boolean | null, reduce?: boolean | null, reduction?: string, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input1: Tensor, input2: Tensor, target: Tensor, kwargs: { margin?: Num; size_average?: boolean | null; reduce?: boolean | null; reduction?: string; out?: Tensor | readonly Tensor[] }): Tensor; (input1: Tensor, kwargs: { input2?: Tensor; target?: Tensor; margin?: Num; size_average?: boolean | null; reduce?: boolean | null; reduction?: string; out?: Tensor | readonly Tensor[] }): Tensor },
+  margin_ranking_loss: functionOf('nn.functional.margin_ranking_loss') as unknown as { (input1: Tensor, input2: Tensor, target: Tensor, margin?: Num, size_average?: boolean | null, reduce?: boolean | null, reduction?: string, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input1: Tensor, input2: Tensor, target: Tensor, kwargs: { margin?: Num; size_average?: boolean | null; reduce?: boolean | null; reduction?: string; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input1: Tensor, kwargs: { input2?: Tensor; target?: Tensor; margin?: Num; size_average?: boolean | null; reduce?: boolean | null; reduction?: string; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** `log(1 + exp(-target * input))`. */
-  soft_margin_loss: functionOf('nn.functional.soft_margin_loss') as unknown as { (input: Tensor, target: Tensor, size_average?: boolean | null, reduce?: boolean | null, reduction?: string, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, target: Tensor, kwargs: { size_average?: boolean | null; reduce?: boolean | null; reduction?: string; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { target?: Tensor; size_average?: boolean | null; reduce?: boolean | null; reduction?: string; out?: Tensor | readonly Tensor[] }): Tensor },
+  soft_margin_loss: functionOf('nn.functional.soft_margin_loss') as unknown as { (input: Tensor, target: Tensor, size_average?: boolean | null, reduce?: boolean | null, reduction?: string, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, target: Tensor, kwargs: { size_average?: boolean | null; reduce?: boolean | null; reduction?: string; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { target?: Tensor; size_average?: boolean | null; reduce?: boolean | null; reduction?: string; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** `1 - cos` of two inputs where the target is 1, and `cos - margin` above zero where it is -1. */
-  cosine_embedding_loss: functionOf('nn.functional.cosine_embedding_loss') as unknown as { (input1: Tensor, input2: Tensor, target: Tensor, margin?: Num, size_average?: boolean | null, reduce?: boolean | null, reduction?: string, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input1: Tensor, input2: Tensor, target: Tensor, kwargs: { margin?: Num; size_average?: boolean | null; reduce?: boolean | null; reduction?: string; out?: Tensor | readonly Tensor[] }): Tensor; (input1: Tensor, kwargs: { input2?: Tensor; target?: Tensor; margin?: Num; size_average?: boolean | null; reduce?: boolean | null; reduction?: string; out?: Tensor | readonly Tensor[] }): Tensor },
+  cosine_embedding_loss: functionOf('nn.functional.cosine_embedding_loss') as unknown as { (input1: Tensor, input2: Tensor, target: Tensor, margin?: Num, size_average?: boolean | null, reduce?: boolean | null, reduction?: string, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input1: Tensor, input2: Tensor, target: Tensor, kwargs: { margin?: Num; size_average?: boolean | null; reduce?: boolean | null; reduction?: string; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input1: Tensor, kwargs: { input2?: Tensor; target?: Tensor; margin?: Num; size_average?: boolean | null; reduce?: boolean | null; reduction?: string; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** What the distance to the negative lacks of being `margin` above that to the positive. */
-  triplet_margin_loss: functionOf('nn.functional.triplet_margin_loss') as unknown as { (anchor: Tensor, positive: Tensor, negative: Tensor, margin?: Num, p?: Num, eps?: Num, swap?: boolean, size_average?: boolean | null, reduce?: boolean | null, reduction?: string, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (anchor: Tensor, positive: Tensor, negative: Tensor, kwargs: { margin?: Num; p?: Num; eps?: Num; swap?: boolean; size_average?: boolean | null; reduce?: boolean | null; reduction?: string; out?: Tensor | readonly Tensor[] }): Tensor; (anchor: Tensor, kwargs: { positive?: Tensor; negative?: Tensor; margin?: Num; p?: Num; eps?: Num; swap?: boolean; size_average?: boolean | null; reduce?: boolean | null; reduction?: string; out?: Tensor | readonly Tensor[] }): Tensor },
+  triplet_margin_loss: functionOf('nn.functional.triplet_margin_loss') as unknown as { (anchor: Tensor, positive: Tensor, negative: Tensor, margin?: Num, p?: Num, eps?: Num, swap?: boolean, size_average?: boolean | null, reduce?: boolean | null, reduction?: string, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (anchor: Tensor, positive: Tensor, negative: Tensor, kwargs: { margin?: Num; p?: Num; eps?: Num; swap?: boolean; size_average?: boolean | null; reduce?: boolean | null; reduction?: string; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (anchor: Tensor, kwargs: { positive?: Tensor; negative?: Tensor; margin?: Num; p?: Num; eps?: Num; swap?: boolean; size_average?: boolean | null; reduce?: boolean | null; reduction?: string; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** The binary cross entropies of the logits of several labels, averaged over the classes. */
-  multilabel_soft_margin_loss: functionOf('nn.functional.multilabel_soft_margin_loss') as unknown as { (input: Tensor, target: Tensor, weight?: Tensor | null, size_average?: boolean | null, reduce?: boolean | null, reduction?: string, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, target: Tensor, kwargs: { weight?: Tensor | null; size_average?: boolean | null; reduce?: boolean | null; reduction?: string; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { target?: Tensor; weight?: Tensor | null; size_average?: boolean | null; reduce?: boolean | null; reduction?: string; out?: Tensor | readonly Tensor[] }): Tensor },
+  multilabel_soft_margin_loss: functionOf('nn.functional.multilabel_soft_margin_loss') as unknown as { (input: Tensor, target: Tensor, weight?: Tensor | null, size_average?: boolean | null, reduce?: boolean | null, reduction?: string, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, target: Tensor, kwargs: { weight?: Tensor | null; size_average?: boolean | null; reduce?: boolean | null; reduction?: string; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { target?: Tensor; weight?: Tensor | null; size_average?: boolean | null; reduce?: boolean | null; reduction?: string; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** What the target's score lacks of being `margin` above those of all other classes. */
-  multi_margin_loss: functionOf('nn.functional.multi_margin_loss') as unknown as { (input: Tensor, target: Tensor, p?: Int, margin?: Num, weight?: Tensor | null, size_average?: boolean | null, reduce?: boolean | null, reduction?: string, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, target: Tensor, kwargs: { p?: Int; margin?: Num; weight?: Tensor | null; size_average?: boolean | null; reduce?: boolean | null; reduction?: string; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { target?: Tensor; p?: Int; margin?: Num; weight?: Tensor | null; size_average?: boolean | null; reduce?: boolean | null; reduction?: string; out?: Tensor | readonly Tensor[] }): Tensor },
+  multi_margin_loss: functionOf('nn.functional.multi_margin_loss') as unknown as { (input: Tensor, target: Tensor, p?: Int, margin?: Num, weight?: Tensor | null, size_average?: boolean | null, reduce?: boolean | null, reduction?: string, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, target: Tensor, kwargs: { p?: Int; margin?: Num; weight?: Tensor | null; size_average?: boolean | null; reduce?: boolean | null; reduction?: string; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { target?: Tensor; p?: Int; margin?: Num; weight?: Tensor | null; size_average?: boolean | null; reduce?: boolean | null; reduction?: string; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** What the scores of all targets lack of being 1 above those of all other classes. */
-  multilabel_margin_loss: functionOf('nn.functional.multilabel_margin_loss') as unknown as { (input: Tensor, target: Tensor, size_average?: boolean | null, reduce?: boolean | null, reduction?: string, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, target: Tensor, kwargs: { size_average?: boolean | null; reduce?: boolean | null; reduction?: string; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { target?: Tensor; size_average?: boolean | null; reduce?: boolean | null; reduction?: string; out?: Tensor | readonly Tensor[] }): Tensor },
+  multilabel_margin_loss: functionOf('nn.functional.multilabel_margin_loss') as unknown as { (input: Tensor, target: Tensor, size_average?: boolean | null, reduce?: boolean | null, reduction?: string, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, target: Tensor, kwargs: { size_average?: boolean | null; reduce?: boolean | null; reduction?: string; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { target?: Tensor; size_average?: boolean | null; reduce?: boolean | null; reduction?: string; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** `softmax(query key^T scale + attn_mask) value`: what each query attends to. */
-  scaled_dot_product_attention: functionOf('nn.functional.scaled_dot_product_attention') as unknown as { (query: Tensor, key: Tensor, value: Tensor, attn_mask?: Tensor | null, dropout_p?: Num, is_causal?: boolean, kwargs?: { scale?: Num | null; enable_gqa?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (query: Tensor, key: Tensor, value: Tensor, kwargs: { attn_mask?: Tensor | null; dropout_p?: Num; is_causal?: boolean; scale?: Num | null; enable_gqa?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (query: Tensor, kwargs: { key?: Tensor; value?: Tensor; attn_mask?: Tensor | null; dropout_p?: Num; is_causal?: boolean; scale?: Num | null; enable_gqa?: boolean; out?: Tensor | readonly Tensor[] }): Tensor },
+  scaled_dot_product_attention: functionOf('nn.functional.scaled_dot_product_attention') as unknown as { (query: Tensor, key: Tensor, value: Tensor, attn_mask?: Tensor | null, dropout_p?: Num, is_causal?: boolean, kwargs?: { scale?: Num | null; enable_gqa?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (query: Tensor, key: Tensor, value: Tensor, kwargs: { attn_mask?: Tensor | null; dropout_p?: Num; is_causal?: boolean; scale?: Num | null; enable_gqa?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (query: Tensor, kwargs: { key?: Tensor; value?: Tensor; attn_mask?: Tensor | null; dropout_p?: Num; is_causal?: boolean; scale?: Num | null; enable_gqa?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** Channels laid out as pixels: `[c r^2, h, w]` becomes `[c, h r, w r]`. */
-  pixel_shuffle: functionOf('nn.functional.pixel_shuffle') as unknown as { (input: Tensor, upscale_factor: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { upscale_factor?: Int; out?: Tensor | readonly Tensor[] }): Tensor },
+  pixel_shuffle: functionOf('nn.functional.pixel_shuffle') as unknown as { (input: Tensor, upscale_factor: Int, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { upscale_factor?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** Pixels laid out as channels: `[c, h r, w r]` becomes `[c r^2, h, w]`. */
-  pixel_unshuffle: functionOf('nn.functional.pixel_unshuffle') as unknown as { (input: Tensor, downscale_factor: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { downscale_factor?: Int; out?: Tensor | readonly Tensor[] }): Tensor },
+  pixel_unshuffle: functionOf('nn.functional.pixel_unshuffle') as unknown as { (input: Tensor, downscale_factor: Int, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { downscale_factor?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** The channels of each group spread over all groups. */
-  channel_shuffle: functionOf('nn.functional.channel_shuffle') as unknown as { (input: Tensor, groups: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { groups?: Int; out?: Tensor | readonly Tensor[] }): Tensor },
+  channel_shuffle: functionOf('nn.functional.channel_shuffle') as unknown as { (input: Tensor, groups: Int, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { groups?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** The patches of each image as columns. */
-  unfold: functionOf('nn.functional.unfold') as unknown as { (input: Tensor, kernel_size: Int | readonly Int[], dilation?: Int | readonly Int[], padding?: Int | readonly Int[], stride?: Int | readonly Int[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kernel_size: Int | readonly Int[], kwargs: { dilation?: Int | readonly Int[]; padding?: Int | readonly Int[]; stride?: Int | readonly Int[]; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { kernel_size?: Int | readonly Int[]; dilation?: Int | readonly Int[]; padding?: Int | readonly Int[]; stride?: Int | readonly Int[]; out?: Tensor | readonly Tensor[] }): Tensor },
+  unfold: functionOf('nn.functional.unfold') as unknown as { (input: Tensor, kernel_size: Int | readonly Int[], dilation?: Int | readonly Int[], padding?: Int | readonly Int[], stride?: Int | readonly Int[], kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kernel_size: Int | readonly Int[], kwargs: { dilation?: Int | readonly Int[]; padding?: Int | readonly Int[]; stride?: Int | readonly Int[]; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { kernel_size?: Int | readonly Int[]; dilation?: Int | readonly Int[]; padding?: Int | readonly Int[]; stride?: Int | readonly Int[]; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** Columns of patches added up to images of `output_size`. */
-  fold: functionOf('nn.functional.fold') as unknown as { (input: Tensor, output_size: Int | readonly Int[], kernel_size: Int | readonly Int[], dilation?: Int | readonly Int[], padding?: Int | readonly Int[], stride?: Int | readonly Int[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, output_size: Int | readonly Int[], kernel_size: Int | readonly Int[], kwargs: { dilation?: Int | readonly Int[]; padding?: Int | readonly Int[]; stride?: Int | readonly Int[]; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { output_size?: Int | readonly Int[]; kernel_size?: Int | readonly Int[]; dilation?: Int | readonly Int[]; padding?: Int | readonly Int[]; stride?: Int | readonly Int[]; out?: Tensor | readonly Tensor[] }): Tensor },
+  fold: functionOf('nn.functional.fold') as unknown as { (input: Tensor, output_size: Int | readonly Int[], kernel_size: Int | readonly Int[], dilation?: Int | readonly Int[], padding?: Int | readonly Int[], stride?: Int | readonly Int[], kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, output_size: Int | readonly Int[], kernel_size: Int | readonly Int[], kwargs: { dilation?: Int | readonly Int[]; padding?: Int | readonly Int[]; stride?: Int | readonly Int[]; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { output_size?: Int | readonly Int[]; kernel_size?: Int | readonly Int[]; dilation?: Int | readonly Int[]; padding?: Int | readonly Int[]; stride?: Int | readonly Int[]; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** Maxima over windows placed at random, so as to give `output_size`, or `output_ratio` of the input's. */
-  fractional_max_pool2d: functionOf('nn.functional.fractional_max_pool2d') as unknown as { (input: Tensor, kernel_size: Int | readonly Int[], output_size?: Int | readonly Int[] | null, output_ratio?: Num | readonly Num[] | null, return_indices?: boolean, _random_samples?: Tensor | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kernel_size: Int | readonly Int[], kwargs: { output_size?: Int | readonly Int[] | null; output_ratio?: Num | readonly Num[] | null; return_indices?: boolean; _random_samples?: Tensor | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { kernel_size?: Int | readonly Int[]; output_size?: Int | readonly Int[] | null; output_ratio?: Num | readonly Num[] | null; return_indices?: boolean; _random_samples?: Tensor | null; out?: Tensor | readonly Tensor[] }): Tensor },
+  fractional_max_pool2d: functionOf('nn.functional.fractional_max_pool2d') as unknown as { (input: Tensor, kernel_size: Int | readonly Int[], output_size?: Int | readonly Int[] | null, output_ratio?: Num | readonly Num[] | null, return_indices?: boolean, _random_samples?: Tensor | null, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kernel_size: Int | readonly Int[], kwargs: { output_size?: Int | readonly Int[] | null; output_ratio?: Num | readonly Num[] | null; return_indices?: boolean; _random_samples?: Tensor | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { kernel_size?: Int | readonly Int[]; output_size?: Int | readonly Int[] | null; output_ratio?: Num | readonly Num[] | null; return_indices?: boolean; _random_samples?: Tensor | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** `fractional_max_pool2d` and where the maxima are. */
-  fractional_max_pool2d_with_indices: functionOf('nn.functional.fractional_max_pool2d_with_indices') as unknown as { (input: Tensor, kernel_size: Int | readonly Int[], output_size?: Int | readonly Int[] | null, output_ratio?: Num | readonly Num[] | null, return_indices?: boolean, _random_samples?: Tensor | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, kernel_size: Int | readonly Int[], kwargs: { output_size?: Int | readonly Int[] | null; output_ratio?: Num | readonly Num[] | null; return_indices?: boolean; _random_samples?: Tensor | null; out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, kwargs: { kernel_size?: Int | readonly Int[]; output_size?: Int | readonly Int[] | null; output_ratio?: Num | readonly Num[] | null; return_indices?: boolean; _random_samples?: Tensor | null; out?: Tensor | readonly Tensor[] }): Tensor[] },
+  fractional_max_pool2d_with_indices: functionOf('nn.functional.fractional_max_pool2d_with_indices') as unknown as { (input: Tensor, kernel_size: Int | readonly Int[], output_size?: Int | readonly Int[] | null, output_ratio?: Num | readonly Num[] | null, return_indices?: boolean, _random_samples?: Tensor | null, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor[]; (input: Tensor, kernel_size: Int | readonly Int[], kwargs: { output_size?: Int | readonly Int[] | null; output_ratio?: Num | readonly Num[] | null; return_indices?: boolean; _random_samples?: Tensor | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor[]; (input: Tensor, kwargs: { kernel_size?: Int | readonly Int[]; output_size?: Int | readonly Int[] | null; output_ratio?: Num | readonly Num[] | null; return_indices?: boolean; _random_samples?: Tensor | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor[] },
   /** `fractional_max_pool2d` of volumes. */
-  fractional_max_pool3d: functionOf('nn.functional.fractional_max_pool3d') as unknown as { (input: Tensor, kernel_size: Int | readonly Int[], output_size?: Int | readonly Int[] | null, output_ratio?: Num | readonly Num[] | null, return_indices?: boolean, _random_samples?: Tensor | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kernel_size: Int | readonly Int[], kwargs: { output_size?: Int | readonly Int[] | null; output_ratio?: Num | readonly Num[] | null; return_indices?: boolean; _random_samples?: Tensor | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { kernel_size?: Int | readonly Int[]; output_size?: Int | readonly Int[] | null; output_ratio?: Num | readonly Num[] | null; return_indices?: boolean; _random_samples?: Tensor | null; out?: Tensor | readonly Tensor[] }): Tensor },
+  fractional_max_pool3d: functionOf('nn.functional.fractional_max_pool3d') as unknown as { (input: Tensor, kernel_size: Int | readonly Int[], output_size?: Int | readonly Int[] | null, output_ratio?: Num | readonly Num[] | null, return_indices?: boolean, _random_samples?: Tensor | null, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kernel_size: Int | readonly Int[], kwargs: { output_size?: Int | readonly Int[] | null; output_ratio?: Num | readonly Num[] | null; return_indices?: boolean; _random_samples?: Tensor | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { kernel_size?: Int | readonly Int[]; output_size?: Int | readonly Int[] | null; output_ratio?: Num | readonly Num[] | null; return_indices?: boolean; _random_samples?: Tensor | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** `fractional_max_pool3d` and where the maxima are. */
-  fractional_max_pool3d_with_indices: functionOf('nn.functional.fractional_max_pool3d_with_indices') as unknown as { (input: Tensor, kernel_size: Int | readonly Int[], output_size?: Int | readonly Int[] | null, output_ratio?: Num | readonly Num[] | null, return_indices?: boolean, _random_samples?: Tensor | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, kernel_size: Int | readonly Int[], kwargs: { output_size?: Int | readonly Int[] | null; output_ratio?: Num | readonly Num[] | null; return_indices?: boolean; _random_samples?: Tensor | null; out?: Tensor | readonly Tensor[] }): Tensor[]; (input: Tensor, kwargs: { kernel_size?: Int | readonly Int[]; output_size?: Int | readonly Int[] | null; output_ratio?: Num | readonly Num[] | null; return_indices?: boolean; _random_samples?: Tensor | null; out?: Tensor | readonly Tensor[] }): Tensor[] },
+  fractional_max_pool3d_with_indices: functionOf('nn.functional.fractional_max_pool3d_with_indices') as unknown as { (input: Tensor, kernel_size: Int | readonly Int[], output_size?: Int | readonly Int[] | null, output_ratio?: Num | readonly Num[] | null, return_indices?: boolean, _random_samples?: Tensor | null, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor[]; (input: Tensor, kernel_size: Int | readonly Int[], kwargs: { output_size?: Int | readonly Int[] | null; output_ratio?: Num | readonly Num[] | null; return_indices?: boolean; _random_samples?: Tensor | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor[]; (input: Tensor, kwargs: { kernel_size?: Int | readonly Int[]; output_size?: Int | readonly Int[] | null; output_ratio?: Num | readonly Num[] | null; return_indices?: boolean; _random_samples?: Tensor | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor[] },
   /** The input resampled to `size`, or by `scale_factor`. */
-  interpolate: functionOf('nn.functional.interpolate') as unknown as { (input: Tensor, size?: Int | readonly Int[] | null, scale_factor?: Num | readonly Num[] | null, mode?: string, align_corners?: boolean | null, recompute_scale_factor?: boolean | null, antialias?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { size?: Int | readonly Int[] | null; scale_factor?: Num | readonly Num[] | null; mode?: string; align_corners?: boolean | null; recompute_scale_factor?: boolean | null; antialias?: boolean; out?: Tensor | readonly Tensor[] }): Tensor },
+  interpolate: functionOf('nn.functional.interpolate') as unknown as { (input: Tensor, size?: Int | readonly Int[] | null, scale_factor?: Num | readonly Num[] | null, mode?: string, align_corners?: boolean | null, recompute_scale_factor?: boolean | null, antialias?: boolean, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { size?: Int | readonly Int[] | null; scale_factor?: Num | readonly Num[] | null; mode?: string; align_corners?: boolean | null; recompute_scale_factor?: boolean | null; antialias?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** `interpolate`, by its older name. */
-  upsample: functionOf('nn.functional.upsample') as unknown as { (input: Tensor, size?: Int | readonly Int[] | null, scale_factor?: Num | readonly Num[] | null, mode?: string, align_corners?: boolean | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { size?: Int | readonly Int[] | null; scale_factor?: Num | readonly Num[] | null; mode?: string; align_corners?: boolean | null; out?: Tensor | readonly Tensor[] }): Tensor },
+  upsample: functionOf('nn.functional.upsample') as unknown as { (input: Tensor, size?: Int | readonly Int[] | null, scale_factor?: Num | readonly Num[] | null, mode?: string, align_corners?: boolean | null, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { size?: Int | readonly Int[] | null; scale_factor?: Num | readonly Num[] | null; mode?: string; align_corners?: boolean | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** `interpolate` with the nearest elements. */
-  upsample_nearest: functionOf('nn.functional.upsample_nearest') as unknown as { (input: Tensor, size?: Int | readonly Int[] | null, scale_factor?: Num | readonly Num[] | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { size?: Int | readonly Int[] | null; scale_factor?: Num | readonly Num[] | null; out?: Tensor | readonly Tensor[] }): Tensor },
+  upsample_nearest: functionOf('nn.functional.upsample_nearest') as unknown as { (input: Tensor, size?: Int | readonly Int[] | null, scale_factor?: Num | readonly Num[] | null, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { size?: Int | readonly Int[] | null; scale_factor?: Num | readonly Num[] | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** `interpolate` of images, linear between aligned corners. */
-  upsample_bilinear: functionOf('nn.functional.upsample_bilinear') as unknown as { (input: Tensor, size?: Int | readonly Int[] | null, scale_factor?: Num | readonly Num[] | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { size?: Int | readonly Int[] | null; scale_factor?: Num | readonly Num[] | null; out?: Tensor | readonly Tensor[] }): Tensor },
+  upsample_bilinear: functionOf('nn.functional.upsample_bilinear') as unknown as { (input: Tensor, size?: Int | readonly Int[] | null, scale_factor?: Num | readonly Num[] | null, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { size?: Int | readonly Int[] | null; scale_factor?: Num | readonly Num[] | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** The input sampled at the places that `grid` names, from -1 to 1 along each dimension. */
-  grid_sample: functionOf('nn.functional.grid_sample') as unknown as { (input: Tensor, grid: Tensor, mode?: string, padding_mode?: string, align_corners?: boolean | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, grid: Tensor, kwargs: { mode?: string; padding_mode?: string; align_corners?: boolean | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { grid?: Tensor; mode?: string; padding_mode?: string; align_corners?: boolean | null; out?: Tensor | readonly Tensor[] }): Tensor },
+  grid_sample: functionOf('nn.functional.grid_sample') as unknown as { (input: Tensor, grid: Tensor, mode?: string, padding_mode?: string, align_corners?: boolean | null, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, grid: Tensor, kwargs: { mode?: string; padding_mode?: string; align_corners?: boolean | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { grid?: Tensor; mode?: string; padding_mode?: string; align_corners?: boolean | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** The grid that an affine map makes of the places of an image of `size`. */
-  affine_grid: functionOf('nn.functional.affine_grid') as unknown as { (theta: Tensor, size: Int | readonly Int[], align_corners?: boolean | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (theta: Tensor, size: Int | readonly Int[], kwargs: { align_corners?: boolean | null; out?: Tensor | readonly Tensor[] }): Tensor; (theta: Tensor, kwargs: { size?: Int | readonly Int[]; align_corners?: boolean | null; out?: Tensor | readonly Tensor[] }): Tensor },
+  affine_grid: functionOf('nn.functional.affine_grid') as unknown as { (theta: Tensor, size: Int | readonly Int[], align_corners?: boolean | null, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (theta: Tensor, size: Int | readonly Int[], kwargs: { align_corners?: boolean | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (theta: Tensor, kwargs: { size?: Int | readonly Int[]; align_corners?: boolean | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** Minus the log-probability of all ways in which the inputs may spell the targets. */
-  ctc_loss: functionOf('nn.functional.ctc_loss') as unknown as { (log_probs: Tensor, targets: Tensor, input_lengths: Tensor, target_lengths: Tensor, blank?: Int, reduction?: string, zero_infinity?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (log_probs: Tensor, targets: Tensor, input_lengths: Tensor, target_lengths: Tensor, kwargs: { blank?: Int; reduction?: string; zero_infinity?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (log_probs: Tensor, kwargs: { targets?: Tensor; input_lengths?: Tensor; target_lengths?: Tensor; blank?: Int; reduction?: string; zero_infinity?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (log_probs: Tensor, targets: Tensor, input_lengths: Int | readonly Int[], target_lengths: Int | readonly Int[], blank?: Int, reduction?: string, zero_infinity?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (log_probs: Tensor, targets: Tensor, input_lengths: Int | readonly Int[], target_lengths: Int | readonly Int[], kwargs: { blank?: Int; reduction?: string; zero_infinity?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (log_probs: Tensor, kwargs: { targets?: Tensor; input_lengths?: Int | readonly Int[]; target_lengths?: Int | readonly Int[]; blank?: Int; reduction?: string; zero_infinity?: boolean; out?: Tensor | readonly Tensor[] }): Tensor },
+  ctc_loss: functionOf('nn.functional.ctc_loss') as unknown as { (log_probs: Tensor, targets: Tensor, input_lengths: Tensor, target_lengths: Tensor, blank?: Int, reduction?: string, zero_infinity?: boolean, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (log_probs: Tensor, targets: Tensor, input_lengths: Tensor, target_lengths: Tensor, kwargs: { blank?: Int; reduction?: string; zero_infinity?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (log_probs: Tensor, kwargs: { targets?: Tensor; input_lengths?: Tensor; target_lengths?: Tensor; blank?: Int; reduction?: string; zero_infinity?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (log_probs: Tensor, targets: Tensor, input_lengths: Int | readonly Int[], target_lengths: Int | readonly Int[], blank?: Int, reduction?: string, zero_infinity?: boolean, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (log_probs: Tensor, targets: Tensor, input_lengths: Int | readonly Int[], target_lengths: Int | readonly Int[], kwargs: { blank?: Int; reduction?: string; zero_infinity?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (log_probs: Tensor, kwargs: { targets?: Tensor; input_lengths?: Int | readonly Int[]; target_lengths?: Int | readonly Int[]; blank?: Int; reduction?: string; zero_infinity?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
 };
 
 /** `torch.linalg`. */
 export const linalg = {
   /** The vector norm of order `ord`. */
-  vector_norm: functionOf('linalg.vector_norm') as unknown as { (x: Tensor, ord?: Num, dim?: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (x: Tensor, kwargs: { ord?: Num; dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor },
+  vector_norm: functionOf('linalg.vector_norm') as unknown as { (x: Tensor, ord?: Num, dim?: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (x: Tensor, kwargs: { ord?: Num; dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** The matrix norm of order 1, -1, 2, -2, infinity or -infinity. */
-  matrix_norm: functionOf('linalg.matrix_norm') as unknown as { (A: Tensor, ord: Num, dim?: Int | readonly Int[], keepdim?: boolean, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (A: Tensor, ord: Num, kwargs: { dim?: Int | readonly Int[]; keepdim?: boolean; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (A: Tensor, kwargs: { ord?: Num; dim?: Int | readonly Int[]; keepdim?: boolean; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (A: Tensor, ord?: string, dim?: Int | readonly Int[], keepdim?: boolean, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (A: Tensor, kwargs: { ord?: string; dim?: Int | readonly Int[]; keepdim?: boolean; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor },
+  matrix_norm: functionOf('linalg.matrix_norm') as unknown as { (A: Tensor, ord: Num, dim?: Int | readonly Int[], keepdim?: boolean, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (A: Tensor, ord: Num, kwargs: { dim?: Int | readonly Int[]; keepdim?: boolean; dtype?: DType | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (A: Tensor, kwargs: { ord?: Num; dim?: Int | readonly Int[]; keepdim?: boolean; dtype?: DType | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (A: Tensor, ord?: string, dim?: Int | readonly Int[], keepdim?: boolean, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (A: Tensor, kwargs: { ord?: string; dim?: Int | readonly Int[]; keepdim?: boolean; dtype?: DType | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** The norm of a vector or a matrix, whichever the dimensions tell. */
-  norm: functionOf('linalg.norm') as unknown as { (A: Tensor, ord?: Num | null, dim?: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (A: Tensor, kwargs: { ord?: Num | null; dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (A: Tensor, ord: string, dim?: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (A: Tensor, ord: string, kwargs: { dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (A: Tensor, kwargs: { ord?: string; dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor },
+  norm: functionOf('linalg.norm') as unknown as { (A: Tensor, ord?: Num | null, dim?: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (A: Tensor, kwargs: { ord?: Num | null; dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (A: Tensor, ord: string, dim?: Int | readonly Int[] | null, keepdim?: boolean, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (A: Tensor, ord: string, kwargs: { dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (A: Tensor, kwargs: { ord?: string; dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** The diagonal of two dimensions, as the last one. */
-  diagonal: functionOf('linalg.diagonal') as unknown as { (A: Tensor, kwargs?: { offset?: Int; dim1?: Int; dim2?: Int; out?: Tensor | readonly Tensor[] }): Tensor; (A: Tensor, kwargs?: { offset?: Int; dim1?: Int; dim2?: Int; out?: Tensor | readonly Tensor[] }): Tensor },
+  diagonal: functionOf('linalg.diagonal') as unknown as { (A: Tensor, kwargs?: { offset?: Int; dim1?: Int; dim2?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (A: Tensor, kwargs?: { offset?: Int; dim1?: Int; dim2?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** The powers of each element, from the zeroth to the last but one of `N`. */
-  vander: functionOf('linalg.vander') as unknown as { (x: Tensor, kwargs?: { N?: Int | null; out?: Tensor | readonly Tensor[] }): Tensor; (x: Tensor, kwargs?: { N?: Int | null; out?: Tensor | readonly Tensor[] }): Tensor },
+  vander: functionOf('linalg.vander') as unknown as { (x: Tensor, kwargs?: { N?: Int | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (x: Tensor, kwargs?: { N?: Int | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** The product of vectors, matrices and batches of matrices, with broadcasting. */
-  matmul: functionOf('linalg.matmul') as unknown as { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor },
+  matmul: functionOf('linalg.matmul') as unknown as { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** The product of matrices in the order that costs least; the first and the last may be vectors. */
-  multi_dot: functionOf('linalg.multi_dot') as unknown as { (tensors: readonly Tensor[], kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (...tensors: Tensor[]): Tensor },
+  multi_dot: functionOf('linalg.multi_dot') as unknown as { (tensors: readonly Tensor[], kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (...tensors: Tensor[]): Tensor },
   /** Dot products along a dimension, the first operand conjugated. */
-  vecdot: functionOf('linalg.vecdot') as unknown as { (x: Tensor, y: Tensor, kwargs?: { dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor; (x: Tensor, kwargs: { y?: Tensor; dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor },
+  vecdot: functionOf('linalg.vecdot') as unknown as { (x: Tensor, y: Tensor, kwargs?: { dim?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (x: Tensor, kwargs: { y?: Tensor; dim?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** A square matrix multiplied by itself `n` times; its inverse where `n` is negative. */
-  matrix_power: functionOf('linalg.matrix_power') as unknown as { (A: Tensor, n: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (A: Tensor, kwargs: { n?: Int; out?: Tensor | readonly Tensor[] }): Tensor },
+  matrix_power: functionOf('linalg.matrix_power') as unknown as { (A: Tensor, n: Int, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (A: Tensor, kwargs: { n?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** The cross product of vectors of three numbers. */
-  cross: functionOf('linalg.cross') as unknown as { (input: Tensor, other: Tensor, kwargs?: { dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; dim?: Int; out?: Tensor | readonly Tensor[] }): Tensor },
+  cross: functionOf('linalg.cross') as unknown as { (input: Tensor, other: Tensor, kwargs?: { dim?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { other?: Tensor; dim?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** The inverse of square matrices, and which of them have none. */
-  inv_ex: functionOf('linalg.inv_ex') as unknown as { (A: Tensor, kwargs?: { check_errors?: boolean; out?: Tensor | readonly Tensor[] }): { inverse: Tensor; info: Tensor } & [Tensor, Tensor] },
+  inv_ex: functionOf('linalg.inv_ex') as unknown as { (A: Tensor, kwargs?: { check_errors?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Named<{ inverse: Tensor; info: Tensor }, [Tensor, Tensor]> },
   /** The inverse of square matrices. */
-  inv: functionOf('linalg.inv') as unknown as { (A: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor },
+  inv: functionOf('linalg.inv') as unknown as { (A: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** The solution of `A X = B`, and which systems have none. */
-  solve_ex: functionOf('linalg.solve_ex') as unknown as { (A: Tensor, B: Tensor, kwargs?: { left?: boolean; check_errors?: boolean; out?: Tensor | readonly Tensor[] }): { result: Tensor; info: Tensor } & [Tensor, Tensor]; (A: Tensor, kwargs: { B?: Tensor; left?: boolean; check_errors?: boolean; out?: Tensor | readonly Tensor[] }): { result: Tensor; info: Tensor } & [Tensor, Tensor] },
+  solve_ex: functionOf('linalg.solve_ex') as unknown as { (A: Tensor, B: Tensor, kwargs?: { left?: boolean; check_errors?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Named<{ result: Tensor; info: Tensor }, [Tensor, Tensor]>; (A: Tensor, kwargs: { B?: Tensor; left?: boolean; check_errors?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Named<{ result: Tensor; info: Tensor }, [Tensor, Tensor]> },
   /** The solution of `A X = B`; with `left` false, of `X A = B`. */
-  solve: functionOf('linalg.solve') as unknown as { (A: Tensor, B: Tensor, kwargs?: { left?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (A: Tensor, kwargs: { B?: Tensor; left?: boolean; out?: Tensor | readonly Tensor[] }): Tensor },
+  solve: functionOf('linalg.solve') as unknown as { (A: Tensor, B: Tensor, kwargs?: { left?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (A: Tensor, kwargs: { B?: Tensor; left?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** The solution of `A X = B` for the upper or lower triangle of `A`. */
-  solve_triangular: functionOf('linalg.solve_triangular') as unknown as { (A: Tensor, B: Tensor, kwargs?: { upper?: boolean; left?: boolean; unitriangular?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (A: Tensor, kwargs: { B?: Tensor; upper?: boolean; left?: boolean; unitriangular?: boolean; out?: Tensor | readonly Tensor[] }): Tensor },
+  solve_triangular: functionOf('linalg.solve_triangular') as unknown as { (A: Tensor, B: Tensor, kwargs?: { upper?: boolean; left?: boolean; unitriangular?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (A: Tensor, kwargs: { B?: Tensor; upper?: boolean; left?: boolean; unitriangular?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** The determinant of square matrices. */
-  det: functionOf('linalg.det') as unknown as { (A: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor },
+  det: functionOf('linalg.det') as unknown as { (A: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** The sign of the determinant and the logarithm of its absolute value. */
-  slogdet: functionOf('linalg.slogdet') as unknown as { (A: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): { sign: Tensor; logabsdet: Tensor } & [Tensor, Tensor] },
+  slogdet: functionOf('linalg.slogdet') as unknown as { (A: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Named<{ sign: Tensor; logabsdet: Tensor }, [Tensor, Tensor]> },
   /** The Cholesky factor of positive-definite matrices, and which of them are none. */
-  cholesky_ex: functionOf('linalg.cholesky_ex') as unknown as { (A: Tensor, kwargs?: { upper?: boolean; check_errors?: boolean; out?: Tensor | readonly Tensor[] }): { L: Tensor; info: Tensor } & [Tensor, Tensor] },
+  cholesky_ex: functionOf('linalg.cholesky_ex') as unknown as { (A: Tensor, kwargs?: { upper?: boolean; check_errors?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Named<{ L: Tensor; info: Tensor }, [Tensor, Tensor]> },
   /** The Cholesky factor of positive-definite matrices. */
-  cholesky: functionOf('linalg.cholesky') as unknown as { (A: Tensor, kwargs?: { upper?: boolean; out?: Tensor | readonly Tensor[] }): Tensor },
+  cholesky: functionOf('linalg.cholesky') as unknown as { (A: Tensor, kwargs?: { upper?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** The factors of `A = Q R`; `mode` is `'reduced'`, `'complete'` or `'r'`. */
-  qr: functionOf('linalg.qr') as unknown as { (A: Tensor, mode?: string, kwargs?: { out?: Tensor | readonly Tensor[] }): { Q: Tensor; R: Tensor } & [Tensor, Tensor]; (A: Tensor, kwargs: { mode?: string; out?: Tensor | readonly Tensor[] }): { Q: Tensor; R: Tensor } & [Tensor, Tensor] },
+  qr: functionOf('linalg.qr') as unknown as { (A: Tensor, mode?: string, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Named<{ Q: Tensor; R: Tensor }, [Tensor, Tensor]>; (A: Tensor, kwargs: { mode?: string; out?: Tensor | readonly Tensor[]; generator?: Generator }): Named<{ Q: Tensor; R: Tensor }, [Tensor, Tensor]> },
   /** Packed LU factors, pivots, and which matrices are singular. */
-  lu_factor_ex: functionOf('linalg.lu_factor_ex') as unknown as { (A: Tensor, kwargs?: { pivot?: boolean; check_errors?: boolean; out?: Tensor | readonly Tensor[] }): { LU: Tensor; pivots: Tensor; info: Tensor } & [Tensor, Tensor, Tensor] },
+  lu_factor_ex: functionOf('linalg.lu_factor_ex') as unknown as { (A: Tensor, kwargs?: { pivot?: boolean; check_errors?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Named<{ LU: Tensor; pivots: Tensor; info: Tensor }, [Tensor, Tensor, Tensor]> },
   /** Packed LU factors and pivots. */
-  lu_factor: functionOf('linalg.lu_factor') as unknown as { (A: Tensor, kwargs?: { pivot?: boolean; out?: Tensor | readonly Tensor[] }): { LU: Tensor; pivots: Tensor } & [Tensor, Tensor] },
+  lu_factor: functionOf('linalg.lu_factor') as unknown as { (A: Tensor, kwargs?: { pivot?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Named<{ LU: Tensor; pivots: Tensor }, [Tensor, Tensor]> },
   /** The factors of `A = P L U`; the permutation has no gradient. */
-  lu: functionOf('linalg.lu') as unknown as { (A: Tensor, kwargs?: { pivot?: boolean; out?: Tensor | readonly Tensor[] }): { P: Tensor; L: Tensor; U: Tensor } & [Tensor, Tensor, Tensor] },
+  lu: functionOf('linalg.lu') as unknown as { (A: Tensor, kwargs?: { pivot?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Named<{ P: Tensor; L: Tensor; U: Tensor }, [Tensor, Tensor, Tensor]> },
   /** Singular vectors and values: `A = U diag(S) Vh`. */
-  svd: functionOf('linalg.svd') as unknown as { (A: Tensor, full_matrices?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): { U: Tensor; S: Tensor; Vh: Tensor } & [Tensor, Tensor, Tensor]; (A: Tensor, kwargs: { full_matrices?: boolean; out?: Tensor | readonly Tensor[] }): { U: Tensor; S: Tensor; Vh: Tensor } & [Tensor, Tensor, Tensor] },
+  svd: functionOf('linalg.svd') as unknown as { (A: Tensor, full_matrices?: boolean, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Named<{ U: Tensor; S: Tensor; Vh: Tensor }, [Tensor, Tensor, Tensor]>; (A: Tensor, kwargs: { full_matrices?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Named<{ U: Tensor; S: Tensor; Vh: Tensor }, [Tensor, Tensor, Tensor]> },
   /** Singular values, the greatest first. */
-  svdvals: functionOf('linalg.svdvals') as unknown as { (A: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor },
+  svdvals: functionOf('linalg.svdvals') as unknown as { (A: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** The inverse of a tensor as a map from its last dimensions to its first `ind`. */
-  tensorinv: functionOf('linalg.tensorinv') as unknown as { (A: Tensor, ind?: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (A: Tensor, kwargs: { ind?: Int; out?: Tensor | readonly Tensor[] }): Tensor },
+  tensorinv: functionOf('linalg.tensorinv') as unknown as { (A: Tensor, ind?: Int, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (A: Tensor, kwargs: { ind?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** The tensor `X` with `tensordot(A, X) = B`. */
-  tensorsolve: functionOf('linalg.tensorsolve') as unknown as { (A: Tensor, B: Tensor, dims?: Int | readonly Int[] | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (A: Tensor, B: Tensor, kwargs: { dims?: Int | readonly Int[] | null; out?: Tensor | readonly Tensor[] }): Tensor; (A: Tensor, kwargs: { B?: Tensor; dims?: Int | readonly Int[] | null; out?: Tensor | readonly Tensor[] }): Tensor },
+  tensorsolve: functionOf('linalg.tensorsolve') as unknown as { (A: Tensor, B: Tensor, dims?: Int | readonly Int[] | null, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (A: Tensor, B: Tensor, kwargs: { dims?: Int | readonly Int[] | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (A: Tensor, kwargs: { B?: Tensor; dims?: Int | readonly Int[] | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** The condition number of matrices. */
-  cond: functionOf('linalg.cond') as unknown as { (A: Tensor, p?: Num | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (A: Tensor, kwargs: { p?: Num | null; out?: Tensor | readonly Tensor[] }): Tensor },
+  cond: functionOf('linalg.cond') as unknown as { (A: Tensor, p?: Num | null, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (A: Tensor, kwargs: { p?: Num | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** Eigenvalues, the least first, and eigenvectors of Hermitian matrices, of which one triangle counts. */
-  eigh: functionOf('linalg.eigh') as unknown as { (A: Tensor, UPLO?: string, kwargs?: { out?: Tensor | readonly Tensor[] }): { eigenvalues: Tensor; eigenvectors: Tensor } & [Tensor, Tensor]; (A: Tensor, kwargs: { UPLO?: string; out?: Tensor | readonly Tensor[] }): { eigenvalues: Tensor; eigenvectors: Tensor } & [Tensor, Tensor] },
+  eigh: functionOf('linalg.eigh') as unknown as { (A: Tensor, UPLO?: string, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Named<{ eigenvalues: Tensor; eigenvectors: Tensor }, [Tensor, Tensor]>; (A: Tensor, kwargs: { UPLO?: string; out?: Tensor | readonly Tensor[]; generator?: Generator }): Named<{ eigenvalues: Tensor; eigenvectors: Tensor }, [Tensor, Tensor]> },
   /** Eigenvalues of Hermitian matrices, the least first. */
-  eigvalsh: functionOf('linalg.eigvalsh') as unknown as { (A: Tensor, UPLO?: string, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (A: Tensor, kwargs: { UPLO?: string; out?: Tensor | readonly Tensor[] }): Tensor },
+  eigvalsh: functionOf('linalg.eigvalsh') as unknown as { (A: Tensor, UPLO?: string, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (A: Tensor, kwargs: { UPLO?: string; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** Eigenvalues and eigenvectors of square matrices. */
-  eig: functionOf('linalg.eig') as unknown as { (A: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): { eigenvalues: Tensor; eigenvectors: Tensor } & [Tensor, Tensor] },
+  eig: functionOf('linalg.eig') as unknown as { (A: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Named<{ eigenvalues: Tensor; eigenvectors: Tensor }, [Tensor, Tensor]> },
   /** Eigenvalues of square matrices. */
-  eigvals: functionOf('linalg.eigvals') as unknown as { (A: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor },
+  eigvals: functionOf('linalg.eigvals') as unknown as { (A: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** The positive semidefinite square root of such matrices. */
-  matrix_sqrth: functionOf('linalg.matrix_sqrth') as unknown as { (A: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor },
+  matrix_sqrth: functionOf('linalg.matrix_sqrth') as unknown as { (A: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** The factors of `A = U P`: orthonormal columns, and a positive semidefinite matrix. */
-  polar: functionOf('linalg.polar') as unknown as { (A: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): { U: Tensor; P: Tensor } & [Tensor, Tensor] },
+  polar: functionOf('linalg.polar') as unknown as { (A: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Named<{ U: Tensor; H: Tensor }, [Tensor, Tensor]> },
   /** The pseudo-inverse of matrices; singular values up to a tolerance count as zero. */
-  pinv: functionOf('linalg.pinv') as unknown as { (A: Tensor, kwargs?: { atol?: TensorLike | null; rtol?: TensorLike | null; hermitian?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (A: Tensor, rcond: TensorLike, hermitian?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (A: Tensor, rcond: TensorLike, kwargs: { hermitian?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (A: Tensor, kwargs: { rcond?: TensorLike; hermitian?: boolean; out?: Tensor | readonly Tensor[] }): Tensor },
+  pinv: functionOf('linalg.pinv') as unknown as { (A: Tensor, kwargs?: { atol?: TensorLike | null; rtol?: TensorLike | null; hermitian?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (A: Tensor, rcond: TensorLike, hermitian?: boolean, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (A: Tensor, rcond: TensorLike, kwargs: { hermitian?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (A: Tensor, kwargs: { rcond?: TensorLike; hermitian?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** How many singular values exceed the tolerance. */
-  matrix_rank: functionOf('linalg.matrix_rank') as unknown as { (A: Tensor, kwargs?: { atol?: TensorLike | null; rtol?: TensorLike | null; hermitian?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (A: Tensor, tol: TensorLike, hermitian?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (A: Tensor, tol: TensorLike, kwargs: { hermitian?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (A: Tensor, kwargs: { tol?: TensorLike; hermitian?: boolean; out?: Tensor | readonly Tensor[] }): Tensor },
+  matrix_rank: functionOf('linalg.matrix_rank') as unknown as { (A: Tensor, kwargs?: { atol?: TensorLike | null; rtol?: TensorLike | null; hermitian?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (A: Tensor, tol: TensorLike, hermitian?: boolean, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (A: Tensor, tol: TensorLike, kwargs: { hermitian?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (A: Tensor, kwargs: { tol?: TensorLike; hermitian?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** The `X` that makes `A X - B` least, how far off it is, the rank of `A` and its singular values. */
-  lstsq: functionOf('linalg.lstsq') as unknown as { (input: Tensor, b: Tensor, rcond?: Num | null, kwargs?: { driver?: string | null; out?: Tensor | readonly Tensor[] }): { solution: Tensor; residuals: Tensor; rank: Tensor; singular_values: Tensor } & [Tensor, Tensor, Tensor, Tensor]; (input: Tensor, b: Tensor, kwargs: { rcond?: Num | null; driver?: string | null; out?: Tensor | readonly Tensor[] }): { solution: Tensor; residuals: Tensor; rank: Tensor; singular_values: Tensor } & [Tensor, Tensor, Tensor, Tensor]; (input: Tensor, kwargs: { b?: Tensor; rcond?: Num | null; driver?: string | null; out?: Tensor | readonly Tensor[] }): { solution: Tensor; residuals: Tensor; rank: Tensor; singular_values: Tensor } & [Tensor, Tensor, Tensor, Tensor] },
+  lstsq: functionOf('linalg.lstsq') as unknown as { (input: Tensor, b: Tensor, rcond?: Num | null, kwargs?: { driver?: string | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Named<{ solution: Tensor; residuals: Tensor; rank: Tensor; singular_values: Tensor }, [Tensor, Tensor, Tensor, Tensor]>; (input: Tensor, b: Tensor, kwargs: { rcond?: Num | null; driver?: string | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Named<{ solution: Tensor; residuals: Tensor; rank: Tensor; singular_values: Tensor }, [Tensor, Tensor, Tensor, Tensor]>; (input: Tensor, kwargs: { b?: Tensor; rcond?: Num | null; driver?: string | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Named<{ solution: Tensor; residuals: Tensor; rank: Tensor; singular_values: Tensor }, [Tensor, Tensor, Tensor, Tensor]> },
   /** The first columns of a product of reflections. */
-  householder_product: functionOf('linalg.householder_product') as unknown as { (input: Tensor, tau: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { tau?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor },
+  householder_product: functionOf('linalg.householder_product') as unknown as { (input: Tensor, tau: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { tau?: Tensor; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** The solution of `A X = B`, of `X A = B`, or of those with the adjoint of `A`, from the packed factors of `A`. */
-  lu_solve: functionOf('linalg.lu_solve') as unknown as { (LU: Tensor, pivots: Tensor, B: Tensor, kwargs?: { left?: boolean; adjoint?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (LU: Tensor, kwargs: { pivots?: Tensor; B?: Tensor; left?: boolean; adjoint?: boolean; out?: Tensor | readonly Tensor[] }): Tensor },
+  lu_solve: functionOf('linalg.lu_solve') as unknown as { (LU: Tensor, pivots: Tensor, B: Tensor, kwargs?: { left?: boolean; adjoint?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (LU: Tensor, kwargs: { pivots?: Tensor; B?: Tensor; left?: boolean; adjoint?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** The exponential of square matrices. */
-  matrix_exp: functionOf('linalg.matrix_exp') as unknown as { (A: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor },
+  matrix_exp: functionOf('linalg.matrix_exp') as unknown as { (A: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
 };
 
 /** `torch.special`. */
 export const special = {
   /** `2^input`. */
-  exp2: functionOf('special.exp2') as unknown as { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor },
+  exp2: functionOf('special.exp2') as unknown as { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** `e^input - 1`, accurate when `input` is small. */
-  expm1: functionOf('special.expm1') as unknown as { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor },
+  expm1: functionOf('special.expm1') as unknown as { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** `log(1 + input)`, accurate when `input` is small. */
-  log1p: functionOf('special.log1p') as unknown as { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor },
+  log1p: functionOf('special.log1p') as unknown as { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** `sin(pi x) / (pi x)`, one at zero. */
-  sinc: functionOf('special.sinc') as unknown as { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor },
+  sinc: functionOf('special.sinc') as unknown as { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** The nearest integer, half to even. */
-  round: functionOf('special.round') as unknown as { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs?: { decimals?: Int; out?: Tensor | readonly Tensor[] }): Tensor },
+  round: functionOf('special.round') as unknown as { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs?: { decimals?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** The logistic function `1 / (1 + exp(-input))`. */
-  expit: functionOf('special.expit') as unknown as { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor },
+  expit: functionOf('special.expit') as unknown as { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** `log(input / (1 - input))`, with `input` limited to `[eps, 1 - eps]` if given. */
-  logit: functionOf('special.logit') as unknown as { (input: Tensor, eps?: Num | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { eps?: Num | null; out?: Tensor | readonly Tensor[] }): Tensor },
+  logit: functionOf('special.logit') as unknown as { (input: Tensor, eps?: Num | null, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { eps?: Num | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** The error function. */
-  erf: functionOf('special.erf') as unknown as { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor },
+  erf: functionOf('special.erf') as unknown as { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** `1 - erf(input)`. */
-  erfc: functionOf('special.erfc') as unknown as { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor },
+  erfc: functionOf('special.erfc') as unknown as { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** The inverse of the error function. */
-  erfinv: functionOf('special.erfinv') as unknown as { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor },
+  erfinv: functionOf('special.erfinv') as unknown as { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** `exp(input^2) * erfc(input)`. */
-  erfcx: functionOf('special.erfcx') as unknown as { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor },
+  erfcx: functionOf('special.erfcx') as unknown as { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** The distribution function of the normal distribution. */
-  ndtr: functionOf('special.ndtr') as unknown as { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor },
+  ndtr: functionOf('special.ndtr') as unknown as { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** The logarithm of `ndtr`. */
-  log_ndtr: functionOf('special.log_ndtr') as unknown as { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor },
+  log_ndtr: functionOf('special.log_ndtr') as unknown as { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** The inverse of `ndtr`. */
-  ndtri: functionOf('special.ndtri') as unknown as { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor },
+  ndtri: functionOf('special.ndtri') as unknown as { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** `-input * log(input)`, zero at zero. */
-  entr: functionOf('special.entr') as unknown as { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor },
+  entr: functionOf('special.entr') as unknown as { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** `log |gamma(input)|`. */
-  gammaln: functionOf('special.gammaln') as unknown as { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor },
+  gammaln: functionOf('special.gammaln') as unknown as { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** The logarithmic derivative of the gamma function. */
-  digamma: functionOf('special.digamma') as unknown as { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor },
+  digamma: functionOf('special.digamma') as unknown as { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** The logarithmic derivative of the gamma function. */
-  psi: functionOf('special.psi') as unknown as { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor },
+  psi: functionOf('special.psi') as unknown as { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** The derivative of order `n` of `digamma`. */
-  polygamma: functionOf('special.polygamma') as unknown as { (n: Int, input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (n: Int, kwargs: { input?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor },
+  polygamma: functionOf('special.polygamma') as unknown as { (n: Int, input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (n: Int, kwargs: { input?: Tensor; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** The logarithm of the multivariate gamma function of dimension `p`. */
-  multigammaln: functionOf('special.multigammaln') as unknown as { (input: Tensor, p: Int, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { p?: Int; out?: Tensor | readonly Tensor[] }): Tensor },
+  multigammaln: functionOf('special.multigammaln') as unknown as { (input: Tensor, p: Int, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { p?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** The lower regularised incomplete gamma function. */
-  gammainc: functionOf('special.gammainc') as unknown as { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor },
+  gammainc: functionOf('special.gammainc') as unknown as { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** The upper regularised incomplete gamma function. */
-  gammaincc: functionOf('special.gammaincc') as unknown as { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor },
+  gammaincc: functionOf('special.gammaincc') as unknown as { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** Hurwitz' zeta function. */
-  zeta: functionOf('special.zeta') as unknown as { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor; (input: Num | Complex, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Num | Complex, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, other: Num | Complex, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor },
+  zeta: functionOf('special.zeta') as unknown as { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Num | Complex, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Num | Complex, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, other: Num | Complex, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { other?: Num | Complex; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** `input * log(other)`, zero where `input` is. */
-  xlogy: functionOf('special.xlogy') as unknown as { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor; (input: Num | Complex, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Num | Complex, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, other: Num | Complex, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor },
+  xlogy: functionOf('special.xlogy') as unknown as { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Num | Complex, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Num | Complex, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, other: Num | Complex, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { other?: Num | Complex; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** `input * log1p(other)`, zero where `input` is. */
-  xlog1py: functionOf('special.xlog1py') as unknown as { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor; (input: Num | Complex, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Num | Complex, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, other: Num | Complex, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Num | Complex; out?: Tensor | readonly Tensor[] }): Tensor },
+  xlog1py: functionOf('special.xlog1py') as unknown as { (input: Tensor, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Num | Complex, other: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Num | Complex, kwargs: { other?: Tensor; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, other: Num | Complex, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { other?: Num | Complex; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** Modified Bessel function of the first kind, order 0. */
-  i0: functionOf('special.i0') as unknown as { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor },
+  i0: functionOf('special.i0') as unknown as { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** `exp(-|input|) * i0(input)`. */
-  i0e: functionOf('special.i0e') as unknown as { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor },
+  i0e: functionOf('special.i0e') as unknown as { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** Modified Bessel function of the first kind, order 1. */
-  i1: functionOf('special.i1') as unknown as { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor },
+  i1: functionOf('special.i1') as unknown as { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** `exp(-|input|) * i1(input)`. */
-  i1e: functionOf('special.i1e') as unknown as { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor },
+  i1e: functionOf('special.i1e') as unknown as { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** Modified Bessel function of the first kind, order 0. */
-  modified_bessel_i0: functionOf('special.modified_bessel_i0') as unknown as { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor },
+  modified_bessel_i0: functionOf('special.modified_bessel_i0') as unknown as { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** Modified Bessel function of the first kind, order 1. */
-  modified_bessel_i1: functionOf('special.modified_bessel_i1') as unknown as { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor },
+  modified_bessel_i1: functionOf('special.modified_bessel_i1') as unknown as { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** Modified Bessel function of the second kind, order 0. */
-  modified_bessel_k0: functionOf('special.modified_bessel_k0') as unknown as { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor },
+  modified_bessel_k0: functionOf('special.modified_bessel_k0') as unknown as { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** Modified Bessel function of the second kind, order 1. */
-  modified_bessel_k1: functionOf('special.modified_bessel_k1') as unknown as { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor },
+  modified_bessel_k1: functionOf('special.modified_bessel_k1') as unknown as { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** `exp(x) * modified_bessel_k0(x)`. */
-  scaled_modified_bessel_k0: functionOf('special.scaled_modified_bessel_k0') as unknown as { (x: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor },
+  scaled_modified_bessel_k0: functionOf('special.scaled_modified_bessel_k0') as unknown as { (x: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** `exp(x) * modified_bessel_k1(x)`. */
-  scaled_modified_bessel_k1: functionOf('special.scaled_modified_bessel_k1') as unknown as { (x: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor },
+  scaled_modified_bessel_k1: functionOf('special.scaled_modified_bessel_k1') as unknown as { (x: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** Bessel function of the first kind, order 0. */
-  bessel_j0: functionOf('special.bessel_j0') as unknown as { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor },
+  bessel_j0: functionOf('special.bessel_j0') as unknown as { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** Bessel function of the first kind, order 1. */
-  bessel_j1: functionOf('special.bessel_j1') as unknown as { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor },
+  bessel_j1: functionOf('special.bessel_j1') as unknown as { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** Bessel function of the second kind, order 0. */
-  bessel_y0: functionOf('special.bessel_y0') as unknown as { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor },
+  bessel_y0: functionOf('special.bessel_y0') as unknown as { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** Bessel function of the second kind, order 1. */
-  bessel_y1: functionOf('special.bessel_y1') as unknown as { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor },
+  bessel_y1: functionOf('special.bessel_y1') as unknown as { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** Spherical Bessel function of the first kind, order 0. */
-  spherical_bessel_j0: functionOf('special.spherical_bessel_j0') as unknown as { (x: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor },
+  spherical_bessel_j0: functionOf('special.spherical_bessel_j0') as unknown as { (x: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** Airy's function of the first kind. */
-  airy_ai: functionOf('special.airy_ai') as unknown as { (x: Tensor, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor },
+  airy_ai: functionOf('special.airy_ai') as unknown as { (x: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** Chebyshev's polynomial of the first kind of degree `n`. */
-  chebyshev_polynomial_t: functionOf('special.chebyshev_polynomial_t') as unknown as { (x: TensorLike, n: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (x: TensorLike, kwargs: { n?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor },
+  chebyshev_polynomial_t: functionOf('special.chebyshev_polynomial_t') as unknown as { (x: TensorLike, n: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (x: TensorLike, kwargs: { n?: TensorLike; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** Chebyshev's polynomial of the second kind of degree `n`. */
-  chebyshev_polynomial_u: functionOf('special.chebyshev_polynomial_u') as unknown as { (x: TensorLike, n: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (x: TensorLike, kwargs: { n?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor },
+  chebyshev_polynomial_u: functionOf('special.chebyshev_polynomial_u') as unknown as { (x: TensorLike, n: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (x: TensorLike, kwargs: { n?: TensorLike; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** Chebyshev's polynomial of the third kind of degree `n`. */
-  chebyshev_polynomial_v: functionOf('special.chebyshev_polynomial_v') as unknown as { (x: TensorLike, n: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (x: TensorLike, kwargs: { n?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor },
+  chebyshev_polynomial_v: functionOf('special.chebyshev_polynomial_v') as unknown as { (x: TensorLike, n: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (x: TensorLike, kwargs: { n?: TensorLike; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** Chebyshev's polynomial of the fourth kind of degree `n`. */
-  chebyshev_polynomial_w: functionOf('special.chebyshev_polynomial_w') as unknown as { (x: TensorLike, n: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (x: TensorLike, kwargs: { n?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor },
+  chebyshev_polynomial_w: functionOf('special.chebyshev_polynomial_w') as unknown as { (x: TensorLike, n: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (x: TensorLike, kwargs: { n?: TensorLike; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** Chebyshev's polynomial of the first kind, shifted to `[0, 1]`. */
-  shifted_chebyshev_polynomial_t: functionOf('special.shifted_chebyshev_polynomial_t') as unknown as { (x: TensorLike, n: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (x: TensorLike, kwargs: { n?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor },
+  shifted_chebyshev_polynomial_t: functionOf('special.shifted_chebyshev_polynomial_t') as unknown as { (x: TensorLike, n: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (x: TensorLike, kwargs: { n?: TensorLike; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** Chebyshev's polynomial of the second kind, shifted to `[0, 1]`. */
-  shifted_chebyshev_polynomial_u: functionOf('special.shifted_chebyshev_polynomial_u') as unknown as { (x: TensorLike, n: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (x: TensorLike, kwargs: { n?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor },
+  shifted_chebyshev_polynomial_u: functionOf('special.shifted_chebyshev_polynomial_u') as unknown as { (x: TensorLike, n: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (x: TensorLike, kwargs: { n?: TensorLike; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** Chebyshev's polynomial of the third kind, shifted to `[0, 1]`. */
-  shifted_chebyshev_polynomial_v: functionOf('special.shifted_chebyshev_polynomial_v') as unknown as { (x: TensorLike, n: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (x: TensorLike, kwargs: { n?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor },
+  shifted_chebyshev_polynomial_v: functionOf('special.shifted_chebyshev_polynomial_v') as unknown as { (x: TensorLike, n: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (x: TensorLike, kwargs: { n?: TensorLike; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** Chebyshev's polynomial of the fourth kind, shifted to `[0, 1]`. */
-  shifted_chebyshev_polynomial_w: functionOf('special.shifted_chebyshev_polynomial_w') as unknown as { (x: TensorLike, n: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (x: TensorLike, kwargs: { n?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor },
+  shifted_chebyshev_polynomial_w: functionOf('special.shifted_chebyshev_polynomial_w') as unknown as { (x: TensorLike, n: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (x: TensorLike, kwargs: { n?: TensorLike; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** The physicists' Hermite polynomial of degree `n`. */
-  hermite_polynomial_h: functionOf('special.hermite_polynomial_h') as unknown as { (x: TensorLike, n: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (x: TensorLike, kwargs: { n?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor },
+  hermite_polynomial_h: functionOf('special.hermite_polynomial_h') as unknown as { (x: TensorLike, n: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (x: TensorLike, kwargs: { n?: TensorLike; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** The probabilists' Hermite polynomial of degree `n`. */
-  hermite_polynomial_he: functionOf('special.hermite_polynomial_he') as unknown as { (x: TensorLike, n: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (x: TensorLike, kwargs: { n?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor },
+  hermite_polynomial_he: functionOf('special.hermite_polynomial_he') as unknown as { (x: TensorLike, n: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (x: TensorLike, kwargs: { n?: TensorLike; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** Laguerre's polynomial of degree `n`. */
-  laguerre_polynomial_l: functionOf('special.laguerre_polynomial_l') as unknown as { (x: TensorLike, n: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (x: TensorLike, kwargs: { n?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor },
+  laguerre_polynomial_l: functionOf('special.laguerre_polynomial_l') as unknown as { (x: TensorLike, n: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (x: TensorLike, kwargs: { n?: TensorLike; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** Legendre's polynomial of degree `n`. */
-  legendre_polynomial_p: functionOf('special.legendre_polynomial_p') as unknown as { (x: TensorLike, n: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (x: TensorLike, kwargs: { n?: TensorLike; out?: Tensor | readonly Tensor[] }): Tensor },
+  legendre_polynomial_p: functionOf('special.legendre_polynomial_p') as unknown as { (x: TensorLike, n: TensorLike, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (x: TensorLike, kwargs: { n?: TensorLike; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** Exponentials that add up to one along a dimension. */
-  softmax: functionOf('special.softmax') as unknown as { (input: Tensor, dim: Int, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor },
+  softmax: functionOf('special.softmax') as unknown as { (input: Tensor, dim: Int, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { dim?: Int; dtype?: DType | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** The logarithm of `softmax`. */
-  log_softmax: functionOf('special.log_softmax') as unknown as { (input: Tensor, dim: Int, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int; dtype?: DType | null; out?: Tensor | readonly Tensor[] }): Tensor },
+  log_softmax: functionOf('special.log_softmax') as unknown as { (input: Tensor, dim: Int, kwargs?: { dtype?: DType | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { dim?: Int; dtype?: DType | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** `log(sum(exp(input)))` along dimensions, without overflow. */
-  logsumexp: functionOf('special.logsumexp') as unknown as { (input: Tensor, dim: Int | readonly Int[], keepdim?: boolean, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, dim: Int | readonly Int[], kwargs: { keepdim?: boolean; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int | readonly Int[]; keepdim?: boolean; out?: Tensor | readonly Tensor[] }): Tensor },
+  logsumexp: functionOf('special.logsumexp') as unknown as { (input: Tensor, dim: Int | readonly Int[], keepdim?: boolean, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, dim: Int | readonly Int[], kwargs: { keepdim?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { dim?: Int | readonly Int[]; keepdim?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
 };
 
 /** `torch.fft`. */
 export const fft = {
   /** The discrete Fourier transform along one dimension. */
-  fft: functionOf('fft.fft') as unknown as { (input: Tensor, n?: Int | null, dim?: Int, norm?: string | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { n?: Int | null; dim?: Int; norm?: string | null; out?: Tensor | readonly Tensor[] }): Tensor },
+  fft: functionOf('fft.fft') as unknown as { (input: Tensor, n?: Int | null, dim?: Int, norm?: string | null, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { n?: Int | null; dim?: Int; norm?: string | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** The inverse of `fft`. */
-  ifft: functionOf('fft.ifft') as unknown as { (input: Tensor, n?: Int | null, dim?: Int, norm?: string | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { n?: Int | null; dim?: Int; norm?: string | null; out?: Tensor | readonly Tensor[] }): Tensor },
+  ifft: functionOf('fft.ifft') as unknown as { (input: Tensor, n?: Int | null, dim?: Int, norm?: string | null, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { n?: Int | null; dim?: Int; norm?: string | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** `fft` of real numbers: the first half, from which the rest follows. */
-  rfft: functionOf('fft.rfft') as unknown as { (input: Tensor, n?: Int | null, dim?: Int, norm?: string | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { n?: Int | null; dim?: Int; norm?: string | null; out?: Tensor | readonly Tensor[] }): Tensor },
+  rfft: functionOf('fft.rfft') as unknown as { (input: Tensor, n?: Int | null, dim?: Int, norm?: string | null, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { n?: Int | null; dim?: Int; norm?: string | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** The inverse of `rfft`. */
-  irfft: functionOf('fft.irfft') as unknown as { (input: Tensor, n?: Int | null, dim?: Int, norm?: string | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { n?: Int | null; dim?: Int; norm?: string | null; out?: Tensor | readonly Tensor[] }): Tensor },
+  irfft: functionOf('fft.irfft') as unknown as { (input: Tensor, n?: Int | null, dim?: Int, norm?: string | null, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { n?: Int | null; dim?: Int; norm?: string | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** The transform of a Hermitian signal, of which the first half is given: real numbers. */
-  hfft: functionOf('fft.hfft') as unknown as { (input: Tensor, n?: Int | null, dim?: Int, norm?: string | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { n?: Int | null; dim?: Int; norm?: string | null; out?: Tensor | readonly Tensor[] }): Tensor },
+  hfft: functionOf('fft.hfft') as unknown as { (input: Tensor, n?: Int | null, dim?: Int, norm?: string | null, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { n?: Int | null; dim?: Int; norm?: string | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** The inverse of `hfft`. */
-  ihfft: functionOf('fft.ihfft') as unknown as { (input: Tensor, n?: Int | null, dim?: Int, norm?: string | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { n?: Int | null; dim?: Int; norm?: string | null; out?: Tensor | readonly Tensor[] }): Tensor },
+  ihfft: functionOf('fft.ihfft') as unknown as { (input: Tensor, n?: Int | null, dim?: Int, norm?: string | null, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { n?: Int | null; dim?: Int; norm?: string | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** The discrete Fourier transform along several dimensions. */
-  fftn: functionOf('fft.fftn') as unknown as { (input: Tensor, s?: Int | readonly Int[] | null, dim?: Int | readonly Int[] | null, norm?: string | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { s?: Int | readonly Int[] | null; dim?: Int | readonly Int[] | null; norm?: string | null; out?: Tensor | readonly Tensor[] }): Tensor },
+  fftn: functionOf('fft.fftn') as unknown as { (input: Tensor, s?: Int | readonly Int[] | null, dim?: Int | readonly Int[] | null, norm?: string | null, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { s?: Int | readonly Int[] | null; dim?: Int | readonly Int[] | null; norm?: string | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** The inverse of `fftn`. */
-  ifftn: functionOf('fft.ifftn') as unknown as { (input: Tensor, s?: Int | readonly Int[] | null, dim?: Int | readonly Int[] | null, norm?: string | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { s?: Int | readonly Int[] | null; dim?: Int | readonly Int[] | null; norm?: string | null; out?: Tensor | readonly Tensor[] }): Tensor },
+  ifftn: functionOf('fft.ifftn') as unknown as { (input: Tensor, s?: Int | readonly Int[] | null, dim?: Int | readonly Int[] | null, norm?: string | null, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { s?: Int | readonly Int[] | null; dim?: Int | readonly Int[] | null; norm?: string | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** `fftn` of real numbers: the first half along the last dimension. */
-  rfftn: functionOf('fft.rfftn') as unknown as { (input: Tensor, s?: Int | readonly Int[] | null, dim?: Int | readonly Int[] | null, norm?: string | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { s?: Int | readonly Int[] | null; dim?: Int | readonly Int[] | null; norm?: string | null; out?: Tensor | readonly Tensor[] }): Tensor },
+  rfftn: functionOf('fft.rfftn') as unknown as { (input: Tensor, s?: Int | readonly Int[] | null, dim?: Int | readonly Int[] | null, norm?: string | null, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { s?: Int | readonly Int[] | null; dim?: Int | readonly Int[] | null; norm?: string | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** The inverse of `rfftn`. */
-  irfftn: functionOf('fft.irfftn') as unknown as { (input: Tensor, s?: Int | readonly Int[] | null, dim?: Int | readonly Int[] | null, norm?: string | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { s?: Int | readonly Int[] | null; dim?: Int | readonly Int[] | null; norm?: string | null; out?: Tensor | readonly Tensor[] }): Tensor },
+  irfftn: functionOf('fft.irfftn') as unknown as { (input: Tensor, s?: Int | readonly Int[] | null, dim?: Int | readonly Int[] | null, norm?: string | null, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { s?: Int | readonly Int[] | null; dim?: Int | readonly Int[] | null; norm?: string | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** The transform along several dimensions of a signal that is Hermitian along the last. */
-  hfftn: functionOf('fft.hfftn') as unknown as { (input: Tensor, s?: Int | readonly Int[] | null, dim?: Int | readonly Int[] | null, norm?: string | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { s?: Int | readonly Int[] | null; dim?: Int | readonly Int[] | null; norm?: string | null; out?: Tensor | readonly Tensor[] }): Tensor },
+  hfftn: functionOf('fft.hfftn') as unknown as { (input: Tensor, s?: Int | readonly Int[] | null, dim?: Int | readonly Int[] | null, norm?: string | null, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { s?: Int | readonly Int[] | null; dim?: Int | readonly Int[] | null; norm?: string | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** The inverse of `hfftn`. */
-  ihfftn: functionOf('fft.ihfftn') as unknown as { (input: Tensor, s?: Int | readonly Int[] | null, dim?: Int | readonly Int[] | null, norm?: string | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { s?: Int | readonly Int[] | null; dim?: Int | readonly Int[] | null; norm?: string | null; out?: Tensor | readonly Tensor[] }): Tensor },
+  ihfftn: functionOf('fft.ihfftn') as unknown as { (input: Tensor, s?: Int | readonly Int[] | null, dim?: Int | readonly Int[] | null, norm?: string | null, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { s?: Int | readonly Int[] | null; dim?: Int | readonly Int[] | null; norm?: string | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** `fftn` along the last two dimensions. */
-  fft2: functionOf('fft.fft2') as unknown as { (input: Tensor, s?: Int | readonly Int[] | null, dim?: Int | readonly Int[] | null, norm?: string | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { s?: Int | readonly Int[] | null; dim?: Int | readonly Int[] | null; norm?: string | null; out?: Tensor | readonly Tensor[] }): Tensor },
+  fft2: functionOf('fft.fft2') as unknown as { (input: Tensor, s?: Int | readonly Int[] | null, dim?: Int | readonly Int[] | null, norm?: string | null, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { s?: Int | readonly Int[] | null; dim?: Int | readonly Int[] | null; norm?: string | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** The inverse of `fft2`. */
-  ifft2: functionOf('fft.ifft2') as unknown as { (input: Tensor, s?: Int | readonly Int[] | null, dim?: Int | readonly Int[] | null, norm?: string | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { s?: Int | readonly Int[] | null; dim?: Int | readonly Int[] | null; norm?: string | null; out?: Tensor | readonly Tensor[] }): Tensor },
+  ifft2: functionOf('fft.ifft2') as unknown as { (input: Tensor, s?: Int | readonly Int[] | null, dim?: Int | readonly Int[] | null, norm?: string | null, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { s?: Int | readonly Int[] | null; dim?: Int | readonly Int[] | null; norm?: string | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** `rfftn` along the last two dimensions. */
-  rfft2: functionOf('fft.rfft2') as unknown as { (input: Tensor, s?: Int | readonly Int[] | null, dim?: Int | readonly Int[] | null, norm?: string | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { s?: Int | readonly Int[] | null; dim?: Int | readonly Int[] | null; norm?: string | null; out?: Tensor | readonly Tensor[] }): Tensor },
+  rfft2: functionOf('fft.rfft2') as unknown as { (input: Tensor, s?: Int | readonly Int[] | null, dim?: Int | readonly Int[] | null, norm?: string | null, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { s?: Int | readonly Int[] | null; dim?: Int | readonly Int[] | null; norm?: string | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** The inverse of `rfft2`. */
-  irfft2: functionOf('fft.irfft2') as unknown as { (input: Tensor, s?: Int | readonly Int[] | null, dim?: Int | readonly Int[] | null, norm?: string | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { s?: Int | readonly Int[] | null; dim?: Int | readonly Int[] | null; norm?: string | null; out?: Tensor | readonly Tensor[] }): Tensor },
+  irfft2: functionOf('fft.irfft2') as unknown as { (input: Tensor, s?: Int | readonly Int[] | null, dim?: Int | readonly Int[] | null, norm?: string | null, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { s?: Int | readonly Int[] | null; dim?: Int | readonly Int[] | null; norm?: string | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** `hfftn` along the last two dimensions. */
-  hfft2: functionOf('fft.hfft2') as unknown as { (input: Tensor, s?: Int | readonly Int[] | null, dim?: Int | readonly Int[] | null, norm?: string | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { s?: Int | readonly Int[] | null; dim?: Int | readonly Int[] | null; norm?: string | null; out?: Tensor | readonly Tensor[] }): Tensor },
+  hfft2: functionOf('fft.hfft2') as unknown as { (input: Tensor, s?: Int | readonly Int[] | null, dim?: Int | readonly Int[] | null, norm?: string | null, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { s?: Int | readonly Int[] | null; dim?: Int | readonly Int[] | null; norm?: string | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** The inverse of `hfft2`. */
-  ihfft2: functionOf('fft.ihfft2') as unknown as { (input: Tensor, s?: Int | readonly Int[] | null, dim?: Int | readonly Int[] | null, norm?: string | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { s?: Int | readonly Int[] | null; dim?: Int | readonly Int[] | null; norm?: string | null; out?: Tensor | readonly Tensor[] }): Tensor },
+  ihfft2: functionOf('fft.ihfft2') as unknown as { (input: Tensor, s?: Int | readonly Int[] | null, dim?: Int | readonly Int[] | null, norm?: string | null, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { s?: Int | readonly Int[] | null; dim?: Int | readonly Int[] | null; norm?: string | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** The spectrum with zero frequency in the middle. */
-  fftshift: functionOf('fft.fftshift') as unknown as { (input: Tensor, dim?: Int | readonly Int[] | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int | readonly Int[] | null; out?: Tensor | readonly Tensor[] }): Tensor },
+  fftshift: functionOf('fft.fftshift') as unknown as { (input: Tensor, dim?: Int | readonly Int[] | null, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { dim?: Int | readonly Int[] | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** The inverse of `fftshift`. */
-  ifftshift: functionOf('fft.ifftshift') as unknown as { (input: Tensor, dim?: Int | readonly Int[] | null, kwargs?: { out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int | readonly Int[] | null; out?: Tensor | readonly Tensor[] }): Tensor },
+  ifftshift: functionOf('fft.ifftshift') as unknown as { (input: Tensor, dim?: Int | readonly Int[] | null, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { dim?: Int | readonly Int[] | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** The frequencies of `fft` of `n` points that are `d` apart. */
-  fftfreq: functionOf('fft.fftfreq') as unknown as { (n: Int, d?: Num, kwargs?: { dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (n: Int, kwargs: { d?: Num; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { n?: Int; d?: Num; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor },
+  fftfreq: functionOf('fft.fftfreq') as unknown as { (n: Int, d?: Num, kwargs?: { dtype?: DType | null; out?: Tensor; generator?: Generator; requires_grad?: boolean; device?: string }): Tensor; (n: Int, kwargs: { d?: Num; dtype?: DType | null; out?: Tensor; generator?: Generator; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { n?: Int; d?: Num; dtype?: DType | null; out?: Tensor; generator?: Generator; requires_grad?: boolean; device?: string }): Tensor },
   /** The frequencies of `rfft`. */
-  rfftfreq: functionOf('fft.rfftfreq') as unknown as { (n: Int, d?: Num, kwargs?: { dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (n: Int, kwargs: { d?: Num; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { n?: Int; d?: Num; dtype?: DType | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor },
+  rfftfreq: functionOf('fft.rfftfreq') as unknown as { (n: Int, d?: Num, kwargs?: { dtype?: DType | null; out?: Tensor; generator?: Generator; requires_grad?: boolean; device?: string }): Tensor; (n: Int, kwargs: { d?: Num; dtype?: DType | null; out?: Tensor; generator?: Generator; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { n?: Int; d?: Num; dtype?: DType | null; out?: Tensor; generator?: Generator; requires_grad?: boolean; device?: string }): Tensor },
 };
 
 /** `torch.signal.windows`. */
 export const signal_windows = {
   /** A triangle. */
-  bartlett: functionOf('signal.windows.bartlett') as unknown as { (M: Int, kwargs?: { sym?: boolean; dtype?: DType | null; layout?: string | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { M?: Int; sym?: boolean; dtype?: DType | null; layout?: string | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor },
+  bartlett: functionOf('signal.windows.bartlett') as unknown as { (M: Int, kwargs?: { sym?: boolean; dtype?: DType | null; layout?: string | null; out?: Tensor; generator?: Generator; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { M?: Int; sym?: boolean; dtype?: DType | null; layout?: string | null; out?: Tensor; generator?: Generator; requires_grad?: boolean; device?: string }): Tensor },
   /** The window of Blackman, of three cosines. */
-  blackman: functionOf('signal.windows.blackman') as unknown as { (M: Int, kwargs?: { sym?: boolean; dtype?: DType | null; layout?: string | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { M?: Int; sym?: boolean; dtype?: DType | null; layout?: string | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor },
+  blackman: functionOf('signal.windows.blackman') as unknown as { (M: Int, kwargs?: { sym?: boolean; dtype?: DType | null; layout?: string | null; out?: Tensor; generator?: Generator; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { M?: Int; sym?: boolean; dtype?: DType | null; layout?: string | null; out?: Tensor; generator?: Generator; requires_grad?: boolean; device?: string }): Tensor },
   /** Half a period of a sine. */
-  cosine: functionOf('signal.windows.cosine') as unknown as { (M: Int, kwargs?: { sym?: boolean; dtype?: DType | null; layout?: string | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { M?: Int; sym?: boolean; dtype?: DType | null; layout?: string | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor },
+  cosine: functionOf('signal.windows.cosine') as unknown as { (M: Int, kwargs?: { sym?: boolean; dtype?: DType | null; layout?: string | null; out?: Tensor; generator?: Generator; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { M?: Int; sym?: boolean; dtype?: DType | null; layout?: string | null; out?: Tensor; generator?: Generator; requires_grad?: boolean; device?: string }): Tensor },
   /** Exponentials that fall off to both sides of `center`, `tau` wide. */
-  exponential: functionOf('signal.windows.exponential') as unknown as { (M: Int, kwargs?: { center?: Num | null; tau?: Num | Complex; sym?: boolean; dtype?: DType | null; layout?: string | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { M?: Int; center?: Num | null; tau?: Num | Complex; sym?: boolean; dtype?: DType | null; layout?: string | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor },
+  exponential: functionOf('signal.windows.exponential') as unknown as { (M: Int, kwargs?: { center?: Num | null; tau?: Num | Complex; sym?: boolean; dtype?: DType | null; layout?: string | null; out?: Tensor; generator?: Generator; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { M?: Int; center?: Num | null; tau?: Num | Complex; sym?: boolean; dtype?: DType | null; layout?: string | null; out?: Tensor; generator?: Generator; requires_grad?: boolean; device?: string }): Tensor },
   /** The bell curve of deviation `std`. */
-  gaussian: functionOf('signal.windows.gaussian') as unknown as { (M: Int, kwargs?: { std?: Num | Complex; sym?: boolean; dtype?: DType | null; layout?: string | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { M?: Int; std?: Num | Complex; sym?: boolean; dtype?: DType | null; layout?: string | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor },
+  gaussian: functionOf('signal.windows.gaussian') as unknown as { (M: Int, kwargs?: { std?: Num | Complex; sym?: boolean; dtype?: DType | null; layout?: string | null; out?: Tensor; generator?: Generator; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { M?: Int; std?: Num | Complex; sym?: boolean; dtype?: DType | null; layout?: string | null; out?: Tensor; generator?: Generator; requires_grad?: boolean; device?: string }): Tensor },
   /** A sum of cosines with weights `a`. */
-  general_cosine: functionOf('signal.windows.general_cosine') as unknown as { (M: Int, kwargs?: { a?: Num | readonly Num[] | null; sym?: boolean; dtype?: DType | null; layout?: string | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { M?: Int; a?: Num | readonly Num[] | null; sym?: boolean; dtype?: DType | null; layout?: string | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor },
+  general_cosine: functionOf('signal.windows.general_cosine') as unknown as { (M: Int, kwargs?: { a?: Num | readonly Num[] | null; sym?: boolean; dtype?: DType | null; layout?: string | null; out?: Tensor; generator?: Generator; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { M?: Int; a?: Num | readonly Num[] | null; sym?: boolean; dtype?: DType | null; layout?: string | null; out?: Tensor; generator?: Generator; requires_grad?: boolean; device?: string }): Tensor },
   /** `alpha` less `1 - alpha` times a cosine. */
-  general_hamming: functionOf('signal.windows.general_hamming') as unknown as { (M: Int, kwargs?: { alpha?: Num; sym?: boolean; dtype?: DType | null; layout?: string | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { M?: Int; alpha?: Num; sym?: boolean; dtype?: DType | null; layout?: string | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor },
+  general_hamming: functionOf('signal.windows.general_hamming') as unknown as { (M: Int, kwargs?: { alpha?: Num; sym?: boolean; dtype?: DType | null; layout?: string | null; out?: Tensor; generator?: Generator; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { M?: Int; alpha?: Num; sym?: boolean; dtype?: DType | null; layout?: string | null; out?: Tensor; generator?: Generator; requires_grad?: boolean; device?: string }): Tensor },
   /** The window of Hamming. */
-  hamming: functionOf('signal.windows.hamming') as unknown as { (M: Int, kwargs?: { sym?: boolean; dtype?: DType | null; layout?: string | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { M?: Int; sym?: boolean; dtype?: DType | null; layout?: string | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor },
+  hamming: functionOf('signal.windows.hamming') as unknown as { (M: Int, kwargs?: { sym?: boolean; dtype?: DType | null; layout?: string | null; out?: Tensor; generator?: Generator; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { M?: Int; sym?: boolean; dtype?: DType | null; layout?: string | null; out?: Tensor; generator?: Generator; requires_grad?: boolean; device?: string }): Tensor },
   /** The window of Hann, a period of a cosine. */
-  hann: functionOf('signal.windows.hann') as unknown as { (M: Int, kwargs?: { sym?: boolean; dtype?: DType | null; layout?: string | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { M?: Int; sym?: boolean; dtype?: DType | null; layout?: string | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor },
+  hann: functionOf('signal.windows.hann') as unknown as { (M: Int, kwargs?: { sym?: boolean; dtype?: DType | null; layout?: string | null; out?: Tensor; generator?: Generator; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { M?: Int; sym?: boolean; dtype?: DType | null; layout?: string | null; out?: Tensor; generator?: Generator; requires_grad?: boolean; device?: string }): Tensor },
   /** The window of Kaiser, of Bessel functions; `beta` narrows it. */
-  kaiser: functionOf('signal.windows.kaiser') as unknown as { (M: Int, kwargs?: { beta?: Num | Complex; sym?: boolean; dtype?: DType | null; layout?: string | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { M?: Int; beta?: Num | Complex; sym?: boolean; dtype?: DType | null; layout?: string | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor },
+  kaiser: functionOf('signal.windows.kaiser') as unknown as { (M: Int, kwargs?: { beta?: Num | Complex; sym?: boolean; dtype?: DType | null; layout?: string | null; out?: Tensor; generator?: Generator; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { M?: Int; beta?: Num | Complex; sym?: boolean; dtype?: DType | null; layout?: string | null; out?: Tensor; generator?: Generator; requires_grad?: boolean; device?: string }): Tensor },
   /** The window of Nuttall, of four cosines. */
-  nuttall: functionOf('signal.windows.nuttall') as unknown as { (M: Int, kwargs?: { sym?: boolean; dtype?: DType | null; layout?: string | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { M?: Int; sym?: boolean; dtype?: DType | null; layout?: string | null; out?: Tensor; requires_grad?: boolean; device?: string }): Tensor },
+  nuttall: functionOf('signal.windows.nuttall') as unknown as { (M: Int, kwargs?: { sym?: boolean; dtype?: DType | null; layout?: string | null; out?: Tensor; generator?: Generator; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { M?: Int; sym?: boolean; dtype?: DType | null; layout?: string | null; out?: Tensor; generator?: Generator; requires_grad?: boolean; device?: string }): Tensor },
 };
 
 /** `torch.masked`. */
 export const masked = {
   /** The sum of the elements where `mask` is true. */
-  sum: functionOf('masked.sum') as unknown as { (input: Tensor, dim?: Int | readonly Int[] | null, kwargs?: { keepdim?: boolean; dtype?: DType | null; mask?: Tensor | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null; mask?: Tensor | null; out?: Tensor | readonly Tensor[] }): Tensor },
+  sum: functionOf('masked.sum') as unknown as { (input: Tensor, dim?: Int | readonly Int[] | null, kwargs?: { keepdim?: boolean; dtype?: DType | null; mask?: Tensor | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null; mask?: Tensor | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** The product of the elements where `mask` is true. */
-  prod: functionOf('masked.prod') as unknown as { (input: Tensor, dim?: Int | readonly Int[] | null, kwargs?: { keepdim?: boolean; dtype?: DType | null; mask?: Tensor | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null; mask?: Tensor | null; out?: Tensor | readonly Tensor[] }): Tensor },
+  prod: functionOf('masked.prod') as unknown as { (input: Tensor, dim?: Int | readonly Int[] | null, kwargs?: { keepdim?: boolean; dtype?: DType | null; mask?: Tensor | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null; mask?: Tensor | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** The mean of the elements where `mask` is true. */
-  mean: functionOf('masked.mean') as unknown as { (input: Tensor, dim?: Int | readonly Int[] | null, kwargs?: { keepdim?: boolean; dtype?: DType | null; mask?: Tensor | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null; mask?: Tensor | null; out?: Tensor | readonly Tensor[] }): Tensor },
+  mean: functionOf('masked.mean') as unknown as { (input: Tensor, dim?: Int | readonly Int[] | null, kwargs?: { keepdim?: boolean; dtype?: DType | null; mask?: Tensor | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null; mask?: Tensor | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** The median of the elements where `mask` is true; NaN where it nowhere is. */
-  median: functionOf('masked.median') as unknown as { (input: Tensor, dim?: Int, kwargs?: { keepdim?: boolean; dtype?: DType | null; mask?: Tensor | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int; keepdim?: boolean; dtype?: DType | null; mask?: Tensor | null; out?: Tensor | readonly Tensor[] }): Tensor },
+  median: functionOf('masked.median') as unknown as { (input: Tensor, dim?: Int, kwargs?: { keepdim?: boolean; dtype?: DType | null; mask?: Tensor | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { dim?: Int; keepdim?: boolean; dtype?: DType | null; mask?: Tensor | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** The variance of the elements where `mask` is true. */
-  var: functionOf('masked.var') as unknown as { (input: Tensor, dim?: Int | readonly Int[] | null, unbiased?: boolean | null, kwargs?: { correction?: Num | null; keepdim?: boolean; dtype?: DType | null; mask?: Tensor | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int | readonly Int[] | null; unbiased?: boolean | null; correction?: Num | null; keepdim?: boolean; dtype?: DType | null; mask?: Tensor | null; out?: Tensor | readonly Tensor[] }): Tensor },
+  var: functionOf('masked.var') as unknown as { (input: Tensor, dim?: Int | readonly Int[] | null, unbiased?: boolean | null, kwargs?: { correction?: Num | null; keepdim?: boolean; dtype?: DType | null; mask?: Tensor | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { dim?: Int | readonly Int[] | null; unbiased?: boolean | null; correction?: Num | null; keepdim?: boolean; dtype?: DType | null; mask?: Tensor | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** The deviation of the elements where `mask` is true. */
-  std: functionOf('masked.std') as unknown as { (input: Tensor, dim?: Int | readonly Int[] | null, unbiased?: boolean | null, kwargs?: { correction?: Num | null; keepdim?: boolean; dtype?: DType | null; mask?: Tensor | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int | readonly Int[] | null; unbiased?: boolean | null; correction?: Num | null; keepdim?: boolean; dtype?: DType | null; mask?: Tensor | null; out?: Tensor | readonly Tensor[] }): Tensor },
+  std: functionOf('masked.std') as unknown as { (input: Tensor, dim?: Int | readonly Int[] | null, unbiased?: boolean | null, kwargs?: { correction?: Num | null; keepdim?: boolean; dtype?: DType | null; mask?: Tensor | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { dim?: Int | readonly Int[] | null; unbiased?: boolean | null; correction?: Num | null; keepdim?: boolean; dtype?: DType | null; mask?: Tensor | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** The norm of the elements where `mask` is true. */
-  norm: functionOf('masked.norm') as unknown as { (input: Tensor, ord?: Num, dim?: Int | readonly Int[] | null, kwargs?: { keepdim?: boolean; dtype?: DType | null; mask?: Tensor | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { ord?: Num; dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null; mask?: Tensor | null; out?: Tensor | readonly Tensor[] }): Tensor },
+  norm: functionOf('masked.norm') as unknown as { (input: Tensor, ord?: Num, dim?: Int | readonly Int[] | null, kwargs?: { keepdim?: boolean; dtype?: DType | null; mask?: Tensor | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { ord?: Num; dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null; mask?: Tensor | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** The greatest of the elements where `mask` is true. */
-  amax: functionOf('masked.amax') as unknown as { (input: Tensor, dim?: Int | readonly Int[] | null, kwargs?: { keepdim?: boolean; dtype?: DType | null; mask?: Tensor | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null; mask?: Tensor | null; out?: Tensor | readonly Tensor[] }): Tensor },
+  amax: functionOf('masked.amax') as unknown as { (input: Tensor, dim?: Int | readonly Int[] | null, kwargs?: { keepdim?: boolean; dtype?: DType | null; mask?: Tensor | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null; mask?: Tensor | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** The least of the elements where `mask` is true. */
-  amin: functionOf('masked.amin') as unknown as { (input: Tensor, dim?: Int | readonly Int[] | null, kwargs?: { keepdim?: boolean; dtype?: DType | null; mask?: Tensor | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null; mask?: Tensor | null; out?: Tensor | readonly Tensor[] }): Tensor },
+  amin: functionOf('masked.amin') as unknown as { (input: Tensor, dim?: Int | readonly Int[] | null, kwargs?: { keepdim?: boolean; dtype?: DType | null; mask?: Tensor | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null; mask?: Tensor | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** The place of the greatest of the elements where `mask` is true. */
-  argmax: functionOf('masked.argmax') as unknown as { (input: Tensor, dim?: Int | null, kwargs?: { keepdim?: boolean; dtype?: DType | null; mask?: Tensor | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int | null; keepdim?: boolean; dtype?: DType | null; mask?: Tensor | null; out?: Tensor | readonly Tensor[] }): Tensor },
+  argmax: functionOf('masked.argmax') as unknown as { (input: Tensor, dim?: Int | null, kwargs?: { keepdim?: boolean; dtype?: DType | null; mask?: Tensor | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { dim?: Int | null; keepdim?: boolean; dtype?: DType | null; mask?: Tensor | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** The place of the least of the elements where `mask` is true. */
-  argmin: functionOf('masked.argmin') as unknown as { (input: Tensor, dim?: Int | null, kwargs?: { keepdim?: boolean; dtype?: DType | null; mask?: Tensor | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int | null; keepdim?: boolean; dtype?: DType | null; mask?: Tensor | null; out?: Tensor | readonly Tensor[] }): Tensor },
+  argmin: functionOf('masked.argmin') as unknown as { (input: Tensor, dim?: Int | null, kwargs?: { keepdim?: boolean; dtype?: DType | null; mask?: Tensor | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { dim?: Int | null; keepdim?: boolean; dtype?: DType | null; mask?: Tensor | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** The logarithm of the sum of the exponentials of the elements where `mask` is true. */
-  logsumexp: functionOf('masked.logsumexp') as unknown as { (input: Tensor, dim?: Int | readonly Int[] | null, kwargs?: { keepdim?: boolean; dtype?: DType | null; mask?: Tensor | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null; mask?: Tensor | null; out?: Tensor | readonly Tensor[] }): Tensor },
+  logsumexp: functionOf('masked.logsumexp') as unknown as { (input: Tensor, dim?: Int | readonly Int[] | null, kwargs?: { keepdim?: boolean; dtype?: DType | null; mask?: Tensor | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { dim?: Int | readonly Int[] | null; keepdim?: boolean; dtype?: DType | null; mask?: Tensor | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** `logaddexp` of the elements where the masks are true. */
-  logaddexp: functionOf('masked.logaddexp') as unknown as { (input: Tensor, other: Tensor, kwargs?: { dtype?: DType | null; input_mask?: Tensor | null; other_mask?: Tensor | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { other?: Tensor; dtype?: DType | null; input_mask?: Tensor | null; other_mask?: Tensor | null; out?: Tensor | readonly Tensor[] }): Tensor },
+  logaddexp: functionOf('masked.logaddexp') as unknown as { (input: Tensor, other: Tensor, kwargs?: { dtype?: DType | null; input_mask?: Tensor | null; other_mask?: Tensor | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { other?: Tensor; dtype?: DType | null; input_mask?: Tensor | null; other_mask?: Tensor | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** Sums of the elements so far, of those where `mask` is true. */
-  cumsum: functionOf('masked.cumsum') as unknown as { (input: Tensor, dim: Int, kwargs?: { dtype?: DType | null; mask?: Tensor | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int; dtype?: DType | null; mask?: Tensor | null; out?: Tensor | readonly Tensor[] }): Tensor },
+  cumsum: functionOf('masked.cumsum') as unknown as { (input: Tensor, dim: Int, kwargs?: { dtype?: DType | null; mask?: Tensor | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { dim?: Int; dtype?: DType | null; mask?: Tensor | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** Products of the elements so far, of those where `mask` is true. */
-  cumprod: functionOf('masked.cumprod') as unknown as { (input: Tensor, dim: Int, kwargs?: { dtype?: DType | null; mask?: Tensor | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int; dtype?: DType | null; mask?: Tensor | null; out?: Tensor | readonly Tensor[] }): Tensor },
+  cumprod: functionOf('masked.cumprod') as unknown as { (input: Tensor, dim: Int, kwargs?: { dtype?: DType | null; mask?: Tensor | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { dim?: Int; dtype?: DType | null; mask?: Tensor | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** `softmax` of the elements where `mask` is true. */
-  softmax: functionOf('masked.softmax') as unknown as { (input: Tensor, dim: Int, kwargs?: { dtype?: DType | null; mask?: Tensor | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int; dtype?: DType | null; mask?: Tensor | null; out?: Tensor | readonly Tensor[] }): Tensor },
+  softmax: functionOf('masked.softmax') as unknown as { (input: Tensor, dim: Int, kwargs?: { dtype?: DType | null; mask?: Tensor | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { dim?: Int; dtype?: DType | null; mask?: Tensor | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** `log_softmax` of the elements where `mask` is true. */
-  log_softmax: functionOf('masked.log_softmax') as unknown as { (input: Tensor, dim: Int, kwargs?: { dtype?: DType | null; mask?: Tensor | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int; dtype?: DType | null; mask?: Tensor | null; out?: Tensor | readonly Tensor[] }): Tensor },
+  log_softmax: functionOf('masked.log_softmax') as unknown as { (input: Tensor, dim: Int, kwargs?: { dtype?: DType | null; mask?: Tensor | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { dim?: Int; dtype?: DType | null; mask?: Tensor | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** `softmin` of the elements where `mask` is true. */
-  softmin: functionOf('masked.softmin') as unknown as { (input: Tensor, dim: Int, kwargs?: { dtype?: DType | null; mask?: Tensor | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { dim?: Int; dtype?: DType | null; mask?: Tensor | null; out?: Tensor | readonly Tensor[] }): Tensor },
+  softmin: functionOf('masked.softmin') as unknown as { (input: Tensor, dim: Int, kwargs?: { dtype?: DType | null; mask?: Tensor | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { dim?: Int; dtype?: DType | null; mask?: Tensor | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** The elements where `mask` is true over their norm. */
-  normalize: functionOf('masked.normalize') as unknown as { (input: Tensor, ord: Num, dim: Int, kwargs?: { eps?: Num; dtype?: DType | null; mask?: Tensor | null; out?: Tensor | readonly Tensor[] }): Tensor; (input: Tensor, kwargs: { ord?: Num; dim?: Int; eps?: Num; dtype?: DType | null; mask?: Tensor | null; out?: Tensor | readonly Tensor[] }): Tensor },
+  normalize: functionOf('masked.normalize') as unknown as { (input: Tensor, ord: Num, dim: Int, kwargs?: { eps?: Num; dtype?: DType | null; mask?: Tensor | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { ord?: Num; dim?: Int; eps?: Num; dtype?: DType | null; mask?: Tensor | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
 };
 
