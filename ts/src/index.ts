@@ -25,6 +25,7 @@ export type { BackwardOptions, GradientEdge, GradOptions, Node, RemovableHandle 
 export { default_generator, Generator, get_rng_state, initial_seed, manual_seed, seed, set_rng_state } from './random.js';
 export * from './writers.js';
 export { set_printoptions } from './printing.js';
+export * as profiler from './profiler.js';
 export type { PrintOptions } from './printing.js';
 export { backends, get_num_threads, set_num_threads } from './threads.js';
 export { deepcopy } from './nn/module.js';

@@ -13,6 +13,7 @@ pub mod layout;
 pub mod ops;
 pub mod parallel;
 pub mod print;
+pub mod profile;
 pub mod random;
 pub mod state;
 pub mod storage;

@@ -11,6 +11,7 @@ mod evacuate;
 mod functions;
 mod handles;
 mod nodes;
+mod profile;
 mod random;
 mod threads;
 mod transforms;

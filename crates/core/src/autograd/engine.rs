@@ -5,6 +5,7 @@ use super::accumulate::{accumulate, add_into};
 use super::node::{apply, Edge, Job, Node, OutMeta};
 use super::{anomaly, Backward};
 use crate::error::{Error, Result};
+use crate::profile;
 use crate::table::Grads;
 use crate::tensor::Tensor;
 use smallvec::SmallVec;
@@ -254,11 +255,9 @@ fn evaluate(pass: &Pass, node: &Rc<Node>, mut buffer: SmallVec<[Option<Tensor>; 
     let wanted = |i: usize| {
         all || node.edges[i].as_ref().and_then(|e| pass.slot(&e.node)).is_some_and(|s| pass.is_wanted(s))
     };
-    let mut result = if anomaly::enabled() {
-        anomaly::watch(node, || apply(node, &buffer, keep, &wanted))?
-    } else {
-        apply(node, &buffer, keep, &wanted)?
-    };
+    let run = || apply(node, &buffer, keep, &wanted);
+    let watched = || if anomaly::enabled() { anomaly::watch(node, run) } else { run() };
+    let mut result = profile::timed(|| node.name(), String::new, watched)?;
     node.spent.set(!keep);
     fit_all(node, &mut result)?;
     if node.has_posthooks() {

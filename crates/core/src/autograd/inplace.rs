@@ -5,7 +5,7 @@ use super::views::{check_in_place, rebase};
 use super::{anomaly, describe, forward, needs_record, record, record_outputs};
 use crate::error::{Error, Result};
 use crate::layout::{broadcast, Layout};
-use crate::state;
+use crate::{profile, state};
 use crate::table::{How, Op};
 use crate::tensor::Tensor;
 use crate::value::Value;
@@ -14,7 +14,8 @@ use std::rc::Rc;
 /// Runs `op` and leaves its result in the first argument, which it returns; for a view (`t_`), or where
 /// the sizes change, returns the tensor that takes the place of the first argument.
 pub fn call_in_place(op: &'static Op, args: &[Value]) -> Result<Tensor> {
-    run(op, args).map_err(|e| e.located(|| describe(op, args).replacen('(', "_(", 1)))
+    let name = || super::aten(op) + "_";
+    profile::timed(name, || super::inputs(args), || run(op, args)).map_err(|e| e.located(|| describe(op, args).replacen('(', "_(", 1)))
 }
 
 fn run(op: &'static Op, args: &[Value]) -> Result<Tensor> {

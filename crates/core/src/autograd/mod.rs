@@ -30,6 +30,7 @@ pub use views::{Creation, View};
 use crate::batch;
 use crate::error::Result;
 use crate::layout::Dims;
+use crate::profile;
 use crate::state;
 use crate::table::{saves, How, Op};
 use crate::tensor::Tensor;
@@ -116,7 +117,8 @@ fn record_outputs(op: &'static Op, node: &Rc<Node>, args: &[Value], outs: &[Tens
 /// The door: checks, runs and records one op.
 pub fn call(op: &'static Op, args: &[Value]) -> Result<Value> {
     // Forward mode and vmap stand here; nobody else pays for them.
-    let done = if state::transforming() { transformed(op, args) } else { run(op, args) };
+    let work = || if state::transforming() { transformed(op, args) } else { run(op, args) };
+    let done = if profile::enabled() { profile::timed(|| aten(op), || inputs(args), work) } else { work() };
     done.map_err(|e| e.located(|| describe(op, args)))
 }
 
@@ -181,6 +183,14 @@ fn copies(value: &Value) -> Result<Value> {
 
 /// `mul(float32[2], float32[3])`: the last line of an error.
 pub fn describe(op: &Op, args: &[Value]) -> String {
-    let parts: Vec<String> = args.iter().filter_map(Value::brief).collect();
-    format!("{}({})", op.name, parts.join(", "))
+    format!("{}({})", op.name, inputs(args))
+}
+
+fn inputs(args: &[Value]) -> String {
+    args.iter().filter_map(Value::brief).collect::<Vec<String>>().join(", ")
+}
+
+/// What profiles call an op.
+fn aten(op: &Op) -> String {
+    format!("aten::{}", op.name.trim_start_matches("nn.functional.").replace('.', "_"))
 }
