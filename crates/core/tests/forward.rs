@@ -66,10 +66,6 @@ fn complaint(op: &'static Op, sample: &Sample) -> Option<String> {
     if !plain.iter().any(Tensor::requires_grad) || !sample.meant && !plain.iter().all(finite) {
         return None;
     }
-    // Differences of single precision tell nothing.
-    if plain.iter().any(|t| t.dtype().is_differentiable() && t.dtype().to_real() != DType::Float64) {
-        return None;
-    }
     let ways = inputs.iter().enumerate().map(|(i, t)| t.requires_grad().then(|| way(t, i as u64 + 7)).transpose());
     let ways = ways.collect::<Result<Vec<_>>>().ok()?;
     let duals = match pushed(op, sample, &inputs, &ways) {

@@ -125,7 +125,7 @@ function checkOutDims(func: Func, out_dims: Dims): void {
  * @example
  * torch.vmap(torch.dot)(torch.ones([2, 3]), torch.ones([2, 3]))   // tensor([3., 3.])
  */
-export function vmap<F extends Func>(func: F, in_dims?: number | readonly Dims[] | VmapOptions, out_dims?: Dims, randomness?: Randomness, options?: VmapOptions): (...args: Parameters<F>) => ReturnType<F>;
+export function vmap<F extends Func>(func: F, in_dims?: number | readonly Dims[] | VmapOptions, out_dims?: Dims, randomness?: Randomness, options?: VmapOptions): F;
 export function vmap(func: Func, ...given: unknown[]): Func {
   const kw = given.find((x, i) => isKeywords(x) && i === given.length - 1) as VmapOptions | undefined;
   const [a, b, c] = kw ? given.slice(0, -1) : given;
