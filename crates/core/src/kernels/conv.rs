@@ -1,12 +1,12 @@
-//! Convolution over up to three spatial dimensions, as products of matrices: the patches that a
-//! tile of the output sees are laid out as columns (Chellapilla, Puri and Simard, "High Performance
-//! Convolutional Neural Networks for Document Processing", 2006) and multiplied by the weight.
+//! Convolution over up to three spatial dimensions, as products of matrices whose panels are packed
+//! straight from the images: no patch is written down but in the panel that a tile reads (implicit
+//! precomputed indices, as in Dukhan, "The Indirect Convolution Algorithm", 2019).
 
-use super::gemm::{gemm, Mat, Number};
-use std::ops::AddAssign;
-
-/// Elements of the column buffer: a tile of the output is as large as this allows.
-const TILE: usize = 1 << 17;
+use super::columns;
+use super::gemm::{Kernel, Mat, Number, Tile, DEPTH, SHARED_WORK};
+use super::patches::{in_vectors, padded, Frame};
+use super::tile::Block;
+use crate::parallel::{parallel_for, Shared};
 
 /// The shape of a convolution; dimensions that are missing stand in front with size one.
 #[derive(Debug, Clone)]
@@ -34,221 +34,243 @@ pub struct Geometry {
 }
 
 impl Geometry {
-    fn area(&self) -> usize {
+    pub(super) fn area(&self) -> usize {
         self.input.iter().product()
     }
 
-    fn pixels(&self) -> usize {
+    pub(super) fn pixels(&self) -> usize {
         self.output.iter().product()
     }
 
     /// Elements of a patch.
-    fn taps(&self) -> usize {
+    pub(super) fn taps(&self) -> usize {
         self.channels * self.kernel.iter().product::<usize>()
-    }
-
-    /// Whether the patches are the input itself.
-    fn is_pointwise(&self) -> bool {
-        self.kernel == [1; 3] && self.stride == [1; 3] && self.padding == [0; 3]
-    }
-
-    /// Lines of output pixels in a tile.
-    fn tile_lines(&self) -> usize {
-        let lines = self.output[0] * self.output[1];
-        (TILE / (self.taps() * self.output[2]).max(1)).clamp(1, lines.max(1))
-    }
-
-    /// Calls `f(first line, lines)` for each tile.
-    fn tiles(&self, mut f: impl FnMut(usize, usize)) {
-        let (lines, step) = (self.output[0] * self.output[1], self.tile_lines());
-        for first in (0..lines).step_by(step) {
-            f(first, step.min(lines - first));
-        }
-    }
-
-    /// For each tap and each line of a tile, calls `f(place in the columns, where in the input the
-    /// line starts, first pixel inside, one past the last)`; a line outside has no pixel inside.
-    fn lines(&self, first: usize, count: usize, mut f: impl FnMut(usize, isize, usize, usize)) {
-        let [_, h, w] = self.input;
-        let width = self.output[2];
-        let at = |d: usize, out: usize, tap: usize| {
-            (out * self.stride[d] + tap * self.dilation[d]) as isize - self.padding[d] as isize
-        };
-        let mut to = 0;
-        for c in 0..self.channels {
-            for kz in 0..self.kernel[0] {
-                for ky in 0..self.kernel[1] {
-                    for kx in 0..self.kernel[2] {
-                        let left = at(2, 0, kx);
-                        let s = self.stride[2] as isize;
-                        // Pixels whose column lies in 0..w.
-                        let lo = if left >= 0 { 0 } else { ((-left + s - 1) / s) as usize };
-                        let hi = if w as isize > left { ((w as isize - left + s - 1) / s) as usize } else { 0 };
-                        let (lo, hi) = (lo.min(width), hi.min(width));
-                        for line in first..first + count {
-                            let z = at(0, line / self.output[1], kz);
-                            let y = at(1, line % self.output[1], ky);
-                            let inside = (0..self.input[0] as isize).contains(&z) && (0..h as isize).contains(&y);
-                            if inside && lo < hi {
-                                let row = (c as isize * self.input[0] as isize + z) * h as isize + y;
-                                f(to, row * w as isize + left, lo, hi);
-                            } else {
-                                f(to, 0, 0, 0);
-                            }
-                            to += width;
-                        }
-                    }
-                }
-            }
-        }
-    }
-
-    /// The patches of a tile: one row for each tap, one column for each pixel.
-    fn gather<T: Copy + Default>(&self, x: &[T], first: usize, count: usize, cols: &mut [T]) {
-        let (width, s) = (self.output[2], self.stride[2]);
-        self.lines(first, count, |to, from, lo, hi| {
-            let line = &mut cols[to..to + width];
-            line[..lo].fill(T::default());
-            line[hi..].fill(T::default());
-            let start = (from + (lo * s) as isize) as usize;
-            if lo >= hi {
-            } else if s == 1 {
-                line[lo..hi].copy_from_slice(&x[start..start + hi - lo]);
-            } else {
-                for (d, v) in line[lo..hi].iter_mut().zip(x[start..].iter().step_by(s)) {
-                    *d = *v;
-                }
-            }
-        });
-    }
-
-    /// Adds the patches of a tile back to where they came from.
-    fn scatter<T: Copy + AddAssign>(&self, cols: &[T], first: usize, count: usize, x: &mut [T]) {
-        let s = self.stride[2];
-        self.lines(first, count, |to, from, lo, hi| {
-            if lo < hi {
-                let start = (from + (lo * s) as isize) as usize;
-                for (v, d) in cols[to + lo..to + hi].iter().zip(x[start..].iter_mut().step_by(s)) {
-                    *d += *v;
-                }
-            }
-        });
     }
 }
 
 impl Geometry {
-    /// The patches of each image as columns: `[batch, channels kernel, output]`.
-    pub fn unfold<T: Copy + Default>(&self, x: &[T], cols: &mut [T]) {
-        let (area, size) = (self.channels * self.area(), self.taps() * self.pixels());
-        if size > 0 {
-            for (x, cols) in x.chunks_exact(area).zip(cols.chunks_exact_mut(size)) {
-                self.gather(x, 0, self.output[0] * self.output[1], cols);
-            }
+    /// How far a patch reaches beyond its first element.
+    fn reach(&self) -> [usize; 3] {
+        std::array::from_fn(|d| self.dilation[d] * self.kernel[d].saturating_sub(1))
+    }
+
+    /// The images that filters slide over.
+    fn view(&self) -> View {
+        let (reach, last) = (self.reach(), |d: usize| (self.output[d] - 1) * self.stride[d]);
+        let left = std::array::from_fn(|d| self.padding[d] as isize);
+        let frame = Frame::new(self.channels, self.input, left, std::array::from_fn(|d| last(d) + reach[d] + 1));
+        View {
+            taps: frame.places(self.channels, self.kernel, self.dilation),
+            pixels: frame.places(1, self.output, self.stride),
+            frame,
         }
     }
 
-    /// Adds columns of patches to the images they are of.
-    pub fn fold<T: Copy + AddAssign>(&self, cols: &[T], x: &mut [T]) {
-        let (area, size) = (self.channels * self.area(), self.taps() * self.pixels());
-        if size > 0 {
-            for (x, cols) in x.chunks_exact_mut(area).zip(cols.chunks_exact(size)) {
-                self.scatter(cols, 0, self.output[0] * self.output[1], x);
-            }
-        }
-    }
-}
-
-/// A row-major matrix, from the start of a slice.
-fn rows<T>(data: &[T], width: usize) -> Mat<T> {
-    Mat { ptr: data.as_ptr(), row: width as isize, col: 1 }
-}
-
-/// The transpose of a row-major matrix.
-fn turned<T>(data: &[T], width: usize) -> Mat<T> {
-    Mat { ptr: data.as_ptr(), row: 1, col: width as isize }
-}
-
-/// Images and groups: calls `f(input, weight, output)` with the offsets of each pair.
-fn each(g: &Geometry, mut f: impl FnMut(usize, usize, usize)) {
-    for n in 0..g.batch {
-        for k in 0..g.groups {
-            let at = n * g.groups + k;
-            f(at * g.channels * g.area(), k * g.filters * g.taps(), at * g.filters * g.pixels());
+    /// The output's gradient as images over which the turned filters slide, if the stride is one.
+    fn back_view(&self) -> View {
+        let reach = self.reach();
+        let left = std::array::from_fn(|d| reach[d] as isize - self.padding[d] as isize);
+        let frame = Frame::new(self.filters, self.output, left, std::array::from_fn(|d| self.input[d] + reach[d]));
+        View {
+            taps: frame.places(self.filters, self.kernel, self.dilation),
+            pixels: frame.places(1, self.input, [1; 3]),
+            frame,
         }
     }
 }
 
-/// `y = x * w`: `x` is `[batch, groups, channels, input]`, `w` is `[groups, filters, channels,
-/// kernel]`, `y` is `[batch, groups, filters, output]`.
-pub fn forward<T: Number>(g: &Geometry, x: &[T], w: &[T], y: &mut [T]) {
-    let (taps, pixels, width) = (g.taps(), g.pixels(), g.output[2]);
-    let mut cols = vec![T::default(); if g.is_pointwise() { 0 } else { taps * g.tile_lines() * width }];
-    let mut part = vec![T::default(); g.filters * g.tile_lines() * width];
-    each(g, |xi, wi, yi| {
-        let x = &x[xi..xi + g.channels * g.area()];
-        let w = &w[wi..wi + g.filters * taps];
-        let y = &mut y[yi..yi + g.filters * pixels];
-        if g.is_pointwise() {
-            // SAFETY: the matrices are the slices just taken.
-            return unsafe { gemm(g.filters, pixels, taps, rows(w, taps), rows(x, pixels), y) };
-        }
-        g.tiles(|first, count| {
-            let n = count * width;
-            g.gather(x, first, count, &mut cols);
-            // SAFETY: `cols` holds `taps` rows of `n`, `w` holds `filters` rows of `taps`.
-            if n == pixels {
-                unsafe { gemm(g.filters, n, taps, rows(w, taps), rows(&cols, n), y) };
-                return;
-            }
-            let part = &mut part[..g.filters * n];
-            unsafe { gemm(g.filters, n, taps, rows(w, taps), rows(&cols, n), part) };
-            for (k, line) in part.chunks_exact(n).enumerate() {
-                y[k * pixels + first * width..][..n].copy_from_slice(line);
-            }
-        });
-    });
+/// What filters see: a framed image, the places of a patch's elements and of the patches in it.
+struct View {
+    frame: Frame,
+    taps: Vec<usize>,
+    pixels: Vec<usize>,
 }
 
-/// `x` such that `<x, a> = <y, a * w>`: the gradient of the input, and the transposed convolution.
-pub fn transposed<T: Number>(g: &Geometry, y: &[T], w: &[T], x: &mut [T]) {
-    let (taps, pixels, width) = (g.taps(), g.pixels(), g.output[2]);
-    x.fill(T::default());
-    let mut cols = vec![T::default(); if g.is_pointwise() { 0 } else { taps * g.tile_lines() * width }];
-    each(g, |xi, wi, yi| {
-        let x = &mut x[xi..xi + g.channels * g.area()];
-        let w = &w[wi..wi + g.filters * taps];
-        let y = &y[yi..yi + g.filters * pixels];
-        if g.is_pointwise() {
-            // SAFETY: the matrices are the slices just taken.
-            return unsafe { gemm(taps, pixels, g.filters, turned(w, taps), rows(y, pixels), x) };
+/// `y = x * w`, plus a number for each filter of all groups: `x` is `[batch, groups, channels,
+/// input]`, `w` is `[groups, filters, channels, kernel]`, `y` is `[batch, groups, filters, output]`.
+pub fn forward<T: Number>(g: &Geometry, x: &[T], w: &[T], bias: Option<&[T]>, y: &mut [T]) {
+    if let Some(kernel) = T::kernel().filter(|_| g.taps() > 0) {
+        return slide(kernel, (g.batch, g.groups, g.filters), &g.view(), x, w, bias, y);
+    }
+    start(bias, g.pixels(), y);
+    columns::forward(g, x, w, y);
+}
+
+/// `x` such that `<x, a> = <y, a * w>`, plus a number for each channel of all groups: the gradient of
+/// the input, and the transposed convolution.
+pub fn transposed<T: Number>(g: &Geometry, y: &[T], w: &[T], bias: Option<&[T]>, x: &mut [T]) {
+    match T::kernel() {
+        Some(kernel) if g.stride == [1; 3] && g.taps() > 0 => {
+            slide(kernel, (g.batch, g.groups, g.channels), &g.back_view(), y, &turned(g, w), bias, x);
         }
-        g.tiles(|first, count| {
-            let n = count * width;
-            let cols = &mut cols[..taps * n];
-            // SAFETY: the tile's columns of `y` are inside its rows of `pixels`.
-            unsafe { gemm(taps, n, g.filters, turned(w, taps), rows(&y[first * width..], pixels), cols) };
-            g.scatter(cols, first, count, x);
-        });
-    });
+        _ => {
+            start(bias, g.area(), x);
+            columns::transposed(g, y, w, x);
+        }
+    }
 }
 
 /// `w` such that `<w, b> = <y, x * b>`: the gradient of the weight.
 pub fn weight<T: Number>(g: &Geometry, x: &[T], y: &[T], w: &mut [T]) {
-    let (taps, pixels, width) = (g.taps(), g.pixels(), g.output[2]);
+    if let Some(kernel) = T::kernel().filter(|_| g.taps() > 0) {
+        return correlate(kernel, g, &g.view(), x, y, w);
+    }
     w.fill(T::default());
-    let mut cols = vec![T::default(); taps * g.tile_lines() * width];
-    let mut part = vec![T::default(); g.filters * taps];
-    each(g, |xi, wi, yi| {
-        let x = &x[xi..xi + g.channels * g.area()];
-        let y = &y[yi..yi + g.filters * pixels];
-        g.tiles(|first, count| {
-            let n = count * width;
-            g.gather(x, first, count, &mut cols);
-            // SAFETY: the tile's columns of `y` are inside its rows of `pixels`; `cols` has `taps` rows of `n`.
-            unsafe { gemm(g.filters, taps, n, rows(&y[first * width..], pixels), turned(&cols, n), &mut part) };
-            for (d, v) in w[wi..].iter_mut().zip(&part) {
-                *d += *v;
+    columns::weight(g, x, y, w);
+}
+
+/// Fills each plane with its number.
+fn start<T: Number>(bias: Option<&[T]>, plane: usize, y: &mut [T]) {
+    match bias {
+        None => y.fill(T::default()),
+        Some(bias) => y.chunks_exact_mut(plane).zip(bias.iter().cycle()).for_each(|(plane, &b)| plane.fill(b)),
+    }
+}
+
+/// The filters of the opposite convolution: channels and filters change places, kernels turn round.
+fn turned<T: Number>(g: &Geometry, w: &[T]) -> Vec<T> {
+    let kernel: usize = g.kernel.iter().product();
+    let mut all = Vec::with_capacity(w.len());
+    for group in w.chunks_exact(g.filters * g.channels * kernel) {
+        for c in 0..g.channels {
+            for filter in group.chunks_exact(g.channels * kernel) {
+                all.extend(filter[c * kernel..(c + 1) * kernel].iter().rev());
             }
-        });
+        }
+    }
+    all
+}
+
+/// Lengths of about equal parts of `n`, none above `most`.
+fn part(n: usize, most: usize) -> usize {
+    n.div_ceil(n.div_ceil(most).max(1)).max(1)
+}
+
+/// With at most so many tiles of filters, packing pixels costs more than reading them where they are.
+const FEW: usize = 8;
+
+/// Filters over images: threads share the images, or the pixels of a single one.
+fn slide<T: Number>(
+    kernel: &Kernel<T>, (batch, groups, filters): (usize, usize, usize), view: &View, x: &[T], w: &[T], bias: Option<&[T]>, y: &mut [T],
+) {
+    let (taps, pixels, columns) = (view.taps.len(), view.pixels.len(), kernel.columns);
+    let tile = kernel.tile(filters);
+    let rows = tile.rows;
+    let (height, deep) = (filters.next_multiple_of(rows), part(taps, DEPTH));
+    let mut packed = vec![T::default(); groups * height * taps];
+    for (w, packed) in w.chunks_exact(filters * taps).zip(packed.chunks_exact_mut(height * taps)) {
+        for p in (0..taps).step_by(deep) {
+            let depth = deep.min(taps - p);
+            for i in (0..filters).step_by(rows) {
+                let from = Mat { ptr: w[i * taps + p..].as_ptr(), row: taps as isize, col: 1 };
+                let to = packed[height * p + i * depth..][..rows * depth].as_mut_ptr();
+                // SAFETY: the rows lie in `w`, the panel in `packed`.
+                unsafe { (kernel.pack)(from, rows, rows.min(filters - i), depth, to) };
+            }
+        }
+    }
+    let image = view.frame.image_len();
+    let target = Shared(y.as_mut_ptr());
+    parallel_for(batch * groups, SHARED_WORK / (filters * taps * pixels), |range| {
+        let mut framed = vec![T::default(); if view.frame.is_image() { 0 } else { view.frame.len() }];
+        for at in range {
+            let group = at % groups;
+            let x = view.frame.of(&x[at * image..][..image], &mut framed);
+            let packed = &packed[group * height * taps..];
+            parallel_for(pixels.div_ceil(columns), SHARED_WORK / (filters * taps * columns), |range| {
+                let mut panel = vec![T::default(); deep * columns];
+                for j in range.map(|j| j * columns) {
+                    let some = &view.pixels[j..pixels.min(j + columns)];
+                    let places = padded(some);
+                    let straight = filters <= FEW * rows && in_vectors(&places, columns);
+                    // SAFETY: the tile's place in this pair's part of `y`; frames hold all taps of all pixels.
+                    unsafe {
+                        let to = target.get().add(at * filters * pixels + j);
+                        if let Some(bias) = bias {
+                            for (i, &b) in bias[group * filters..][..filters].iter().enumerate() {
+                                std::slice::from_raw_parts_mut(to.add(i * pixels), some.len()).fill(b);
+                            }
+                        }
+                        for p in (0..taps).step_by(deep) {
+                            let depth = deep.min(taps - p);
+                            let block = Block {
+                                a: packed[height * p..].as_ptr(),
+                                b: panel.as_ptr(),
+                                c: to,
+                                step: pixels,
+                                size: (filters, some.len()),
+                                depth,
+                                add: bias.is_some() || p > 0,
+                            };
+                            let taps = &view.taps[p..p + depth];
+                            if straight {
+                                (tile.taps)(&block, x.as_ptr(), taps, &places);
+                            } else {
+                                (kernel.pixels)(x.as_ptr(), taps, &places, panel.as_mut_ptr());
+                                (tile.tiles)(&block);
+                            }
+                        }
+                    }
+                }
+            });
+        }
     });
+}
+
+/// The gradient of the weight: sums over the pixels of all images, some at a time; threads share the
+/// taps.
+fn correlate<T: Number>(kernel: &Kernel<T>, g: &Geometry, view: &View, x: &[T], y: &[T], w: &mut [T]) {
+    let (taps, pixels, filters, columns) = (view.taps.len(), view.pixels.len(), g.filters, kernel.columns);
+    let &Tile { rows, tiles, .. } = kernel.tile(filters);
+    // Small images go together, large ones in parts.
+    let (images, strip) = ((DEPTH / pixels).clamp(1, g.batch), part(pixels, DEPTH));
+    let mut left = vec![T::default(); filters.next_multiple_of(rows) * images * strip];
+    let (image, framed) = (view.frame.image_len(), if view.frame.is_image() { 0 } else { view.frame.len() });
+    let mut frames = vec![T::default(); images * framed];
+    let (left, target) = (Shared(left.as_mut_ptr()), Shared(w.as_mut_ptr()));
+    for group in 0..g.groups {
+        for first in (0..g.batch).step_by(images) {
+            let count = images.min(g.batch - first);
+            let at = |i: usize| (first + i) * g.groups + group;
+            for (i, frame) in frames.chunks_exact_mut(framed.max(1)).enumerate().take(count) {
+                view.frame.fill(&x[at(i) * image..][..image], frame);
+            }
+            for p in (0..pixels).step_by(strip) {
+                let some = strip.min(pixels - p);
+                let depth = count * some;
+                parallel_for(filters.div_ceil(rows), SHARED_WORK / (8 * rows * depth), |range| {
+                    for (i, n) in range.flat_map(|i| (0..count).map(move |n| (i * rows, n))) {
+                        let ptr = y[(at(n) * filters + i) * pixels + p..].as_ptr();
+                        // SAFETY: the rows lie in `y`; the panel is this part's.
+                        unsafe {
+                            let to = left.get().add(i * depth + n * some * rows);
+                            (kernel.pack)(Mat { ptr, row: pixels as isize, col: 1 }, rows, rows.min(filters - i), some, to);
+                        }
+                    }
+                });
+                parallel_for(taps.div_ceil(columns), SHARED_WORK / (filters * depth * columns), |range| {
+                    let mut panel = vec![T::default(); depth * columns];
+                    for j in range.map(|j| j * columns) {
+                        let part = &view.taps[j..taps.min(j + columns)];
+                        // SAFETY: frames hold all taps of all pixels; these columns of `w` are this part's.
+                        unsafe {
+                            for n in 0..count {
+                                let x = if framed == 0 { &x[at(n) * image..] } else { &frames[n * framed..] };
+                                (kernel.taps)(x.as_ptr(), part, &view.pixels[p..p + some], panel[n * some * columns..].as_mut_ptr());
+                            }
+                            tiles(&Block {
+                                a: left.get(),
+                                b: panel.as_ptr(),
+                                c: target.get().add(group * filters * taps + j),
+                                step: taps,
+                                size: (filters, part.len()),
+                                depth,
+                                add: first + p > 0,
+                            });
+                        }
+                    }
+                });
+            }
+        }
+    }
 }

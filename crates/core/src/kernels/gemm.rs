@@ -11,7 +11,7 @@ use std::ops::{Add, AddAssign, Mul};
 use std::sync::OnceLock;
 
 /// Numbers that matrices are made of.
-pub trait Number: Copy + Default + Add<Output = Self> + Mul<Output = Self> + AddAssign + 'static {
+pub trait Number: Copy + Default + Add<Output = Self> + Mul<Output = Self> + AddAssign + Sync + 'static {
     /// The fast loops of this type, if it has any.
     fn kernel() -> Option<&'static Kernel<Self>> {
         None
@@ -95,14 +95,28 @@ pub struct Out<T> {
     pub add: bool,
 }
 
+/// Tiles of one height.
+pub struct Tile<T> {
+    /// Rows of a tile.
+    pub rows: usize,
+    /// `tile::tiles`.
+    pub tiles: unsafe fn(&Block<T>),
+    /// `tile::taps`.
+    pub taps: unsafe fn(&Block<T>, *const T, &[usize], &[usize]),
+}
+
 /// The inner loops for one type of number, as one build has them; `tile` says what each does.
 pub struct Kernel<T> {
     /// Columns of a tile.
     pub columns: usize,
-    /// Rows of a tile, and the product of a block in such tiles: the preferred one, one for few rows.
-    pub tiles: [(usize, unsafe fn(&Block<T>)); 2],
+    /// The preferred tile, and one for few rows.
+    pub tiles: [Tile<T>; 2],
     /// `pack::pack`.
     pub pack: unsafe fn(Mat<T>, usize, usize, usize, *mut T),
+    /// `patches::pixels`.
+    pub pixels: unsafe fn(*const T, &[usize], &[usize], *mut T),
+    /// `patches::taps`.
+    pub taps: unsafe fn(*const T, &[usize], &[usize], *mut T),
     /// `tile::direct`.
     pub direct: unsafe fn((usize, usize, usize), Mat<T>, Mat<T>, *mut T, usize, bool),
     /// `tile::dots`.
@@ -113,21 +127,28 @@ pub struct Kernel<T> {
     pub dot: unsafe fn(&[T], &[T]) -> T,
 }
 
+impl<T> Kernel<T> {
+    /// The tile that covers `m` rows with the fewest rows too many.
+    pub(super) fn tile(&self, m: usize) -> &Tile<T> {
+        self.tiles.iter().min_by_key(|tile| m.next_multiple_of(tile.rows) * 8 / m).unwrap_or(&self.tiles[0])
+    }
+}
+
 /// The inner loops for a lane, a way to add products, and the heights of its two tiles; attributes
 /// in front go to each function.
 #[macro_export]
 macro_rules! gemm_kernel {
     ($(#[$attr:meta])* $L:ty, $M:ty, $tall:literal, $short:literal) => {{
-        use $crate::kernels::{gemm::{Kernel, Mat}, pack::pack, simd::Lane, tile};
+        use $crate::kernels::{gemm::{Kernel, Mat, Tile}, pack::pack, patches, simd::Lane, tile};
         type T = <$L as Lane>::Elem;
         $(#[$attr])*
-        unsafe fn tall(b: &tile::Block<T>) {
+        unsafe fn tiles<const ROWS: usize>(b: &tile::Block<T>) {
             // SAFETY: the caller's promise, here and below.
-            unsafe { tile::tiles::<$L, $M, $tall>(b) }
+            unsafe { tile::tiles::<$L, $M, ROWS>(b) }
         }
         $(#[$attr])*
-        unsafe fn short(b: &tile::Block<T>) {
-            unsafe { tile::tiles::<$L, $M, $short>(b) }
+        unsafe fn taps<const ROWS: usize>(b: &tile::Block<T>, x: *const T, taps: &[usize], places: &[usize]) {
+            unsafe { tile::taps::<$L, $M, ROWS>(b, x, taps, places) }
         }
         $(#[$attr])*
         unsafe fn direct(size: (usize, usize, usize), a: Mat<T>, b: Mat<T>, c: *mut T, step: usize, add: bool) {
@@ -147,8 +168,13 @@ macro_rules! gemm_kernel {
         }
         Kernel {
             columns: tile::WIDTH * <$L as Lane>::N,
-            tiles: [($tall, tall), ($short, short)],
+            tiles: [
+                Tile { rows: $tall, tiles: tiles::<$tall>, taps: taps::<$tall> },
+                Tile { rows: $short, tiles: tiles::<$short>, taps: taps::<$short> },
+            ],
             pack: pack::<$L>,
+            pixels: patches::pixels::<$L>,
+            taps: patches::taps::<$L>,
             direct, dots, scaled_rows, dot,
         }
     }};
@@ -167,11 +193,11 @@ const ROWS: usize = 96;
 /// Blocks that are packed at once when several threads multiply them.
 const ROW_BLOCKS: usize = 8;
 /// The longest sums in a block.
-const DEPTH: usize = 256;
+pub(super) const DEPTH: usize = 256;
 /// Bytes of a row of `b` in a block.
 const COLUMN_BYTES: usize = 4096;
 /// Products of fewer multiplications than this stay on one thread.
-const SHARED_WORK: usize = 1 << 19;
+pub(super) const SHARED_WORK: usize = 1 << 19;
 
 /// `c = a b`, row-major `c` of `m` by `n`.
 ///
@@ -296,8 +322,7 @@ thread_local! {
 /// Large products.
 unsafe fn packed<T: Number>(kernel: &Kernel<T>, (m, n, k): (usize, usize, usize), a: Mat<T>, b: Mat<T>, c: Out<T>) {
     let columns = kernel.columns;
-    let padded = |rows: usize| m.next_multiple_of(rows);
-    let &(rows, tiles) = kernel.tiles.iter().min_by_key(|(rows, _)| padded(*rows) * 8 / m).unwrap_or(&kernel.tiles[0]);
+    let &Tile { rows, tiles, .. } = kernel.tile(m);
     let threads = if m * n < SHARED_WORK / k { 1 } else { crate::parallel::available() };
     let (row_max, column_max) = (if threads > 1 { ROW_BLOCKS * ROWS } else { ROWS }, COLUMN_BYTES / size_of::<T>());
     let depth_max = k.div_ceil(k.div_ceil(DEPTH));

@@ -1,6 +1,7 @@
 //! The numeric loops: typed slices and strides in, numbers out.
 
 pub mod bessel;
+pub mod columns;
 pub mod complex;
 pub mod conv;
 pub mod copy;
@@ -17,6 +18,7 @@ pub mod index;
 pub mod norm;
 pub mod order;
 pub mod pack;
+pub mod patches;
 pub mod polynomials;
 pub mod pool;
 pub mod reduce;

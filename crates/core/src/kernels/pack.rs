@@ -32,13 +32,9 @@ unsafe fn panel<L: Lane, const UNIT: usize>(from: Mat<L::Elem>, rows: usize, dep
                 std::ptr::copy_nonoverlapping(from.ptr.wrapping_offset(p as isize * from.col), to.add(p * UNIT), UNIT);
             }
         } else if rows == UNIT && from.col == 1 {
-            let mut row = 0;
-            while row + L::N <= UNIT {
+            // The last square may overlap the one before.
+            for row in (0..UNIT).step_by(L::N).map(|row| row.min(UNIT - L::N)) {
                 lines::<L, UNIT>(from.ptr.wrapping_offset(row as isize * from.row), from.row, depth, to.add(row));
-                row += L::N;
-            }
-            for r in row..UNIT {
-                single::<L, UNIT>(from.ptr.wrapping_offset(r as isize * from.row), 1, depth, to.add(r));
             }
         } else {
             for r in 0..rows {
@@ -60,7 +56,7 @@ unsafe fn lines<L: Lane, const UNIT: usize>(from: *const L::Elem, step: isize, d
     // SAFETY: the caller's promise.
     unsafe {
         for p in (0..whole).step_by(L::N) {
-            L::transpose(from.add(p), step as usize, to.add(p * UNIT), UNIT);
+            L::transpose(|r| from.wrapping_offset(r as isize * step).add(p), to.add(p * UNIT), UNIT);
         }
         for p in whole..depth {
             for r in 0..L::N {

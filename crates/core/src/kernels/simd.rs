@@ -36,12 +36,12 @@ pub trait Lane: Copy + 'static {
     fn max(self, o: Self) -> Self;
     /// The sum of the numbers, pairs first.
     fn sum(self) -> Self::Elem;
-    /// Reads `N` rows of `N` numbers, `from_step` apart (it wraps, so it may go backwards), and writes
-    /// them as columns of rows `to_step` apart.
+    /// Reads `N` rows of `N` numbers, the `i`-th at `from(i)`, and writes them as columns of rows
+    /// `to_step` apart.
     ///
     /// # Safety
     /// The rows must be readable and writable.
-    unsafe fn transpose(from: *const Self::Elem, from_step: usize, to: *mut Self::Elem, to_step: usize);
+    unsafe fn transpose(from: impl Fn(usize) -> *const Self::Elem, to: *mut Self::Elem, to_step: usize);
 }
 
 /// Lanes of `f32` that elementary functions are written over: besides arithmetic, their bits.
@@ -115,9 +115,9 @@ macro_rules! scalar_lane {
             #[inline(always)]
             fn sum(self) -> $T { self }
             #[inline(always)]
-            unsafe fn transpose(from: *const $T, _: usize, to: *mut $T, _: usize) {
+            unsafe fn transpose(from: impl Fn(usize) -> *const $T, to: *mut $T, _: usize) {
                 // SAFETY: the caller's promise.
-                unsafe { *to = *from }
+                unsafe { *to = *from(0) }
             }
         }
     };
@@ -173,9 +173,9 @@ mod vectors {
                 #[inline(always)]
                 fn sum(self) -> $T { $sum(self.0) }
                 #[inline(always)]
-                unsafe fn transpose(from: *const $T, from_step: usize, to: *mut $T, to_step: usize) {
+                unsafe fn transpose(from: impl Fn(usize) -> *const $T, to: *mut $T, to_step: usize) {
                     // SAFETY: the caller's promise.
-                    let rows = std::array::from_fn(|i| unsafe { v128_load(from.wrapping_add(i.wrapping_mul(from_step)).cast()) });
+                    let rows = std::array::from_fn(|i| unsafe { v128_load(from(i).cast()) });
                     for (i, v) in $turn(rows).into_iter().enumerate() {
                         // SAFETY: the caller's promise.
                         unsafe { v128_store(to.add(i * to_step).cast(), v) }
@@ -279,11 +279,11 @@ mod vectors {
             let half = |s: &[T]| s.iter().fold(T::default(), |a, &b| Lane::add(a, b));
             Lane::add(half(&self.0[..N / 2]), half(&self.0[N / 2..]))
         }
-        unsafe fn transpose(from: *const T, from_step: usize, to: *mut T, to_step: usize) {
+        unsafe fn transpose(from: impl Fn(usize) -> *const T, to: *mut T, to_step: usize) {
             for i in 0..N {
                 for j in 0..N {
                     // SAFETY: the caller's promise.
-                    unsafe { *to.add(j * to_step + i) = *from.wrapping_add(i.wrapping_mul(from_step)).add(j) }
+                    unsafe { *to.add(j * to_step + i) = *from(i).add(j) }
                 }
             }
         }

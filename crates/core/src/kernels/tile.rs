@@ -49,6 +49,29 @@ unsafe fn sums<L: Lane, M: MulAdd<L>, const ROWS: usize>(
     acc
 }
 
+/// The same where the numbers of `b` are not packed: for each tap, from `first` and from `second` on.
+#[inline(always)]
+unsafe fn sums_at<L: Lane, M: MulAdd<L>, const ROWS: usize>(
+    taps: &[usize], a: *const L::Elem, first: *const L::Elem, second: *const L::Elem,
+) -> [[L; WIDTH]; ROWS] {
+    let mut acc = [[L::splat(Default::default()); WIDTH]; ROWS];
+    let mut a = a;
+    for &tap in taps {
+        // SAFETY: the caller's promise: `ROWS` numbers of `a` for each tap, and every tap of both.
+        unsafe {
+            let right: [L; WIDTH] = [L::load(first.add(tap)), L::load(second.add(tap))];
+            for i in 0..ROWS {
+                let left = L::splat(*a.add(i));
+                for j in 0..WIDTH {
+                    acc[i][j] = M::mul_add(left, right[j], acc[i][j]);
+                }
+            }
+            a = a.add(ROWS);
+        }
+    }
+    acc
+}
+
 #[inline(always)]
 unsafe fn put<L: Lane, const ROWS: usize>(acc: [[L; WIDTH]; ROWS], c: *mut L::Elem, step: usize, add: bool) {
     for (i, line) in acc.into_iter().enumerate() {
@@ -77,19 +100,48 @@ pub unsafe fn tiles<L: Lane, M: MulAdd<L>, const ROWS: usize>(block: &Block<L::E
                 let (a, b) = (block.a.add(i * block.depth), block.b.add(j * block.depth));
                 let c = block.c.add(i * block.step + j);
                 let acc = sums::<L, M, ROWS>(block.depth, a, 1, ROWS, b, columns);
-                if i + ROWS <= m && j + columns <= n {
-                    put(acc, c, block.step, block.add);
-                } else {
-                    let mut edge = [[<L::Elem>::default(); 8]; ROWS];
-                    put(acc, edge.as_mut_ptr().cast(), 8, false);
-                    for (r, line) in edge.iter().enumerate().take(m - i) {
-                        for (q, &x) in line.iter().enumerate().take(n - j) {
-                            let at = c.add(r * block.step + q);
-                            *at = if block.add { *at + x } else { x };
-                        }
-                    }
-                }
+                put_some(acc, c, block.step, (m - i, n - j), block.add);
             }
+        }
+    }
+}
+
+/// Of a tile, what lies inside `m` rows and `n` columns.
+#[inline(always)]
+unsafe fn put_some<L: Lane, const ROWS: usize>(
+    acc: [[L; WIDTH]; ROWS], c: *mut L::Elem, step: usize, (m, n): (usize, usize), add: bool,
+) {
+    // SAFETY: the caller's promise: so much of the result is writable.
+    unsafe {
+        if ROWS <= m && WIDTH * L::N <= n {
+            return put(acc, c, step, add);
+        }
+        let mut edge = [[<L::Elem>::default(); 8]; ROWS];
+        put(acc, edge.as_mut_ptr().cast(), 8, false);
+        for (r, line) in edge.iter().enumerate().take(m) {
+            for (q, &x) in line.iter().enumerate().take(n) {
+                let at = c.add(r * step + q);
+                *at = if add { *at + x } else { x };
+            }
+        }
+    }
+}
+
+/// The product of packed panels of `a` and a panel that is not packed: for each tap, the numbers at
+/// the places of a tile's columns, which follow each other vector by vector.
+///
+/// # Safety
+/// As for `tiles`; every tap of every place must be readable from `x` on.
+#[inline(always)]
+pub unsafe fn taps<L: Lane, M: MulAdd<L>, const ROWS: usize>(
+    block: &Block<L::Elem>, x: *const L::Elem, taps: &[usize], places: &[usize],
+) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let (first, second) = (x.add(places[0]), x.add(places[L::N]));
+        for i in (0..block.size.0).step_by(ROWS) {
+            let acc = sums_at::<L, M, ROWS>(taps, block.a.add(i * block.depth), first, second);
+            put_some(acc, block.c.add(i * block.step), block.step, (block.size.0 - i, block.size.1), block.add);
         }
     }
 }

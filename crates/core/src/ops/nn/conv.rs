@@ -193,40 +193,44 @@ fn elements_mut<T>(t: &Tensor) -> &mut [T] {
     unsafe { std::slice::from_raw_parts_mut(t.first::<T>(), t.numel()) }
 }
 
-/// Runs a kernel of two operands and a result in their compute type.
-fn run(sizes: &[i64], dtype: DType, a: &Tensor, b: &Tensor, f: impl Kernel) -> Result {
+/// Runs a kernel of two operands, a bias and a result in their compute type.
+fn run(sizes: &[i64], dtype: DType, a: &Tensor, b: &Tensor, bias: Option<&Tensor>, f: impl Kernel) -> Result {
     let work = dtype.compute();
     let (a, b) = (a.as_contiguous(work)?, b.as_contiguous(work)?);
+    let bias = bias.map(|t| t.as_contiguous(work)).transpose()?;
     let out = Tensor::empty(sizes, work)?;
+    fn apply<T: Number>(f: impl Kernel, a: &Tensor, b: &Tensor, bias: Option<&Tensor>, out: &Tensor) {
+        f.run::<T>(elements(a), elements(b), bias.map(elements), elements_mut(out));
+    }
     match work {
-        DType::Int64 => f.run::<Wrapping>(elements(&a), elements(&b), elements_mut(&out)),
-        DType::Float32 => f.run::<f32>(elements(&a), elements(&b), elements_mut(&out)),
-        DType::Float64 => f.run::<f64>(elements(&a), elements(&b), elements_mut(&out)),
+        DType::Int64 => apply::<Wrapping>(f, &a, &b, bias.as_ref(), &out),
+        DType::Float32 => apply::<f32>(f, &a, &b, bias.as_ref(), &out),
+        DType::Float64 => apply::<f64>(f, &a, &b, bias.as_ref(), &out),
         other => return Err(Error::dtype("convolution", other)),
     }
-    Ok(out)
+    out.as_contiguous(dtype)
 }
 
 /// A kernel for every number type.
 trait Kernel {
-    fn run<T: Number>(&self, a: &[T], b: &[T], out: &mut [T]);
+    fn run<T: Number>(&self, a: &[T], b: &[T], bias: Option<&[T]>, out: &mut [T]);
 }
 
 struct Forward(Geometry);
 impl Kernel for Forward {
-    fn run<T: Number>(&self, x: &[T], w: &[T], y: &mut [T]) {
-        forward(&self.0, x, w, y);
+    fn run<T: Number>(&self, x: &[T], w: &[T], bias: Option<&[T]>, y: &mut [T]) {
+        forward(&self.0, x, w, bias, y);
     }
 }
 struct BackwardInput(Geometry);
 impl Kernel for BackwardInput {
-    fn run<T: Number>(&self, y: &[T], w: &[T], x: &mut [T]) {
-        backward_input(&self.0, y, w, x);
+    fn run<T: Number>(&self, y: &[T], w: &[T], bias: Option<&[T]>, x: &mut [T]) {
+        backward_input(&self.0, y, w, bias, x);
     }
 }
 struct BackwardWeight(Geometry);
 impl Kernel for BackwardWeight {
-    fn run<T: Number>(&self, x: &[T], y: &[T], w: &mut [T]) {
+    fn run<T: Number>(&self, x: &[T], y: &[T], _: Option<&[T]>, w: &mut [T]) {
         backward_weight(&self.0, x, y, w);
     }
 }
@@ -246,19 +250,11 @@ fn convolve(input: &Tensor, weight: &Tensor, bias: Option<&Tensor>, s: &Spec) ->
         return Tensor::empty(&sizes, input.dtype());
     }
     let dtype = input.dtype();
-    let out = if s.transposed {
-        run(&sizes, dtype, input, weight, BackwardInput(s.geometry(x[0], w, &spatial, &x[2..])))?
+    if s.transposed {
+        run(&sizes, dtype, input, weight, bias, BackwardInput(s.geometry(x[0], w, &spatial, &x[2..])))
     } else {
-        run(&sizes, dtype, input, weight, Forward(s.geometry(x[0], w, &x[2..], &spatial)))?
-    };
-    let Some(b) = bias else { return out.as_contiguous(dtype) };
-    let mut each = Dims::from_elem(1, sizes.len());
-    each[1] = sizes[1];
-    let b = b.detached().view(&each)?;
-    dispatch_compute!(dtype, T => {
-        use crate::ops::loops::Arith;
-        zip::<T, T, T>(&out, &b, dtype, |x, y| x.plus(y))
-    })
+        run(&sizes, dtype, input, weight, bias, Forward(s.geometry(x[0], w, &x[2..], &spatial)))
+    }
 }
 
 /// The gradient of the input: the opposite convolution of `g`, padded so as to have its sizes.
@@ -294,7 +290,7 @@ fn weight_grad(x: &Tensor, y: &Tensor, sizes: &[i64], s: &Spec) -> Result {
     if x.numel() == 0 || y.numel() == 0 {
         return Tensor::zeros(sizes, x.dtype());
     }
-    run(sizes, x.dtype(), x, y, BackwardWeight(s.geometry(x.sizes()[0], sizes, &x.sizes()[2..], &y.sizes()[2..])))?.as_contiguous(x.dtype())
+    run(sizes, x.dtype(), x, y, None, BackwardWeight(s.geometry(x.sizes()[0], sizes, &x.sizes()[2..], &y.sizes()[2..])))
 }
 
 /// One complex convolution as three real ones (Karatsuba and Ofman, 1962).

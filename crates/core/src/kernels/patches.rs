@@ -1,0 +1,168 @@
+//! Images as the matrix of their patches, one row for each tap of a kernel and one column for each
+//! pixel of the output, which is never written down: panels of it are packed straight from the image.
+
+use super::simd::Lane;
+use super::tile::WIDTH;
+
+/// An image inside zeros, or a part of it: some planes of three dimensions.
+pub struct Frame {
+    planes: usize,
+    image: [usize; 3],
+    /// Zeros in front of the image; below zero, what is left out of it.
+    left: [isize; 3],
+    frame: [usize; 3],
+}
+
+impl Frame {
+    /// `planes` planes of the sizes `image`, seen from `left` in front of them as far as `frame`.
+    pub fn new(planes: usize, image: [usize; 3], left: [isize; 3], frame: [usize; 3]) -> Frame {
+        Frame { planes, image, left, frame }
+    }
+
+    /// Elements with the zeros.
+    pub fn len(&self) -> usize {
+        self.planes * self.frame.iter().product::<usize>()
+    }
+
+    /// Whether the image is all there is.
+    pub fn is_image(&self) -> bool {
+        self.left == [0; 3] && self.image == self.frame
+    }
+
+    /// Elements of the image.
+    pub fn image_len(&self) -> usize {
+        self.planes * self.image.iter().product::<usize>()
+    }
+
+    /// The framed image: itself, or as written to `room`, whose zeros are there.
+    pub fn of<'a, T: Copy>(&self, x: &'a [T], room: &'a mut [T]) -> &'a [T] {
+        if self.is_image() {
+            return x;
+        }
+        self.fill(x, room);
+        room
+    }
+
+    /// Writes the image into the frame, whose zeros are there.
+    pub fn fill<T: Copy>(&self, x: &[T], to: &mut [T]) {
+        let [_, h, w] = self.image;
+        let span = |d: usize| {
+            let first = self.left[d].max(0) as usize;
+            let end = (self.left[d] + self.image[d] as isize).clamp(first as isize, self.frame[d].max(first) as isize) as usize;
+            first..end
+        };
+        let inside = |d: usize, i: usize| (i as isize - self.left[d]) as usize;
+        let (rows, line) = (span(1), span(2));
+        for plane in 0..self.planes {
+            for z in span(0) {
+                for y in rows.clone() {
+                    let from = ((plane * self.image[0] + inside(0, z)) * h + inside(1, y)) * w;
+                    let row = ((plane * self.frame[0] + z) * self.frame[1] + y) * self.frame[2];
+                    if !line.is_empty() {
+                        let x = &x[from + inside(2, line.start)..][..line.len()];
+                        to[row + line.start..row + line.end].copy_from_slice(x);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Places in the frame, from a first one: `planes` times the positions `0..count`, `step` apart.
+    pub fn places(&self, planes: usize, count: [usize; 3], step: [usize; 3]) -> Vec<usize> {
+        let mut all = Vec::with_capacity(planes * count.iter().product::<usize>());
+        for plane in 0..planes {
+            for z in 0..count[0] {
+                for y in 0..count[1] {
+                    let row = ((plane * self.frame[0] + z * step[0]) * self.frame[1] + y * step[1]) * self.frame[2];
+                    all.extend((0..count[2]).map(|x| row + x * step[2]));
+                }
+            }
+        }
+        all
+    }
+}
+
+/// Numbers in a row of a tile, at most.
+pub const COLUMNS: usize = 8;
+
+/// Places for all columns of a tile: the last one again where there is none.
+#[inline(always)]
+pub fn padded(places: &[usize]) -> [usize; COLUMNS] {
+    std::array::from_fn(|i| places[i.min(places.len() - 1)])
+}
+
+/// Whether as many places as a lane has numbers follow each other.
+#[inline(always)]
+fn adjacent<L: Lane>(places: &[usize]) -> bool {
+    places[L::N - 1] == places[0] + L::N - 1
+}
+
+/// Whether a tile's `columns` places follow each other in both of its vectors.
+pub fn in_vectors(places: &[usize; COLUMNS], columns: usize) -> bool {
+    places[..columns].chunks(columns / WIDTH).all(|part| part[part.len() - 1] == part[0] + part.len() - 1)
+}
+
+/// Packs a panel of pixels: for each tap, the numbers of a tile's columns.
+///
+/// # Safety
+/// Every tap of all places `at` must be readable from `x` on, `to` writable for a tile's columns for each
+/// tap.
+pub unsafe fn pixels<L: Lane>(x: *const L::Elem, taps: &[usize], at: &[usize], to: *mut L::Elem) {
+    let columns = WIDTH * L::N;
+    // SAFETY: the caller's promise.
+    unsafe {
+        if adjacent::<L>(at) && adjacent::<L>(&at[L::N..]) {
+            let (first, second, mut to) = (x.add(at[0]), x.add(at[L::N]), to);
+            for &tap in taps {
+                L::load(first.add(tap)).store(to);
+                L::load(second.add(tap)).store(to.add(L::N));
+                to = to.add(columns);
+            }
+            return;
+        }
+        for v in (0..columns).step_by(L::N) {
+            if adjacent::<L>(&at[v..]) {
+                let from = x.add(at[v]);
+                for (p, &tap) in taps.iter().enumerate() {
+                    L::load(from.add(tap)).store(to.add(p * columns + v));
+                }
+                continue;
+            }
+            for (i, &place) in at.iter().enumerate().skip(v).take(L::N) {
+                let from = x.add(place);
+                for (p, &tap) in taps.iter().enumerate() {
+                    *to.add(p * columns + i) = *from.add(tap);
+                }
+            }
+        }
+    }
+}
+
+/// Packs a panel of taps: for each pixel, the numbers of a tile's columns.
+///
+/// # Safety
+/// As for `pixels`, with `to` writable for a tile's columns for each pixel.
+pub unsafe fn taps<L: Lane>(x: *const L::Elem, taps: &[usize], pixels: &[usize], to: *mut L::Elem) {
+    let at = padded(taps);
+    let columns = WIDTH * L::N;
+    let mut p = 0;
+    // SAFETY: the caller's promise.
+    unsafe {
+        while p < pixels.len() {
+            let to = to.add(p * columns);
+            if p + L::N <= pixels.len() && adjacent::<L>(&pixels[p..]) {
+                let from = x.add(pixels[p]);
+                for v in 0..WIDTH {
+                    L::transpose(|i| from.add(at[v * L::N + i]), to.add(v * L::N), columns);
+                }
+                p += L::N;
+            } else {
+                let from = x.add(pixels[p]);
+                for (i, &place) in at.iter().enumerate().take(columns) {
+                    *to.add(i) = *from.add(place);
+                }
+                p += 1;
+            }
+        }
+    }
+}
