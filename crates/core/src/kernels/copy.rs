@@ -122,7 +122,7 @@ unsafe fn lanes<L: Lane>(from: *const L::Elem, step: isize, to: *mut L::Elem) {
     for j in (0..BLOCK).step_by(L::N) {
         for i in (0..BLOCK).step_by(L::N) {
             // SAFETY: the caller's promise.
-            unsafe { L::transpose(from.offset(j as isize * step + i as isize), step as usize, to.add(i * BLOCK + j), BLOCK) }
+            unsafe { L::transpose(|r| from.offset((j + r) as isize * step + i as isize), to.add(i * BLOCK + j), BLOCK) }
         }
     }
 }

@@ -70,12 +70,12 @@ impl<L: Lane> Lane for Four<L> {
         let [a, b, c, d] = self.0;
         a.add(b).add(c.add(d)).sum()
     }
-    unsafe fn transpose(from: *const L::Elem, from_step: usize, to: *mut L::Elem, to_step: usize) {
+    unsafe fn transpose(from: impl Fn(usize) -> *const L::Elem, to: *mut L::Elem, to_step: usize) {
         for i in 0..4 {
             for j in 0..4 {
                 unsafe {
-                    let rows = from.wrapping_add((i * L::N).wrapping_mul(from_step)).add(j * L::N);
-                    L::transpose(rows, from_step, to.add(j * L::N * to_step + i * L::N), to_step);
+                    let rows = |r: usize| from(i * L::N + r).add(j * L::N);
+                    L::transpose(rows, to.add(j * L::N * to_step + i * L::N), to_step);
                 }
             }
         }

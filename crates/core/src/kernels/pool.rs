@@ -1,6 +1,8 @@
 //! Pooling: every output looks at a box of the last three dimensions.
 
-use std::ops::{Add, AddAssign};
+use super::simd::Choose;
+use crate::parallel::{parallel_for, Shared};
+use std::ops::{Add, AddAssign, Range};
 
 /// The box of each output, dimension by dimension.
 pub struct Windows {
@@ -10,6 +12,74 @@ pub struct Windows {
     pub at: [Vec<(usize, usize)>; 3],
     /// Steps inside a box.
     pub step: [usize; 3],
+}
+
+/// Outputs of a line whose boxes have the same width and distance.
+struct Even {
+    outputs: Range<usize>,
+    step: usize,
+    width: usize,
+}
+
+/// One row of the boxes of a line of outputs, from the place `from` on.
+struct Row<'a, T> {
+    x: &'a [T],
+    from: usize,
+    width: usize,
+    /// Whether nothing has been found yet.
+    first: bool,
+    y: &'a mut [T],
+    places: &'a mut [T],
+}
+
+impl<T> Row<'_, T> {
+    /// Takes what exceeds the maxima so far; the boxes are `STEP` apart and `TAPS` wide, if that is
+    /// not zero.
+    #[inline(always)]
+    fn take<L: Choose<Elem = T>, const STEP: usize, const TAPS: usize, const TOLD: bool>(&mut self) {
+        let width = if TAPS > 0 { TAPS } else { self.width };
+        let ramp = L::count(0, STEP);
+        for i in (0..self.y.len()).step_by(L::N) {
+            // The last outputs may be among those before: that changes nothing.
+            let i = i.min(self.y.len() - L::N);
+            let index = ramp.add(L::count(self.from + i * STEP, 0));
+            // SAFETY: lanes of outputs, whose boxes lie in the plane.
+            unsafe {
+                let (to, at_to) = (self.y.as_mut_ptr().add(i), self.places.as_mut_ptr().wrapping_add(i));
+                let mut best = if self.first { L::splat(L::LEAST) } else { L::load(to) };
+                let mut at = if self.first || !TOLD { index } else { L::load(at_to) };
+                let mut nan = best.is_nan();
+                let mut take = |v: L, tap: usize| {
+                    if TOLD {
+                        let mask = v.exceeds(best);
+                        best = L::select(mask, v, best);
+                        at = L::select(mask, index.add(L::count(tap, 0)), at);
+                    } else {
+                        nan = nan.or(v.is_nan());
+                        best = best.greater(v);
+                    }
+                };
+                let from = self.x.as_ptr().add(self.from + i * STEP);
+                let mut tap = 0;
+                while tap < width {
+                    if STEP == 1 {
+                        take(L::load(from.add(tap)), tap);
+                    } else {
+                        let (a, b) = (L::load(from.add(tap)), L::load(from.add(tap + L::N)));
+                        take(a.evens(b), tap);
+                        if tap + 1 < width {
+                            take(a.odds(b), tap + 1);
+                        }
+                    }
+                    tap += STEP;
+                }
+                (if TOLD { best } else { best.with_nan(nan) }).store(to);
+                if TOLD {
+                    at.store(at_to);
+                }
+            }
+        }
+    }
 }
 
 impl Windows {
@@ -34,19 +104,38 @@ impl Windows {
     /// Calls `f` with each place of a box.
     #[inline(always)]
     fn places(&self, [z, y, x]: [(usize, usize); 3], mut f: impl FnMut(usize)) {
-        for k in (z.0..z.1).step_by(self.step[0]) {
-            for j in (y.0..y.1).step_by(self.step[1]) {
+        // Plain loops: iterators with steps divide first.
+        let mut k = z.0;
+        while k < z.1 {
+            let mut j = y.0;
+            while j < y.1 {
                 let row = (k * self.from[1] + j) * self.from[2];
                 let mut i = row + x.0;
                 while i < row + x.1 {
                     f(i);
                     i += self.step[2];
                 }
+                j += self.step[1];
             }
+            k += self.step[0];
         }
     }
 
-    /// The greatest element of each box and where it is; a later NaN wins.
+    /// The greatest element of a box and where it is; a later NaN wins.
+    fn greatest<T: Copy + PartialOrd>(&self, x: &[T], least: T, window: [(usize, usize); 3]) -> (T, usize) {
+        let [z, h, w] = window;
+        let (mut best, mut at) = (least, (z.0 * self.from[1] + h.0) * self.from[2] + w.0);
+        self.places(window, |i| {
+            let v = x[i];
+            #[allow(clippy::eq_op)]
+            if v > best || v != v {
+                (best, at) = (v, i);
+            }
+        });
+        (best, at)
+    }
+
+    /// The greatest element of each box and where it is.
     pub fn max<T: Copy + PartialOrd>(&self, x: &[T], least: T, y: &mut [T], indices: &mut [i64]) {
         let (a, b) = self.planes();
         if a == 0 || b == 0 {
@@ -54,17 +143,101 @@ impl Windows {
         }
         for ((x, y), indices) in x.chunks_exact(a).zip(y.chunks_exact_mut(b)).zip(indices.chunks_exact_mut(b)) {
             self.each(|out, window| {
-                let [z, h, w] = window;
-                let (mut best, mut at) = (least, (z.0 * self.from[1] + h.0) * self.from[2] + w.0);
-                self.places(window, |i| {
-                    let v = x[i];
-                    #[allow(clippy::eq_op)]
-                    if v > best || v != v {
-                        (best, at) = (v, i);
-                    }
-                });
+                let (best, at) = self.greatest(x, least, window);
                 (y[out], indices[out]) = (best, at as i64);
             });
+        }
+    }
+
+    /// The same several outputs at once, and without `indices` if that is empty.
+    pub fn max_lanes<L: Choose>(&self, x: &[L::Elem], y: &mut [L::Elem], indices: &mut [i64])
+    where
+        L::Elem: PartialOrd,
+    {
+        let (a, b) = self.planes();
+        if a == 0 || b == 0 {
+            return;
+        }
+        let (even, width, told) = (self.even_part(), self.at[2].len(), !indices.is_empty());
+        let (values, places) = (Shared(y.as_mut_ptr()), Shared(indices.as_mut_ptr()));
+        parallel_for(y.len() / b, (1 << 15) / a, |range| {
+            let mut room = vec![L::Elem::default(); if told { width } else { 0 }];
+            for plane in range {
+                let x = &x[plane * a..][..a];
+                let mut first = plane * b;
+                for &z in &self.at[0] {
+                    for &h in &self.at[1] {
+                        // SAFETY: the lines of each plane are this part's alone.
+                        let (y, indices) = unsafe {
+                            let told = if told { std::slice::from_raw_parts_mut(places.get().add(first), width) } else { &mut [] };
+                            (std::slice::from_raw_parts_mut(values.get().add(first), width), told)
+                        };
+                        self.max_line::<L>(x, [z, h], &even, y, indices, &mut room);
+                        first += width;
+                    }
+                }
+            }
+        });
+    }
+
+    /// The outputs of a line whose boxes are as wide as any, and one or two apart.
+    fn even_part(&self) -> Even {
+        let line = &self.at[2];
+        let width = line.iter().map(|w| w.1.saturating_sub(w.0)).max().unwrap_or(0);
+        let is_whole = |w: &(usize, usize)| w.0 + width == w.1;
+        let first = line.iter().position(is_whole).unwrap_or(0);
+        let step = line.get(first + 1).map_or(1, |w| w.0.saturating_sub(line[first].0));
+        let count = line[first..].iter().enumerate().take_while(|(i, w)| is_whole(w) && w.0 == line[first].0 + i * step).count();
+        let usable = match step {
+            1 => count,
+            // Pairs are read: where the width is odd, one number too many.
+            2 => count - width % 2,
+            _ => 0,
+        };
+        Even { outputs: first..first + if self.step[2] == 1 { usable } else { 0 }, step, width }
+    }
+
+    /// One line of outputs: the even part row by row of the boxes, in `room` the places as numbers.
+    fn max_line<L: Choose>(
+        &self, x: &[L::Elem], [z, h]: [(usize, usize); 2], even: &Even, y: &mut [L::Elem], indices: &mut [i64], room: &mut [L::Elem],
+    ) where
+        L::Elem: PartialOrd,
+    {
+        let (start, whole) = (even.outputs.start, if even.outputs.len() >= L::N { even.outputs.len() } else { 0 });
+        let told = !indices.is_empty();
+        if whole > 0 {
+            let mut row = Row { x, from: 0, width: even.width, first: true, y: &mut y[start..start + whole], places: &mut [] };
+            if told {
+                row.places = &mut room[..whole];
+            }
+            let mut k = z.0;
+            while k < z.1 {
+                let mut j = h.0;
+                while j < h.1 {
+                    row.from = (k * self.from[1] + j) * self.from[2] + self.at[2][start].0;
+                    match (even.step, even.width, told) {
+                        (1, _, true) => row.take::<L, 1, 0, true>(),
+                        (1, _, false) => row.take::<L, 1, 0, false>(),
+                        (_, 2, true) => row.take::<L, 2, 2, true>(),
+                        (_, 2, false) => row.take::<L, 2, 2, false>(),
+                        (_, _, true) => row.take::<L, 2, 0, true>(),
+                        (_, _, false) => row.take::<L, 2, 0, false>(),
+                    }
+                    row.first = false;
+                    j += self.step[1];
+                }
+                k += self.step[0];
+            }
+            if told {
+                indices[start..start + whole].iter_mut().zip(&*room).for_each(|(to, &at)| *to = L::index(at));
+            }
+        }
+        for i in (0..start).chain(start + whole..y.len()) {
+            let (best, at) = self.greatest(x, L::LEAST, [z, h, self.at[2][i]]);
+            y[i] = best;
+            if told {
+                indices[i] = at as i64;
+            }
         }
     }
 

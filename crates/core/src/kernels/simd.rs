@@ -67,6 +67,32 @@ pub trait Floats: Lane<Elem = f32> {
     fn narrow(halves: [Self::Wide; 2]) -> Self;
 }
 
+/// Lanes that choose number by number.
+pub trait Choose: Lane {
+    /// Less than any number.
+    const LEAST: Self::Elem;
+    /// A mask of where `self > o` or `self` is NaN.
+    fn exceeds(self, o: Self) -> Self;
+    /// A mask of where `self` is NaN.
+    fn is_nan(self) -> Self;
+    /// NaN where the mask is set, else `self`.
+    fn with_nan(self, mask: Self) -> Self;
+    /// The bits of both masks.
+    fn or(self, o: Self) -> Self;
+    /// `o` where it is greater, else `self`.
+    fn greater(self, o: Self) -> Self;
+    /// `a` where the mask is set, else `b`.
+    fn select(mask: Self, a: Self, b: Self) -> Self;
+    /// Every second number of `self` and `o`, from the first.
+    fn evens(self, o: Self) -> Self;
+    /// Every second number of `self` and `o`, from the second.
+    fn odds(self, o: Self) -> Self;
+    /// `start`, `start + step`, and so on.
+    fn count(start: usize, step: usize) -> Self;
+    /// A number that `count` made.
+    fn index(x: Self::Elem) -> i64;
+}
+
 /// How a product is added: the relaxed build rounds once where the processor can.
 pub trait MulAdd<L: Lane> {
     /// `a * b + c`.
@@ -128,7 +154,7 @@ scalar_lane!(f64);
 /// Vectors of the processor.
 #[cfg(target_arch = "wasm32")]
 mod vectors {
-    use super::{Floats, Lane};
+    use super::{Choose, Floats, Lane};
     use std::arch::wasm32::*;
 
     /// Four `f32`.
@@ -215,6 +241,41 @@ mod vectors {
         }
     }
 
+    macro_rules! choose {
+        ($V:ident: $n:literal of $T:ident, $gt:ident, $ne:ident, $pmax:ident, $shuffle:ident, [$($even:literal)*], [$($odd:literal)*]) => {
+            impl Choose for $V {
+                const LEAST: $T = $T::NEG_INFINITY;
+                #[inline(always)]
+                fn exceeds(self, o: Self) -> Self { $V(v128_or($gt(self.0, o.0), $ne(self.0, self.0))) }
+                #[inline(always)]
+                fn is_nan(self) -> Self { $V($ne(self.0, self.0)) }
+                // All bits set are a NaN.
+                #[inline(always)]
+                fn with_nan(self, mask: Self) -> Self { self.or(mask) }
+                #[inline(always)]
+                fn or(self, o: Self) -> Self { $V(v128_or(self.0, o.0)) }
+                #[inline(always)]
+                fn greater(self, o: Self) -> Self { $V($pmax(self.0, o.0)) }
+                #[inline(always)]
+                fn select(mask: Self, a: Self, b: Self) -> Self { $V(v128_bitselect(a.0, b.0, mask.0)) }
+                #[inline(always)]
+                fn evens(self, o: Self) -> Self { $V($shuffle::<$($even),*>(self.0, o.0)) }
+                #[inline(always)]
+                fn odds(self, o: Self) -> Self { $V($shuffle::<$($odd),*>(self.0, o.0)) }
+                #[inline(always)]
+                fn count(start: usize, step: usize) -> Self {
+                    let all: [$T; $n] = std::array::from_fn(|i| (start + i * step) as $T);
+                    // SAFETY: an array of as many numbers.
+                    unsafe { Self::load(all.as_ptr()) }
+                }
+                #[inline(always)]
+                fn index(x: $T) -> i64 { x as i64 }
+            }
+        };
+    }
+    choose!(F32x4: 4 of f32, f32x4_gt, f32x4_ne, f32x4_pmax, i32x4_shuffle, [0 2 4 6], [1 3 5 7]);
+    choose!(F64x2: 2 of f64, f64x2_gt, f64x2_ne, f64x2_pmax, i64x2_shuffle, [0 2], [1 3]);
+
     #[inline(always)]
     fn sum4(v: v128) -> f32 {
         (f32x4_extract_lane::<0>(v) + f32x4_extract_lane::<1>(v)) + (f32x4_extract_lane::<2>(v) + f32x4_extract_lane::<3>(v))
@@ -244,7 +305,7 @@ mod vectors {
 /// Arrays that stand in for vectors, for tests on other processors.
 #[cfg(not(target_arch = "wasm32"))]
 mod vectors {
-    use super::{Floats, Lane, Number};
+    use super::{Choose, Floats, Lane, Number};
     use std::array::from_fn;
 
     /// `N` numbers.
@@ -312,6 +373,45 @@ mod vectors {
             Pack([a, b, c, d])
         }
     }
+
+    macro_rules! choose {
+        ($V:ident: $n:literal of $T:ident) => {
+            /// A mask is one where it is set, else zero.
+            impl Choose for $V {
+                const LEAST: $T = $T::NEG_INFINITY;
+                fn exceeds(self, o: Self) -> Self {
+                    Pack(from_fn(|i| f32::from(u8::from(self.0[i] > o.0[i] || self.0[i].is_nan())).into()))
+                }
+                fn is_nan(self) -> Self {
+                    Pack(from_fn(|i| f32::from(u8::from(self.0[i].is_nan())).into()))
+                }
+                fn with_nan(self, mask: Self) -> Self {
+                    Pack(from_fn(|i| if mask.0[i] == 1.0 { $T::NAN } else { self.0[i] }))
+                }
+                fn or(self, o: Self) -> Self {
+                    Pack(from_fn(|i| Lane::max(self.0[i], o.0[i])))
+                }
+                fn greater(self, o: Self) -> Self {
+                    Pack(from_fn(|i| if self.0[i] < o.0[i] { o.0[i] } else { self.0[i] }))
+                }
+                fn select(mask: Self, a: Self, b: Self) -> Self {
+                    Pack(from_fn(|i| if mask.0[i] == 1.0 { a.0[i] } else { b.0[i] }))
+                }
+                fn evens(self, o: Self) -> Self {
+                    Pack(from_fn(|i| if 2 * i < $n { self.0[2 * i] } else { o.0[2 * i - $n] }))
+                }
+                fn odds(self, o: Self) -> Self {
+                    Pack(from_fn(|i| if 2 * i < $n { self.0[2 * i + 1] } else { o.0[2 * i + 1 - $n] }))
+                }
+                fn count(start: usize, step: usize) -> Self {
+                    Pack(from_fn(|i| (start + i * step) as $T))
+                }
+                fn index(x: $T) -> i64 { x as i64 }
+            }
+        };
+    }
+    choose!(F32x4: 4 of f32);
+    choose!(F64x2: 2 of f64);
 }
 
 pub use vectors::{F32x4, F64x2};

@@ -103,7 +103,7 @@ fn greatest(input: &Tensor, output: &Dims, n: usize) -> Result<Vec<Tensor>> {
     if !input.dtype().is_floating_point() {
         return Err(Error::dtype(kernel, input.dtype()));
     }
-    max_over(kernel, input, &windows(input.sizes(), output), &sizes)
+    max_over(kernel, input, &windows(input.sizes(), output), &sizes, true)
 }
 
 fn greatest_any(input: &Tensor, size: &MaybeDims, indices: bool, n: usize) -> Result<Value> {

@@ -2,6 +2,7 @@
 
 use super::{by, linked, pair, triple};
 use crate::kernels::pool::Windows;
+use crate::kernels::simd::{F32x4, F64x2};
 use crate::ops::prelude::*;
 
 /// The numbers of a pooling, one for each spatial dimension.
@@ -151,22 +152,27 @@ fn effective(kernel: i64, dilation: i64) -> Result<i64> {
     })
 }
 
-/// The maxima of windows and where they are, in any real dtype.
-pub(super) fn max_over(name: &str, input: &Tensor, windows: &Windows, sizes: &[i64]) -> Result<Vec<Tensor>> {
+/// The maxima of windows and, if they are asked for, where they are, in any real dtype.
+pub(super) fn max_over(name: &str, input: &Tensor, windows: &Windows, sizes: &[i64], told: bool) -> Result<Vec<Tensor>> {
     let dtype = input.dtype();
     if dtype == DType::Bool || dtype.is_complex() {
         return Err(Error::dtype(name, dtype));
     }
     let work = dtype.compute();
     let x = input.as_contiguous(work)?;
-    let (values, indices) = (Tensor::empty(sizes, work)?, Tensor::empty(sizes, DType::Int64)?);
-    let at = indices.data_mut::<i64>();
-    match work {
-        DType::Int64 => windows.max(x.data(), i64::MIN, values.data_mut(), at),
-        DType::Float32 => windows.max(x.data(), f32::NEG_INFINITY, values.data_mut(), at),
-        _ => windows.max(x.data(), f64::NEG_INFINITY, values.data_mut(), at),
+    // Lanes count in their own numbers, and integers go one by one.
+    let lanes = work != DType::Int64 && windows.planes().0 < 1 << 24;
+    let values = Tensor::empty(sizes, work)?;
+    let indices = if told || !lanes { Some(Tensor::empty(sizes, DType::Int64)?) } else { None };
+    let at = indices.as_ref().map_or(&mut [][..], |i| i.data_mut::<i64>());
+    match (work, lanes) {
+        (DType::Int64, _) => windows.max(x.data(), i64::MIN, values.data_mut(), at),
+        (DType::Float32, true) => windows.max_lanes::<F32x4>(x.data(), values.data_mut(), at),
+        (_, true) => windows.max_lanes::<F64x2>(x.data(), values.data_mut(), at),
+        (DType::Float32, false) => windows.max(x.data(), f32::NEG_INFINITY, values.data_mut(), at),
+        (_, false) => windows.max(x.data(), f64::NEG_INFINITY, values.data_mut(), at),
     }
-    Ok(vec![values.as_contiguous(dtype)?, indices])
+    Ok([Some(values.as_contiguous(dtype)?), indices].into_iter().flatten().collect())
 }
 
 /// Elements written to the places of their plane that `indices` names; or added there.
@@ -210,11 +216,11 @@ fn check_rank(name: &str, input: &Tensor, n: usize) -> Result<()> {
     Err(Error::runtime(format!("non-empty {}D or {}D (batch mode) tensor expected for input", n + 1, n + 2)))
 }
 
-fn max_pooled(name: &str, n: usize, input: &Tensor, kernel: &Dims, stride: Option<&Dims>, padding: &Dims, dilation: &Dims, ceil: bool) -> Result<Vec<Tensor>> {
+fn max_pooled(name: &str, n: usize, input: &Tensor, kernel: &Dims, stride: Option<&Dims>, padding: &Dims, dilation: &Dims, ceil: bool, told: bool) -> Result<Vec<Tensor>> {
     let pool = Pool::new(name, n, kernel, stride, padding, dilation, ceil)?;
     check_rank(name, input, n)?;
     let sizes = pool.sizes(name, input.sizes())?;
-    max_over(name, input, &pool.windows(input.sizes()), &sizes)
+    max_over(name, input, &pool.windows(input.sizes()), &sizes, told)
 }
 
 /// The checks of the way that needs no indices.
@@ -279,6 +285,18 @@ fn max_line(input: &Tensor, kernel: &Dims, stride: Option<&Dims>, padding: &Dims
 fn chosen(op: &'static crate::table::Op, args: &[Value], indices: bool) -> Result<Value> {
     let (v, i) = pair(op, args)?;
     Ok(if indices { Value::Tensors(vec![Some(v), Some(i)]) } else { Value::Tensor(v) })
+}
+
+/// Whether a pooling has to know where its maxima are.
+fn told(input: &Tensor, indices: bool) -> bool {
+    indices || (input.requires_grad() && crate::state::grad_enabled())
+}
+
+/// The maxima alone.
+#[allow(clippy::too_many_arguments)]
+fn max_values(name: &str, n: usize, input: &Tensor, kernel: &Dims, stride: Option<&Dims>, padding: &Dims, dilation: &Dims, ceil: bool) -> Result<Value> {
+    let all = max_pooled(name, n, &input.detached(), kernel, stride, padding, dilation, ceil, false)?;
+    Ok(all.into_iter().next().map_or(Value::None, Value::Tensor))
 }
 
 /// What the sum of each window is divided by.
@@ -377,17 +395,23 @@ ops! { TABLE, PoolOps;
         let _ = return_indices; max_line(&input, &kernel_size, stride.as_ref(), &padding, &dilation, ceil_mode, true) };
     /// The maxima of windows over two dimensions, with their places if `return_indices`.
     fn max_pool2d "nn.functional.max_pool2d"(input: Tensor, kernel_size: Dims, stride: Option<Dims> = "null", padding: Dims = "0", dilation: Dims = "1", ceil_mode: bool = "false", return_indices: bool = "false") ["max_pool2d", function] compose {
+        if !told(&input, return_indices) {
+            return max_values("max_pool2d", 2, &input, &kernel_size, stride.as_ref(), &padding, &dilation, ceil_mode);
+        }
         chosen(&max_pool2d_with_indices::OP, &[Value::Tensor(input), Value::Ints(kernel_size), stride.map_or(Value::None, Value::Ints), Value::Ints(padding), Value::Ints(dilation), Value::Scalar(Scalar::Bool(ceil_mode)), Value::None], return_indices) };
     /// The maxima of windows over two dimensions, and their places.
     fn max_pool2d_with_indices "nn.functional.max_pool2d_with_indices"(input: Tensor, kernel_size: Dims, stride: Option<Dims> = "null", padding: Dims = "0", dilation: Dims = "1", ceil_mode: bool = "false", return_indices: bool = "false") -> (list) [function, MaxPool2DWithIndicesBackward0] eval {
-        let _ = return_indices; max_pooled("max_pool2d", 2, &input, &kernel_size, stride.as_ref(), &padding, &dilation, ceil_mode) }
+        let _ = return_indices; max_pooled("max_pool2d", 2, &input, &kernel_size, stride.as_ref(), &padding, &dilation, ceil_mode, true) }
         d input = |g, input, outs| linked(g._plane_add(&outs[1], &input.dims(), 2i64), &[&input]);
     /// The maxima of windows over three dimensions, with their places if `return_indices`.
     fn max_pool3d "nn.functional.max_pool3d"(input: Tensor, kernel_size: Dims, stride: Option<Dims> = "null", padding: Dims = "0", dilation: Dims = "1", ceil_mode: bool = "false", return_indices: bool = "false") ["max_pool3d", function] compose {
+        if !told(&input, return_indices) {
+            return max_values("max_pool3d", 3, &input, &kernel_size, stride.as_ref(), &padding, &dilation, ceil_mode);
+        }
         chosen(&max_pool3d_with_indices::OP, &[Value::Tensor(input), Value::Ints(kernel_size), stride.map_or(Value::None, Value::Ints), Value::Ints(padding), Value::Ints(dilation), Value::Scalar(Scalar::Bool(ceil_mode)), Value::None], return_indices) };
     /// The maxima of windows over three dimensions, and their places.
     fn max_pool3d_with_indices "nn.functional.max_pool3d_with_indices"(input: Tensor, kernel_size: Dims, stride: Option<Dims> = "null", padding: Dims = "0", dilation: Dims = "1", ceil_mode: bool = "false", return_indices: bool = "false") -> (list) [function, MaxPool3DWithIndicesBackward0] eval {
-        let _ = return_indices; max_pooled("max_pool3d", 3, &input, &kernel_size, stride.as_ref(), &padding, &dilation, ceil_mode) }
+        let _ = return_indices; max_pooled("max_pool3d", 3, &input, &kernel_size, stride.as_ref(), &padding, &dilation, ceil_mode, true) }
         d input = |g, input, outs| linked(g._plane_add(&outs[1], &input.dims(), 3i64), &[&input]);
     /// Zeros of `size`, each element added at its place in the last `dims` dimensions.
     fn _plane_add(input: Tensor, indices: Tensor, size: Dims, dims: i64) [hidden] eval { put(&input, &indices, &size, dims as usize, true) }
