@@ -14,7 +14,7 @@
 //! public name are overloads, tried in order. `-> (values, indices)` names several results. The
 //! words after `g` are what the rule needs: a tensor named there is saved (only if this input needs
 //! a gradient), a parameter comes typed as declared, `out` is the first result, `sizes` the sizes
-//! of the input being differentiated.
+//! of the input being differentiated, `turned` whether that is a matrix of adjacent columns.
 //!
 //! Gradients that share their work may have a joint formula beside those of their own, last:
 //!
@@ -65,8 +65,10 @@ pub mod saves {
     pub const OUTS: u8 = 251;
     /// The layout of the first tensor.
     pub const LAYOUT: u8 = 252;
+    /// Whether the tensor differentiated is a matrix of adjacent columns.
+    pub const TURNED: u8 = 253;
     /// Sizes, list sizes, gradients of all outputs: always at hand.
-    pub const FREE: u8 = 253;
+    pub const FREE: u8 = 254;
 
     const fn same(a: &str, b: &str) -> bool {
         let (a, b) = (a.as_bytes(), b.as_bytes());
@@ -98,6 +100,8 @@ pub mod saves {
             OUTS
         } else if same(word, "layout") {
             LAYOUT
+        } else if same(word, "turned") {
+            TURNED
         } else {
             FREE
         }
@@ -226,6 +230,10 @@ pub trait Beside<'a> {
     /// The layout of the first tensor.
     fn layout(&self) -> Result<Layout> {
         self.kept().layout()
+    }
+    /// Whether the input differentiated is a matrix of adjacent columns.
+    fn turned(&self) -> Result<bool> {
+        Ok(self.kept().turned())
     }
     /// The sizes of the tensors in a list.
     fn lists(&self) -> Result<Vec<Dims>> {

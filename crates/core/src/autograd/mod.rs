@@ -63,13 +63,23 @@ fn needs(op: &Op, args: &[Value]) -> impl Iterator<Item = u8> {
     slots.into_iter()
 }
 
+/// Whether a tensor is a matrix whose columns are adjacent in memory.
+fn is_turned(t: &Tensor) -> bool {
+    matches!((t.sizes(), t.strides()), (&[rows, _], &[1, step]) if step == rows)
+}
+
 /// Saves the arguments that are named, and makes the node of `outs`.
 fn record(op: &'static Op, args: &[Value], outs: &[Tensor]) -> Result<Rc<Node>> {
     let mut edges = Edges::new();
     let mut saved = Box::new(Saved::default());
     for rule in op.rules {
         match &args[rule.wrt] {
-            Value::Tensor(t) => edges.push(t.edge()?),
+            Value::Tensor(t) => {
+                edges.push(t.edge()?);
+                if rule.saves.contains(&saves::TURNED) && is_turned(t) {
+                    saved.turned |= 1 << rule.wrt;
+                }
+            }
             Value::Tensors(list) => {
                 for t in list {
                     edges.push(t.as_ref().map_or(Ok(None), Tensor::edge)?);

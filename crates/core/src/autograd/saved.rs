@@ -154,6 +154,8 @@ pub struct Saved {
     /// Results, or what a function from outside the table keeps.
     pub(super) outs: SmallVec<[Option<SavedTensor>; 1]>,
     pub(super) layout: Option<Layout>,
+    /// A bit for each argument that is a matrix of adjacent columns, where a formula asks.
+    pub(super) turned: u64,
     /// The sizes of the tensors in list arguments.
     pub(super) lists: Vec<(usize, Vec<Dims>)>,
     /// Whether there is anything to free, so that it can't be used again.
@@ -264,6 +266,11 @@ impl Kept<'_> {
     /// The layout of the first tensor argument.
     pub fn layout(&self) -> Result<Layout> {
         self.saved.layout.clone().ok_or_else(Error::freed_graph)
+    }
+
+    /// Whether the argument differentiated is a matrix of adjacent columns.
+    pub fn turned(&self) -> bool {
+        self.saved.turned >> self.wrt & 1 == 1
     }
 
     /// The sizes of the tensors in the list argument differentiated.

@@ -199,14 +199,25 @@ const COLUMN_BYTES: usize = 4096;
 /// Products of fewer multiplications than this stay on one thread.
 pub(super) const SHARED_WORK: usize = 1 << 19;
 
-/// `c = a b`, row-major `c` of `m` by `n`.
+/// Products of matrices one after the other in memory, which threads may share: `a` and `b` are the
+/// first two and the steps to the next ones, the results follow each other.
 ///
 /// # Safety
-/// `a` must be readable as `m` by `k` and `b` as `k` by `n`.
-pub unsafe fn gemm<T: Number>(m: usize, n: usize, k: usize, a: Mat<T>, b: Mat<T>, c: &mut [T]) {
-    debug_assert_eq!(c.len(), m * n);
-    // SAFETY: the caller's promise; `c` has `m` rows of `n`.
-    unsafe { product((m, n, k), a, b, Out { ptr: c.as_mut_ptr(), row: n, add: false }) }
+/// As for `product`, for every pair.
+pub unsafe fn batched<T: Number>(
+    batch: usize, (m, n, k): (usize, usize, usize), (a, a_step): (Mat<T>, isize), (b, b_step): (Mat<T>, isize), c: Out<T>,
+) {
+    let (a, b, c) = (Shared(a), Shared(b), Shared(c));
+    let next = |m: Mat<T>, step: isize, i: usize| Mat { ptr: m.ptr.wrapping_offset(i as isize * step), ..m };
+    parallel_for(batch, SHARED_WORK / (m * n * k).max(1), |range| {
+        for i in range {
+            // SAFETY: the caller's promise.
+            unsafe {
+                let to = Out { ptr: c.get().ptr.add(i * m * n), ..c.get() };
+                product((m, n, k), next(a.get(), a_step, i), next(b.get(), b_step, i), to);
+            }
+        }
+    });
 }
 
 /// `c = a b` or `c += a b`, for matrices of `(m, n, k)`: `m` by `k` and `k` by `n`.
@@ -223,15 +234,15 @@ pub unsafe fn product<T: Number>((m, n, k): (usize, usize, usize), a: Mat<T>, b:
         let adjacent = b.col == 1 || n == 1;
         if k == 0 {
             simple((m, n, k), a, b, c);
-        } else if n < 4 && n <= m {
+        } else if n < 4 && n <= m && (a.col == 1 || a.row == 1 && c.row == 1) {
             for j in 0..n {
                 times_vector(kernel, m, k, a, b.from(0, j).turned(), c.ptr.add(j), c.row, c.add);
             }
-        } else if m < 4 {
+        } else if m < 4 && (b.col == 1 || b.row == 1) {
             for i in 0..m {
                 times_vector(kernel, n, k, b.turned(), a.from(i, 0), c.ptr.add(i * c.row), 1, c.add);
             }
-        } else if adjacent && m <= 32 && n <= 64 && k <= 128 {
+        } else if adjacent && m <= 64 && n <= 64 && k <= 128 {
             (kernel.direct)((m, n, k), a, b, c.ptr, c.row, c.add);
         } else {
             packed(kernel, (m, n, k), a, b, c);

@@ -157,22 +157,28 @@ pub unsafe fn direct<L: Lane, M: MulAdd<L>>(
     const ROWS: usize = 4;
     let (a_row, a_step, b_step) = (a.row as usize, a.col as usize, b.row as usize);
     let columns = WIDTH * L::N;
-    let wide = n / columns * columns;
+    // The last tile may overlap the one before, unless sums are added.
+    let overlap = !add && m >= ROWS && n >= columns;
+    let wide = if overlap { n } else { n / columns * columns };
     // SAFETY: the caller's promise; steps may be negative, so they wrap.
     unsafe {
         for j in (0..wide).step_by(columns) {
+            let j = j.min(n - columns);
             let mut i = 0;
-            while i + ROWS <= m {
-                let left = a.ptr.wrapping_add(i.wrapping_mul(a_row));
-                let acc = sums::<L, M, ROWS>(k, left, a_row, a_step, b.ptr.wrapping_add(j), b_step);
-                put(acc, c.add(i * step + j), step, add);
-                i += ROWS;
-            }
             while i < m {
+                if overlap {
+                    i = i.min(m - ROWS);
+                }
                 let left = a.ptr.wrapping_add(i.wrapping_mul(a_row));
-                let acc = sums::<L, M, 1>(k, left, a_row, a_step, b.ptr.wrapping_add(j), b_step);
-                put(acc, c.add(i * step + j), step, add);
-                i += 1;
+                if i + ROWS <= m {
+                    let acc = sums::<L, M, ROWS>(k, left, a_row, a_step, b.ptr.wrapping_add(j), b_step);
+                    put(acc, c.add(i * step + j), step, add);
+                    i += ROWS;
+                } else {
+                    let acc = sums::<L, M, 1>(k, left, a_row, a_step, b.ptr.wrapping_add(j), b_step);
+                    put(acc, c.add(i * step + j), step, add);
+                    i += 1;
+                }
             }
         }
         for i in 0..m {

@@ -2,7 +2,7 @@
 
 use super::prelude::*;
 use super::loops::Arith;
-use crate::kernels::gemm::{dot as dot_row, gemm, Mat, Number, Wrapping};
+use crate::kernels::gemm::{batched, dot as dot_row, Mat, Number, Out, Wrapping};
 
 /// A number type and the dtype it multiplies for.
 macro_rules! with_number {
@@ -38,26 +38,25 @@ fn finish(t: Tensor, dtype: DType) -> Result {
 
 /// Batches of matrices multiplied, `[b, m, k]` and `[b, k, n]`, in their compute type.
 fn product(a: &Tensor, b: &Tensor, sizes: &[i64]) -> Result {
+    let out = Tensor::empty(sizes, a.dtype().compute())?;
+    multiply(a, b, &out, false)?;
+    Ok(out)
+}
+
+/// Writes such products to a row-major tensor, or adds them.
+fn multiply(a: &Tensor, b: &Tensor, out: &Tensor, add: bool) -> Result<()> {
     let dtype = a.dtype();
     let (a, b) = (as_compute(a)?, as_compute(b)?);
-    let out = Tensor::empty(sizes, dtype.compute())?;
-    let (batch, m, k, n) = (a.sizes()[0], a.sizes()[1] as usize, a.sizes()[2] as usize, b.sizes()[2] as usize);
+    let (batch, m, k, n) = (a.sizes()[0] as usize, a.sizes()[1] as usize, a.sizes()[2] as usize, b.sizes()[2] as usize);
     with_number!(dtype, T => {
-        let c: *mut T = out.first::<T>();
-        for i in 0..batch as isize {
-            let mat = |t: &Tensor| {
-                let s = t.strides();
-                let ptr = t.first::<T>().cast_const().wrapping_offset(i * s[0] as isize);
-                Mat { ptr, row: s[1] as isize, col: s[2] as isize }
-            };
-            // SAFETY: the layouts were made from the tensors, the output is ours.
-            unsafe {
-                let to = std::slice::from_raw_parts_mut(c.offset(i * (m * n) as isize), m * n);
-                gemm(m, n, k, mat(&a), mat(&b), to);
-            }
-        }
+        let mat = |t: &Tensor| {
+            let s = t.strides();
+            (Mat { ptr: t.first::<T>().cast_const(), row: s[1] as isize, col: s[2] as isize }, s[0] as isize)
+        };
+        // SAFETY: the layouts were made from the tensors, the output is ours.
+        unsafe { batched(batch, (m, n, k), mat(&a), mat(&b), Out { ptr: out.first::<T>(), row: n, add }) };
     });
-    Ok(out)
+    Ok(())
 }
 
 /// A tensor with a dimension of size one put in: a batch of one, a matrix of one column.
@@ -82,6 +81,16 @@ fn combined(input: &Tensor, product: &Tensor, beta: Scalar, alpha: Scalar) -> Re
     })
 }
 
+/// The gradient of the left matrix of a product, in the layout of that matrix.
+fn left_grad(g: &Tensor, right: &Tensor, turned: bool) -> Result {
+    if turned { right.conj()?.mm(g.t()?)?.t() } else { g.mm(right.t()?.conj()) }
+}
+
+/// The gradient of the right matrix of a product, in the layout of that matrix.
+fn right_grad(g: &Tensor, left: &Tensor, turned: bool) -> Result {
+    if turned { g.t()?.mm(left.conj()?)?.t() } else { left.t()?.conj()?.mm(g) }
+}
+
 /// A gradient times a factor that is mostly one.
 fn scaled(g: Result, factor: Scalar) -> Result {
     match factor {
@@ -93,6 +102,11 @@ fn scaled(g: Result, factor: Scalar) -> Result {
 }
 
 fn mm_of(name: &str, a: &Tensor, b: &Tensor) -> Result {
+    check_mm(name, a, b)?;
+    product(&lift(a, 0), &lift(b, 0), &[a.sizes()[0], b.sizes()[1]])
+}
+
+fn check_mm(name: &str, a: &Tensor, b: &Tensor) -> Result<()> {
     for (what, t) in [("self", a), ("mat2", b)] {
         if t.ndim() != 2 {
             return Err(Error::runtime(format!("{name}: {what} must be a matrix, got {}-D tensor", t.ndim())));
@@ -105,8 +119,20 @@ fn mm_of(name: &str, a: &Tensor, b: &Tensor) -> Result {
         )));
     }
     same_dtype("m1 and m2 to", a, b)?;
-    not_bool("addmm_impl_cpu_", a)?;
-    product(&lift(a, 0), &lift(b, 0), &[a.sizes()[0], b.sizes()[1]])
+    not_bool("addmm_impl_cpu_", a)
+}
+
+/// `beta * input + alpha * a @ b`: the product is added to a copy of `input` where that is all.
+fn addmm_of(input: &Tensor, a: &Tensor, b: &Tensor, beta: Scalar, alpha: Scalar) -> Result {
+    check_addmm(input, a, b)?;
+    let one = |s: Scalar| matches!(s, Scalar::Int(1)) || matches!(s, Scalar::Float(x) if x == 1.0);
+    if !(one(beta) && one(alpha) && matches!(a.dtype(), DType::Float32 | DType::Float64)) {
+        return combined(input, &mm_of("addmm", a, b)?, beta, alpha);
+    }
+    check_mm("addmm", a, b)?;
+    let out = input.detached().expand([a.sizes()[0], b.sizes()[1]])?.copied(a.dtype())?;
+    multiply(&lift(a, 0), &lift(b, 0), &out, true)?;
+    Ok(out)
 }
 
 /// Truth values are not multiplied.
@@ -340,7 +366,8 @@ fn linear_of(input: &Tensor, weight: &Tensor, bias: Option<Tensor>) -> Result {
 ops! { TABLE, LinearOps;
     /// The product of two matrices.
     fn mm(input: Tensor, mat2: Tensor) [] eval { finish(mm_of("mm", &input, &mat2)?, input.dtype()) }
-        d input = |g, mat2| g.mm(mat2.t()?.conj()), d mat2 = |g, input| input.t()?.conj()?.mm(g);
+        d input = |g, mat2, turned| left_grad(g, &mat2, turned),
+        d mat2 = |g, input, turned| right_grad(g, &input, turned);
     /// The products of two batches of matrices.
     fn bmm(input: Tensor, mat2: Tensor) [] eval { finish(bmm_of(&input, &mat2)?, input.dtype()) }
         d input = |g, mat2| g.bmm(mat2.transpose(1i64, 2i64)?.conj()),
@@ -362,11 +389,10 @@ ops! { TABLE, LinearOps;
     fn __rmatmul__(input: Tensor, other: Tensor) [method] compose { matmul_of(&other, &input) };
     /// `beta * input + alpha * mat1 @ mat2`.
     fn addmm(input: Tensor, mat1: Tensor, mat2: Tensor; beta: Scalar = "1", alpha: Scalar = "1") [inplace] eval {
-            check_addmm(&input, &mat1, &mat2)?;
-            combined(&input, &mm_of("addmm", &mat1, &mat2)?, beta, alpha) }
+            addmm_of(&input, &mat1, &mat2, beta, alpha) }
         d input = |g, beta| scaled(Ok(g.clone()), beta),
-        d mat1 = |g, mat2, alpha| scaled(g.mm(mat2.t()?.conj()), alpha),
-        d mat2 = |g, mat1, alpha| scaled(mat1.t()?.conj()?.mm(g), alpha);
+        d mat1 = |g, mat2, alpha, turned| scaled(left_grad(g, &mat2, turned), alpha),
+        d mat2 = |g, mat1, alpha, turned| scaled(right_grad(g, &mat1, turned), alpha);
     /// `beta * input + alpha * mat @ vec`.
     fn addmv(input: Tensor, mat: Tensor, vec: Tensor; beta: Scalar = "1", alpha: Scalar = "1") [inplace] eval {
             combined(&input, &mv_of(&input, input.sizes().first().copied().unwrap_or(1), &mat, &vec)?, beta, alpha) }
