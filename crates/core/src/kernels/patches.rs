@@ -91,15 +91,21 @@ pub fn padded(places: &[usize]) -> [usize; COLUMNS] {
     std::array::from_fn(|i| places[i.min(places.len() - 1)])
 }
 
+/// Whether places follow each other.
+#[inline(always)]
+fn follow(places: &[usize]) -> bool {
+    places.windows(2).all(|pair| pair[1] == pair[0] + 1)
+}
+
 /// Whether as many places as a lane has numbers follow each other.
 #[inline(always)]
 fn adjacent<L: Lane>(places: &[usize]) -> bool {
-    places[L::N - 1] == places[0] + L::N - 1
+    follow(&places[..L::N])
 }
 
 /// Whether a tile's `columns` places follow each other in both of its vectors.
 pub fn in_vectors(places: &[usize; COLUMNS], columns: usize) -> bool {
-    places[..columns].chunks(columns / WIDTH).all(|part| part[part.len() - 1] == part[0] + part.len() - 1)
+    places[..columns].chunks(columns / WIDTH).all(follow)
 }
 
 /// Packs a panel of pixels: for each tap, the numbers of a tile's columns.
