@@ -203,7 +203,8 @@ impl Windows {
     ) where
         L::Elem: PartialOrd,
     {
-        let (start, whole) = (even.outputs.start, if even.outputs.len() >= L::N { even.outputs.len() } else { 0 });
+        let lanes = even.outputs.len() >= L::N && z.0 < z.1 && h.0 < h.1;
+        let (start, whole) = (even.outputs.start, if lanes { even.outputs.len() } else { 0 });
         let told = !indices.is_empty();
         if whole > 0 {
             let mut row = Row { x, from: 0, width: even.width, first: true, y: &mut y[start..start + whole], places: &mut [] };
