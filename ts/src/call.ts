@@ -4,6 +4,7 @@ import { DType, DTYPES } from './dtype.js';
 import { inCallback, raised, RuntimeError, unexpected } from './errors.js';
 import { TABLE, TABLE_HASH } from './generated.js';
 import { writeOut } from './out.js';
+import { noOverload } from './overloads.js';
 import { Generator } from './random.js';
 import { isComplex, requireGrad, Tensor } from './tensor.js';
 
@@ -351,6 +352,11 @@ function bind(op: Compiled, args: readonly unknown[], count: number, keywords: R
       return `missing ${missing.length} required positional argument${missing.length === 1 ? '' : 's'}: ${missing.map((s) => `"${s.name}"`).join(', ')}`;
     }
   }
+  // One of two operands must be a tensor.
+  if (slots.length > 1 && slots[0]!.kind === Kind.Operand && slots[1]!.kind === Kind.Operand && !op.entry.marks.includes('create')
+    && !(bound[0] instanceof Tensor) && !(bound[1] instanceof Tensor)) {
+    return `argument '${slots[0]!.name}' (position 1) must be Tensor, not ${typeName(bound[0])}`;
+  }
   return null;
 }
 
@@ -473,6 +479,8 @@ function mismatch(name: string, list: readonly Compiled[], args: readonly unknow
   if (unknown !== undefined) {
     return new TypeError(`${short(name)}() ${unexpected(unknown, all)}`);
   }
+  const listed = noOverload(name, args.slice(0, count).map(typeName), keywords.map((k) => [k, typeName((args[count] as Record<string, unknown>)[k])]));
+  if (listed) return new TypeError(listed);
   if (list.length === 1) {
     const plain = why.startsWith('argument');
     return new TypeError(`${short(name)}()${plain ? ':' : ''} ${why}`);
