@@ -2,7 +2,7 @@
 import { isKeywords } from '../call.js';
 import { AttributeError, RuntimeError, ValueError } from '../errors.js';
 import { stack } from '../generated.js';
-import { Module, Parameter } from '../nn/module.js';
+import { Module, Parameter, substitute } from '../nn/module.js';
 import { isTensor, type Tensor } from '../tensor.js';
 
 /** Parameters and buffers by their paths. */
@@ -77,10 +77,10 @@ export function functional_call<M extends Module>(module: M, parameter_and_buffe
   }
   const given: unknown[] = args === null || args === undefined ? [] : Array.isArray(args) ? args : [args];
   try {
-    for (const [{ owner, name }, tensor] of now) owner[name] = tensor;
+    for (const [{ owner, name }, tensor] of now) substitute(owner, name, tensor);
     return (module as unknown as (...args: unknown[]) => ReturnType<M['forward']>)(...given, ...(kwargs ? [kwargs] : []));
   } finally {
-    for (const { owner, name, tensor } of now.keys()) owner[name] = tensor;
+    for (const { owner, name, tensor } of now.keys()) substitute(owner, name, tensor);
   }
 }
 

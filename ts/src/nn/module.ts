@@ -1,5 +1,5 @@
 /** `nn.Module` and `nn.Parameter`: modules are functions that know their parameters. */
-import { check, invoke, isKeywords } from '../call.js';
+import { check, invoke, isKeywords, typeName } from '../call.js';
 import type { DType } from '../dtype.js';
 import { AttributeError, KeyError, NotImplementedError, RuntimeError, TypeError } from '../errors.js';
 import { quietly, type RemovableHandle } from '../autograd/index.js';
@@ -53,6 +53,29 @@ abstract class Callable {
   constructor() { return callable(new.target.prototype as object) as this; }
   /** @internal */
   abstract _call(args: unknown[]): unknown;
+}
+
+/** From now on the property takes parameters only: a tensor in the place of one that an optimizer knows would never
+ * be trained. Properties are guarded when they are registered or first listed, for a class's fields can't be before. */
+function guardParameter(module: Module, name: string): void {
+  const { value, writable } = Object.getOwnPropertyDescriptor(module, name) ?? {};
+  if (writable !== true) return;
+  let held: unknown = value;
+  Object.defineProperty(module, name, {
+    enumerable: true, configurable: true, get: () => held,
+    set: (next: unknown) => {
+      if (next !== null && !(next instanceof Parameter)) {
+        const type = isTensor(next) ? next.type() : typeName(next);
+        throw new TypeError(`cannot assign '${type}' as parameter '${name}' (torch.nn.Parameter or None expected)`);
+      }
+      held = next;
+    },
+  });
+}
+
+/** Puts a tensor in the place of a member for a while, whatever it is. */
+export function substitute(module: object, name: string, value: unknown): void {
+  Object.defineProperty(module, name, { value, enumerable: true, configurable: true, writable: true });
 }
 
 /** Where a module keeps what is no member of it; a symbol and no private name, so that copies have it too. */
@@ -124,6 +147,7 @@ export class Module extends Callable {
   register_parameter(name: string, parameter: Parameter | null): void {
     if (name.includes('.')) throw new KeyError('parameter name can\'t contain "."');
     this._set_member(name, parameter);
+    guardParameter(this, name);
   }
   add_module(name: string, module: Module | null): void {
     if (module !== null && !(module instanceof Module)) throw new TypeError(`${String(module)} is not a Module subclass`);
@@ -193,6 +217,7 @@ export class Module extends Callable {
     for (const [path, module] of recurse ? this.named_modules(prefix) : [[prefix, this] as const]) {
       for (const [name, v] of Object.entries(module)) {
         const is = kind === 'parameter' ? v instanceof Parameter : module[OWN].buffers.has(name) && isTensor(v);
+        if (is && kind === 'parameter') guardParameter(module, name);
         if (is) yield [path ? `${path}.${name}` : name, v as Tensor, module, name];
       }
     }
