@@ -102,6 +102,14 @@ pub fn sigmoid<L: Floats>(x: L) -> L {
     over_one_and(x.where_less(L::splat(0.0), e, L::splat(1.0)), e)
 }
 
+/// `x / (1 + exp(-x))`.
+#[inline(always)]
+pub fn silu<L: Floats>(x: L) -> L {
+    let zero = L::splat(0.0);
+    let e = exp(zero.sub(x.abs()));
+    over_one_and(x.where_less(zero, x.mul(e), x), e)
+}
+
 /// The square root of `8 / pi`: twice the slope of the argument of `tanh` in `gelu_tanh`.
 const SLOPE: f64 = 2.0 * FRAC_2_SQRT_PI * FRAC_1_SQRT_2;
 /// The cubic term beside it.
@@ -142,6 +150,68 @@ pub fn gelu_tanh_grad<L: Floats>(g: L, x: L) -> L {
     let (s, rest) = (x.where_less(zero, less, more), x.where_less(zero, more, less));
     let slope = x.mul(x).mul(L::splat((3.0 * SLOPE * CUBIC) as f32)).add(L::splat(SLOPE as f32));
     g.mul(s.mul(x.mul(rest).mul(slope).add(one)))
+}
+
+/// `exp(a^2) erfc(a)` for `a >= 0`, after Shepherd and Laframboise, "Chebyshev Approximation of
+/// (1 + 2x) exp(x^2) erfc x in 0 <= x < inf", 1981; minimax up to 10.5.
+#[inline(always)]
+fn scaled_erfc<L: Floats>(a: L) -> L {
+    let (one, two) = (L::splat(1.0), L::splat(2.0));
+    let t = a.sub(two).div(a.add(two));
+    let p = poly(t, &[
+        -3.961_073e-4, -1.222_341_8e-3, 1.312_571_1e-3, 8.625_357e-3, -8.060_888e-3,
+        -5.420_262_4e-2, 1.640_556_6e-1, -1.660_315_7e-1, -9.276_4e-2, 1.276_978_4,
+    ]);
+    p.div(a.add(a).add(one))
+}
+
+/// `erf(x)`: a polynomial up to one, from `erfc` above.
+#[inline(always)]
+pub fn erf<L: Floats>(x: L) -> L {
+    let one = L::splat(1.0);
+    let a = x.abs().lesser(L::splat(4.0));
+    let square = a.mul(a);
+    let p = poly(square, &[7.853_858e-5, -8.010_192e-4, 5.188_327_7e-3, -2.685_381e-2, 1.128_358_5e-1, -3.761_262_6e-1, 0.128_379_17]);
+    let (n, r) = reduced(L::splat(0.0).sub(square));
+    let above = one.sub(scaled_erfc(a).mul(small_exp(r).mul(power_of_two(n))));
+    a.where_less(one, a.mul(p).add(a), above).signed_like(x)
+}
+
+/// `exp(-x^2 / 2)` as `e 2^n`, for `x` up to 14.5, and the normal distribution below `-x` over it. The
+/// exponent is reduced in double precision, so that its error does not grow.
+#[inline(always)]
+fn bell<L: Floats>(x: L) -> (L, L, L) {
+    let parts = x.widen().map(|y| {
+        let wide = <L::Wide as Lane>::splat;
+        let z = y.mul(y).mul(wide(-0.5 * LOG2_E));
+        let n = z.add(wide(ROUND_WIDE)).sub(wide(ROUND_WIDE));
+        (n, z.sub(n))
+    });
+    let n = L::narrow([parts[0].0, parts[1].0]);
+    let e = small_exp(L::narrow([parts[0].1, parts[1].1]).mul(L::splat(LN_2)));
+    (e, n, scaled_erfc(x.mul(L::splat(FRAC_1_SQRT_2 as f32))).mul(L::splat(0.5)))
+}
+
+/// `x` times the normal distribution below `x`.
+#[inline(always)]
+pub fn gelu<L: Floats>(x: L) -> L {
+    let zero = L::splat(0.0);
+    let y = x.abs().lesser(L::splat(14.5));
+    let (e, n, tail) = bell(y);
+    let lost = scale(y.mul(tail).mul(e), n);
+    // Minus infinity becomes NaN, as zero times infinity.
+    x.where_less(zero, x.mul(zero).sub(lost), x.sub(lost))
+}
+
+/// `g` times the derivative of `gelu`: the distribution, and `x` times the density.
+#[inline(always)]
+pub fn gelu_grad<L: Floats>(g: L, x: L) -> L {
+    let x = x.lesser(L::splat(14.5)).greater(L::splat(-14.5));
+    let (e, n, tail) = bell(x.abs());
+    let e = scale(e, n);
+    let below = tail.mul(e);
+    let all = x.where_less(L::splat(0.0), below, L::splat(1.0).sub(below));
+    g.mul(x.mul(e).mul(L::splat((0.5 * FRAC_2_SQRT_PI * FRAC_1_SQRT_2) as f32)).add(all))
 }
 
 type Block = Four<F32x4>;
@@ -186,6 +256,14 @@ slices! {
     tanh_all(x) = tanh;
     /// `sigmoid` of every element.
     sigmoid_all(x) = sigmoid;
+    /// `silu` of every element.
+    silu_all(x) = silu;
+    /// `erf` of every element.
+    erf_all(x) = erf;
+    /// `gelu` of every element.
+    gelu_all(x) = gelu;
+    /// `gelu_grad` of every pair.
+    gelu_grad_all(g, x) = gelu_grad;
     /// `gelu_tanh` of every element.
     gelu_tanh_all(x) = gelu_tanh;
     /// `gelu_tanh_grad` of every pair.

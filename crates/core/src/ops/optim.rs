@@ -1,7 +1,9 @@
 //! Optimizer steps: one op moves all parameters, in one pass over each.
 
-use super::loops::Real;
+use super::loops::{Real, GRAIN};
 use super::prelude::*;
+use crate::parallel::{parallel_for, Shared};
+use std::ops::Range;
 
 /// Tensors of one parameter, row-major and in one dtype: themselves where they already are, else
 /// copies that `finish` writes back.
@@ -35,6 +37,23 @@ impl Operands {
             }
             self.originals[i].bump_version();
         }
+    }
+}
+
+/// Numbers that threads write, each a part of its own.
+struct Parts<T>(Shared<*mut T>);
+
+impl<T> Parts<T> {
+    fn of(all: &mut [T]) -> Parts<T> {
+        Parts(Shared(all.as_mut_ptr()))
+    }
+
+    /// # Safety
+    /// The range must lie within, and apart from those of other threads.
+    #[allow(clippy::mut_from_ref)]
+    unsafe fn part(&self, range: &Range<usize>) -> &mut [T] {
+        // SAFETY: the caller's promise.
+        unsafe { std::slice::from_raw_parts_mut(self.0.get().add(range.start), range.len()) }
     }
 }
 
@@ -103,28 +122,38 @@ struct Adam {
 }
 
 impl Adam {
-    fn run<T: Real>(&self, step: f64, p: &mut [T], g: &[T], m: &mut [T], v: &mut [T], mut most: Option<&mut [T]>) {
+    fn run<T: Real>(&self, step: f64, p: &mut [T], g: &[T], m: &mut [T], v: &mut [T], most: Option<&mut [T]>) {
+        let (p, m, v, most) = (Parts::of(p), Parts::of(m), Parts::of(v), most.map(Parts::of));
+        parallel_for(g.len(), GRAIN, |range| {
+            // SAFETY: the parts of the loop are apart, and the lists have one length.
+            let [p, m, v] = [&p, &m, &v].map(|all| unsafe { all.part(&range) });
+            let most = most.as_ref().map(|all| unsafe { all.part(&range) });
+            self.part(step, p, &g[range], m, v, most);
+        });
+    }
+
+    fn part<T: Real>(&self, step: f64, p: &mut [T], g: &[T], m: &mut [T], v: &mut [T], most: Option<&mut [T]>) {
         let (c1, c2) = (1.0 - self.beta1.powf(step), (1.0 - self.beta2.powf(step)).sqrt());
         let (rate, root, eps) = (T::of(self.lr / c1), T::of(c2), T::of(self.eps));
         let (b1, b2, rest) = (T::of(1.0 - self.beta1), T::of(self.beta2), T::of(1.0 - self.beta2));
-        let shrink = T::of(1.0 - self.lr * self.weight_decay);
-        let decay = T::of(self.weight_decay);
-        for i in 0..p.len() {
-            let mut g = if self.maximize { -g[i] } else { g[i] };
-            let mut x = p[i];
-            if self.decoupled {
-                x = x * shrink;
-            } else if self.weight_decay != 0.0 {
-                g = g + decay * x;
+        let shrink = T::of(if self.decoupled { 1.0 - self.lr * self.weight_decay } else { 1.0 });
+        let decay = T::of(if self.decoupled { 0.0 } else { self.weight_decay });
+        let sign = T::of(if self.maximize { -1.0 } else { 1.0 });
+        let slope = |g: T, p: T| if self.decoupled || self.weight_decay == 0.0 { sign * g } else { sign * g + decay * p };
+        for (((p, g), m), v) in p.iter_mut().zip(g).zip(m.iter_mut()).zip(v.iter_mut()) {
+            let g = slope(*g, *p);
+            *m = *m + b1 * (g - *m);
+            *v = b2 * *v + rest * g * g;
+            if most.is_none() {
+                *p = *p * shrink - rate * *m / (v.sqrt() / root + eps);
             }
-            m[i] = m[i] + b1 * (g - m[i]);
-            v[i] = b2 * v[i] + rest * g * g;
-            let mut second = v[i];
-            if let Some(most) = &mut most {
-                if second < most[i] { second = most[i]; }
-                most[i] = second;
+        }
+        if let Some(most) = most {
+            for (((p, m), v), most) in p.iter_mut().zip(m).zip(v).zip(most) {
+                // NaN stays.
+                if !(*v < *most) { *most = *v; }
+                *p = *p * shrink - rate * *m / (most.sqrt() / root + eps);
             }
-            p[i] = x - rate * m[i] / (second.sqrt() / root + eps);
         }
     }
 

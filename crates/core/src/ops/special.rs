@@ -1,6 +1,6 @@
 //! The error function, the gamma function, the logistic function, and their families.
 
-use super::loops::{special_map, special_zip, Half};
+use super::loops::{slice_map, special_map, special_zip, Half};
 use super::prelude::*;
 use crate::kernels::{complex, error_function, functions, gamma};
 use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI, PI};
@@ -74,7 +74,10 @@ ops! { TABLE, SpecialOps;
         };
 
     /// The error function.
-    fn erf(input: Tensor) [inplace, "special.erf"] eval { special_map("erf_vml_cpu", Half::Too, &input, error_function::erf) }
+    fn erf(input: Tensor) [inplace, "special.erf"] eval {
+        let dtype = float_type(input.dtype());
+        if dtype.compute() == DType::Float32 { return Ok(Value::Tensor(slice_map(&input, dtype, functions::erf_all)?)); }
+        special_map("erf_vml_cpu", Half::Too, &input, error_function::erf) }
         d input = |g, input| g.mul(input.mul(&input).neg().exp().mul(FRAC_2_SQRT_PI));
 
     /// `1 - erf(input)`.

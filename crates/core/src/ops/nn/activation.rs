@@ -66,16 +66,17 @@ fn sigmoid_times(t: &Tensor) -> Result {
     if t.dtype().is_integral() {
         return Err(Error::dtype("silu_cpu", t.dtype()));
     }
-    float_map!(t, |x| x / (1.0 + (-x).exp()), |z| z * crate::kernels::complex::logistic(z))
+    float_map!(t, functions::silu_all, |x| x / (1.0 + (-x).exp()), |z| z * crate::kernels::complex::logistic(z))
 }
 
 fn gelu_of(t: &Tensor, approximate: &str) -> Result {
     match approximate {
+        "none" if t.dtype().compute() == DType::Float32 => slice_map(t, t.dtype(), functions::gelu_all),
+        "tanh" if t.dtype().compute() == DType::Float32 => slice_map(t, t.dtype(), functions::gelu_tanh_all),
         "none" => only_real_map!("GeluKernelImpl", t, |x| {
             let cdf = 0.5 * (1.0 + libm::erf(f64::from(x) * FRAC_1_SQRT_2));
             x * cdf as F
         }),
-        "tanh" if t.dtype().compute() == DType::Float32 => slice_map(t, t.dtype(), functions::gelu_tanh_all),
         "tanh" => only_real_map!("GeluKernelImpl", t, |x| {
             let k = (FRAC_2_SQRT_PI * FRAC_1_SQRT_2) as F;
             0.5 * x * (1.0 + (k * (x + 0.044715 * x * x * x)).tanh())
@@ -85,14 +86,15 @@ fn gelu_of(t: &Tensor, approximate: &str) -> Result {
 }
 
 fn gelu_grad(g: &Tensor, x: &Tensor, approximate: &str) -> Result {
+    let plain = g.dtype() == DType::Float32 && x.dtype() == DType::Float32 && g.sizes() == x.sizes();
+    if plain && crate::state::unobserved() {
+        let run = if approximate == "none" { functions::gelu_grad_all } else { functions::gelu_tanh_grad_all };
+        return slice_zip(g, x, x.dtype(), run);
+    }
     if approximate == "none" {
         let cdf = x.mul(FRAC_1_SQRT_2).erf().add(1i64, 1i64).mul(0.5);
         let pdf = x.mul(x).mul(-0.5).exp().mul(FRAC_2_SQRT_PI * FRAC_1_SQRT_2 * 0.5);
         return g.mul(cdf.add(x.mul(pdf), 1i64));
-    }
-    let plain = g.dtype() == DType::Float32 && x.dtype() == DType::Float32 && g.sizes() == x.sizes();
-    if plain && crate::state::unobserved() {
-        return slice_zip(g, x, x.dtype(), functions::gelu_tanh_grad_all);
     }
     let k = FRAC_2_SQRT_PI * FRAC_1_SQRT_2;
     let square = x.mul(x)?;
