@@ -106,6 +106,15 @@ impl<L: Floats> Floats for Four<L> {
         Four(from_fn(|i| self.0[i].where_less(o.0[i], yes.0[i], no.0[i])))
     }
     #[inline(always)]
+    fn farther(self, o: Self) -> Self {
+        self.zip(o, L::farther)
+    }
+    #[inline(always)]
+    fn all_within(self, bound: f32) -> bool {
+        let [a, b, c, d] = self.0;
+        a.farther(b).farther(c.farther(d)).all_within(bound)
+    }
+    #[inline(always)]
     fn raised(self) -> Self {
         self.map(L::raised)
     }

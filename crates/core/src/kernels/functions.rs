@@ -31,6 +31,9 @@ fn power_of_two<L: Floats>(n: L) -> L {
 /// `x 2^n` for whole `n` from -252 to 254, rounded once.
 #[inline(always)]
 fn scale<L: Floats>(x: L, n: L) -> L {
+    if n.all_within(126.5) {
+        return x.mul(power_of_two(n));
+    }
     let half = n.mul(L::splat(0.5)).add(L::splat(ROUND)).sub(L::splat(ROUND));
     x.mul(power_of_two(half)).mul(power_of_two(n.sub(half)))
 }
@@ -217,26 +220,27 @@ pub fn gelu_grad<L: Floats>(g: L, x: L) -> L {
 type Block = Four<F32x4>;
 const N: usize = Block::N;
 
-/// `f` of every element of `K` slices, a block at a time.
+/// `f` of every element of `K` slices, a block at a time. It is called in one place, so that it is
+/// compiled into the loop.
 #[inline(always)]
 fn each<const K: usize>(x: [&[f32]; K], y: &mut [f32], f: impl Fn([Block; K]) -> Block) {
     let len = x.iter().map(|x| x.len()).fold(y.len(), usize::min);
-    let whole = len / N * N;
-    // SAFETY: every slice has `len` elements, of which `whole` are read and written here.
-    unsafe {
-        for at in (0..whole).step_by(N) {
-            f(x.map(|x| Block::load(x.as_ptr().add(at)))).store(y.as_mut_ptr().add(at));
+    let (mut rooms, mut last) = ([[0.0; N]; K], [0.0; N]);
+    for at in (0..len).step_by(N) {
+        let left = len - at;
+        let (mut from, mut to) = (x.map(|x| x[at..].as_ptr()), y[at..].as_mut_ptr());
+        if left < N {
+            // The rest goes through blocks that are filled up.
+            for (room, x) in rooms.iter_mut().zip(x) {
+                room[..left].copy_from_slice(&x[at..len]);
+            }
+            (from, to) = (rooms.each_ref().map(|r| r.as_ptr()), last.as_mut_ptr());
         }
-    }
-    if whole < len {
-        let mut room = [[0.0; N]; K];
-        for (room, x) in room.iter_mut().zip(x) {
-            room[..len - whole].copy_from_slice(&x[whole..len]);
+        // SAFETY: a block is left, or what stands for it.
+        unsafe { f(from.map(|x| Block::load(x))).store(to) }
+        if left < N {
+            y[at..len].copy_from_slice(&last[..left]);
         }
-        let mut last = [0.0; N];
-        // SAFETY: the buffers hold a block.
-        unsafe { f(room.each_ref().map(|r| Block::load(r.as_ptr()))).store(last.as_mut_ptr()) }
-        y[whole..len].copy_from_slice(&last[..len - whole]);
     }
 }
 
@@ -277,16 +281,19 @@ pub fn exp_less_all(x: &[f32], m: f32, y: &mut [f32]) {
 
 /// `exp(x - m)` in the place of every `x`.
 pub fn exp_less_in_place(x: &mut [f32], m: f32) {
-    let mut blocks = x.chunks_exact_mut(N);
-    let f = |x: Block| exp(x.sub(Block::splat(m)));
-    for b in &mut blocks {
-        // SAFETY: a block is `N` long.
-        unsafe { f(Block::load(b.as_ptr())).store(b.as_mut_ptr()) }
-    }
-    let rest = blocks.into_remainder();
+    let len = x.len();
     let mut room = [0.0; N];
-    room[..rest.len()].copy_from_slice(rest);
-    // SAFETY: as above.
-    unsafe { f(Block::load(room.as_ptr())).store(room.as_mut_ptr()) }
-    rest.copy_from_slice(&room[..rest.len()]);
+    for at in (0..len).step_by(N) {
+        let left = len - at;
+        let mut block = x[at..].as_mut_ptr();
+        if left < N {
+            room[..left].copy_from_slice(&x[at..]);
+            block = room.as_mut_ptr();
+        }
+        // SAFETY: a block is left, or what stands for it.
+        unsafe { exp(Block::load(block).sub(Block::splat(m))).store(block) }
+        if left < N {
+            x[at..].copy_from_slice(&room[..left]);
+        }
+    }
 }

@@ -59,6 +59,10 @@ pub trait Floats: Lane<Elem = f32> {
     fn signed_like(self, o: Self) -> Self;
     /// `yes` where `self < o`, else `no`.
     fn where_less(self, o: Self, yes: Self, no: Self) -> Self;
+    /// The magnitude that is larger, NaN before all numbers.
+    fn farther(self, o: Self) -> Self;
+    /// Whether all magnitudes are below a bound.
+    fn all_within(self, bound: f32) -> bool;
     /// The lowest bits in the place of the exponent.
     fn raised(self) -> Self;
     /// The first and the second half in double precision.
@@ -228,6 +232,10 @@ mod vectors {
             F32x4(v128_bitselect(yes.0, no.0, f32x4_lt(self.0, o.0)))
         }
         #[inline(always)]
+        fn farther(self, o: Self) -> Self { F32x4(i32x4_max(f32x4_abs(self.0), f32x4_abs(o.0))) }
+        #[inline(always)]
+        fn all_within(self, bound: f32) -> bool { i32x4_all_true(f32x4_lt(f32x4_abs(self.0), f32x4_splat(bound))) }
+        #[inline(always)]
         fn raised(self) -> Self { F32x4(i32x4_shl(self.0, 23)) }
         #[inline(always)]
         fn widen(self) -> [F64x2; 2] {
@@ -363,6 +371,10 @@ mod vectors {
         fn where_less(self, o: Self, yes: Self, no: Self) -> Self {
             Pack(from_fn(|i| if self.0[i] < o.0[i] { yes.0[i] } else { no.0[i] }))
         }
+        fn farther(self, o: Self) -> Self {
+            Pack(from_fn(|i| f32::from_bits(self.0[i].abs().to_bits().max(o.0[i].abs().to_bits()))))
+        }
+        fn all_within(self, bound: f32) -> bool { self.0.iter().all(|x| x.abs() < bound) }
         fn raised(self) -> Self { Pack(self.0.map(|x| f32::from_bits(x.to_bits() << 23))) }
         fn widen(self) -> [Self::Wide; 2] {
             let [a, b, c, d] = self.0.map(f64::from);
