@@ -5,8 +5,7 @@
 
 use super::four::Four;
 use super::simd::{F32x4, Floats, Lane};
-use std::f32::consts::LN_2;
-use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI, LOG2_E};
+use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI, LN_2, LOG2_E};
 
 /// Added to a small number and taken away again, it leaves the nearest whole one.
 const ROUND: f32 = 12_582_912.0;
@@ -118,28 +117,36 @@ const SLOPE: f64 = 2.0 * FRAC_2_SQRT_PI * FRAC_1_SQRT_2;
 /// The cubic term beside it.
 const CUBIC: f64 = 0.044715;
 
-/// `exp(-2 u)` as `e 2^n`, where `u = sqrt(2 / pi) (x + 0.044715 x^3)`, for `x` up to 11: beyond it
-/// nothing is left. The exponent is reduced in double precision, so that its error does not grow.
+/// The exponent of `exp(-2 u)` with `u = sqrt(2 / pi) (x + 0.044715 x^3)` as `n ln 2 + r`, for `x` up
+/// to 11: beyond it nothing is left. It is reduced in double precision, so that its error does not grow.
 #[inline(always)]
-fn gelu_decay<L: Floats>(x: L) -> (L, L) {
+fn gelu_exponent<L: Floats>(x: L) -> (L, L) {
     let parts = x.widen().map(|y| {
         let wide = <L::Wide as Lane>::splat;
         let z = y.mul(y.mul(y).mul(wide(-SLOPE * LOG2_E * CUBIC)).add(wide(-SLOPE * LOG2_E)));
         let n = z.add(wide(ROUND_WIDE)).sub(wide(ROUND_WIDE));
-        (n, z.sub(n))
+        (n, z.sub(n).mul(wide(LN_2)))
     });
-    let n = L::narrow([parts[0].0, parts[1].0]);
-    (small_exp(L::narrow([parts[0].1, parts[1].1]).mul(L::splat(LN_2))), n)
+    (L::narrow([parts[0].0, parts[1].0]), L::narrow([parts[0].1, parts[1].1]))
 }
 
 /// `x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2`, as `x / (1 + exp(-2 u))`.
 #[inline(always)]
 pub fn gelu_tanh<L: Floats>(x: L) -> L {
-    let zero = L::splat(0.0);
-    let (e, n) = gelu_decay(x.abs().lesser(L::splat(11.0)));
+    let (n, r) = gelu_exponent(x.lesser(L::splat(11.0)).greater(L::splat(-11.0)));
+    let sum = L::splat(1.0).add(r);
+    let (high, low) = (sum.widen(), lost(L::splat(1.0), r, sum).add(bend(r)).widen());
+    let power = if n.all_within(126.5) {
+        power_of_two(n).widen()
+    } else {
+        let half = n.mul(L::splat(0.5)).add(L::splat(ROUND)).sub(L::splat(ROUND));
+        let ([a, b], [c, d]) = (power_of_two(half).widen(), power_of_two(n.sub(half)).widen());
+        [a.mul(c), b.mul(d)]
+    };
     // Minus infinity becomes NaN, as zero times infinity.
-    let low = scale(x.greater(L::splat(-11.0)).mul(e), n).add(x.mul(zero));
-    over_one_and(x.where_less(zero, low, x), scale(e, n))
+    let x = x.where_less(L::splat(-11.0), x.mul(L::splat(0.0)), x).widen();
+    let q = |i: usize| x[i].div(high[i].add(low[i]).mul(power[i]).add(<L::Wide as Lane>::splat(1.0)));
+    L::narrow([q(0), q(1)])
 }
 
 /// `g` times the derivative of `gelu_tanh`: with `s = sigmoid(2 u)` it is `s + x s (1 - s) 2 u'`.
@@ -147,8 +154,8 @@ pub fn gelu_tanh<L: Floats>(x: L) -> L {
 pub fn gelu_tanh_grad<L: Floats>(g: L, x: L) -> L {
     let (zero, one) = (L::splat(0.0), L::splat(1.0));
     let x = x.lesser(L::splat(11.0)).greater(L::splat(-11.0));
-    let (e, n) = gelu_decay(x.abs());
-    let e = scale(e, n);
+    let (n, r) = gelu_exponent(x.abs());
+    let e = scale(small_exp(r), n);
     let (more, less) = (one.div(one.add(e)), e.div(one.add(e)));
     let (s, rest) = (x.where_less(zero, less, more), x.where_less(zero, more, less));
     let slope = x.mul(x).mul(L::splat((3.0 * SLOPE * CUBIC) as f32)).add(L::splat(SLOPE as f32));
@@ -159,13 +166,12 @@ pub fn gelu_tanh_grad<L: Floats>(g: L, x: L) -> L {
 /// (1 + 2x) exp(x^2) erfc x in 0 <= x < inf", 1981; minimax up to 10.5.
 #[inline(always)]
 fn scaled_erfc<L: Floats>(a: L) -> L {
-    let (one, two) = (L::splat(1.0), L::splat(2.0));
-    let t = a.sub(two).div(a.add(two));
-    let p = poly(t, &[
-        -3.961_073e-4, -1.222_341_8e-3, 1.312_571_1e-3, 8.625_357e-3, -8.060_888e-3,
-        -5.420_262_4e-2, 1.640_556_6e-1, -1.660_315_7e-1, -9.276_4e-2, 1.276_978_4,
+    let twice = a.add(a);
+    let p = poly(twice.div(a.add(L::splat(2.0))), &[
+        -3.961_073e-4, 2.342_624e-3, -3.168_556_8e-3, -1.515_197_8e-3, -1.370_742_1e-2,
+        3.388_779_2e-2, 2.088_682_2e-1, -8.209_547_4e-1, 8.716_218e-1, 1.0,
     ]);
-    p.div(a.add(a).add(one))
+    p.div(twice.add(L::splat(1.0)))
 }
 
 /// `erf(x)`: a polynomial up to one, from `erfc` above.
@@ -188,10 +194,10 @@ fn bell<L: Floats>(x: L) -> (L, L, L) {
         let wide = <L::Wide as Lane>::splat;
         let z = y.mul(y).mul(wide(-0.5 * LOG2_E));
         let n = z.add(wide(ROUND_WIDE)).sub(wide(ROUND_WIDE));
-        (n, z.sub(n))
+        (n, z.sub(n).mul(wide(LN_2)))
     });
     let n = L::narrow([parts[0].0, parts[1].0]);
-    let e = small_exp(L::narrow([parts[0].1, parts[1].1]).mul(L::splat(LN_2)));
+    let e = small_exp(L::narrow([parts[0].1, parts[1].1]));
     (e, n, scaled_erfc(x.mul(L::splat(FRAC_1_SQRT_2 as f32))).mul(L::splat(0.5)))
 }
 

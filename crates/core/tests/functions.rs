@@ -1,0 +1,51 @@
+//! Elementary functions at the edges: NaN and infinities come through, and a block that is not full
+//! gives what a full one does.
+
+use cresset_core::kernels::functions as f;
+
+type Slices = fn(&[f32], &mut [f32]);
+
+/// Each function with its values at minus infinity and infinity.
+const FUNCTIONS: [(&str, Slices, f32, f32); 7] = [
+    ("exp", f::exp_all, 0.0, f32::INFINITY),
+    ("tanh", f::tanh_all, -1.0, 1.0),
+    ("sigmoid", f::sigmoid_all, 0.0, 1.0),
+    ("silu", f::silu_all, f32::NAN, f32::INFINITY),
+    ("erf", f::erf_all, -1.0, 1.0),
+    ("gelu", f::gelu_all, f32::NAN, f32::INFINITY),
+    ("gelu tanh", f::gelu_tanh_all, f32::NAN, f32::INFINITY),
+];
+
+fn run(f: Slices, x: &[f32]) -> Vec<f32> {
+    let mut y = vec![0.0; x.len()];
+    f(x, &mut y);
+    y
+}
+
+#[test]
+fn what_is_not_finite_comes_through() {
+    for (name, f, low, high) in FUNCTIONS {
+        for at in 0..40 {
+            let mut x = vec![0.5; 40];
+            for (special, want) in [(f32::NAN, f32::NAN), (f32::NEG_INFINITY, low), (f32::INFINITY, high)] {
+                x[at] = special;
+                let y = run(f, &x);
+                assert!(y[at] == want || y[at].is_nan() && want.is_nan(), "{name}({special}) is {}", y[at]);
+                assert!(y.iter().enumerate().all(|(i, v)| i == at || v.is_finite()), "{name}: a neighbour of {special}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_value_does_not_depend_on_its_place() {
+    let x: Vec<f32> = (0..100).map(|i| (i as f32 - 50.0) * 2.3).collect();
+    for (name, f, ..) in FUNCTIONS {
+        let all = run(f, &x);
+        for from in 0..20 {
+            for to in [from + 1, from + 15, from + 16, from + 17, 100] {
+                assert_eq!(run(f, &x[from..to]), all[from..to], "{name} of {from}..{to}");
+            }
+        }
+    }
+}
