@@ -107,9 +107,7 @@ pub fn sigmoid<L: Floats>(x: L) -> L {
 /// `x / (1 + exp(-x))`.
 #[inline(always)]
 pub fn silu<L: Floats>(x: L) -> L {
-    let zero = L::splat(0.0);
-    let e = exp(zero.sub(x.abs()));
-    over_one_and(x.where_less(zero, x.mul(e), x), e)
+    x.mul(sigmoid(x))
 }
 
 /// The square root of `8 / pi`: twice the slope of the argument of `tanh` in `gelu_tanh`.
