@@ -1,6 +1,6 @@
 /** What `torch.autograd` promises to the compiler: callbacks, contexts, lists. */
 import * as torch from 'cresset';
-import type { Node, RemovableHandle, Tensor } from 'cresset';
+import type { FunctionCtx, Node, RemovableHandle, Tensor } from 'cresset';
 import { is } from './is.ts';
 
 const { autograd } = torch;
@@ -23,12 +23,12 @@ is<RemovableHandle>()(y.grad_fn!.register_hook((inputs, outputs) => {
 y.register_hook(() => 1);
 
 class Scale extends autograd.Function {
-  static override forward(ctx: InstanceType<typeof autograd.FunctionCtx>, input: Tensor, factor: number): Tensor {
+  static override forward(ctx: FunctionCtx, input: Tensor, factor: number): Tensor {
     ctx.save_for_backward(input);
     ctx['factor'] = factor;
     return input.mul(factor);
   }
-  static override backward(ctx: InstanceType<typeof autograd.FunctionCtx>, g: Tensor): (Tensor | null)[] {
+  static override backward(ctx: FunctionCtx, g: Tensor): (Tensor | null)[] {
     is<Tensor[]>()(ctx.saved_tensors);
     is<boolean[]>()(ctx.needs_input_grad);
     return [g.mul(ctx['factor'] as number), null];
@@ -40,7 +40,7 @@ Scale.apply(x, 'two');
 
 class Power extends autograd.Function {
   static override forward(input: Tensor, n: number): Tensor { return input.pow(n); }
-  static override setup_context = (ctx: InstanceType<typeof autograd.FunctionCtx>, [input, n]: [Tensor, number]): void => {
+  static override setup_context = (ctx: FunctionCtx, [input, n]: [Tensor, number]): void => {
     ctx.save_for_backward(input);
     ctx['n'] = n;
   };

@@ -21,7 +21,7 @@ export type { Index } from './indexing.js';
 export { keep, memory } from './memory.js';
 export { autograd, enable_grad, inference_mode, is_anomaly_check_nan_enabled, is_anomaly_enabled, is_grad_enabled, is_inference_mode_enabled, no_grad,
   set_grad_enabled } from './autograd/index.js';
-export type { BackwardOptions, GradientEdge, GradOptions, Node, RemovableHandle } from './autograd/index.js';
+export type { BackwardOptions, FunctionCtx, GradientEdge, GradOptions, Node, RemovableHandle } from './autograd/index.js';
 export { default_generator, Generator, get_rng_state, initial_seed, manual_seed, seed, set_rng_state } from './random.js';
 export * from './writers.js';
 export { set_printoptions } from './printing.js';

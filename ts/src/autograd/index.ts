@@ -1,6 +1,7 @@
 /** `torch.autograd`. */
 import * as namespace from './namespace.js';
 
+export type { FunctionCtx } from './function.js';
 export { addAccumulateHook, addHook } from './hooks.js';
 export { enable_grad, inference_mode, is_grad_enabled, is_inference_mode_enabled, no_grad, quietly, set_grad_enabled } from './modes.js';
 export { is_anomaly_check_nan_enabled, is_anomaly_enabled } from './anomaly.js';
