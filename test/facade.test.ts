@@ -64,6 +64,20 @@ test('errors are PyTorch\'s, with the call in a last line, and leave everything 
   expect(torch.ones([2]).mul(2).tolist()).toEqual([2, 2]);
 });
 
+test('the stack of an error begins where the user made the call', () => {
+  const stacks: string[] = [];
+  for (const wrong of [() => torch.ones([2]).mul(torch.ones([3])), () => torch.ones([2]).sum({ dimension: 0 } as never), () => torch.ones([2]).backward()]) {
+    try {
+      wrong();
+    } catch (error) {
+      stacks.push((error as Error).stack!);
+    }
+  }
+  for (const stack of stacks) expect(stack.split('\n').find((line) => /^ *at /.test(line))).toContain('facade.test');
+  expect(stacks[0]).toContain('in mul(float32[2], float32[3])');
+  expect(stacks).toHaveLength(3);
+});
+
 test('out= is filled and returned', () => {
   const out = torch.empty([0]);
   expect(torch.add(torch.ones([2]), 1, { out })).toBe(out);

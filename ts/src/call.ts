@@ -1,7 +1,7 @@
 /** The packed call: arguments bound to a signature, written to the buffer, one call, the result read. */
 import { door, wasm } from '#wasm';
 import { DType, DTYPES } from './dtype.js';
-import { inCallback, raised, RuntimeError, unexpected } from './errors.js';
+import { fromUser, inCallback, raised, RuntimeError, unexpected } from './errors.js';
 import { TABLE, TABLE_HASH } from './generated.js';
 import { writeOut } from './out.js';
 import { noOverload } from './overloads.js';
@@ -149,7 +149,7 @@ export function check(status: number): number {
     const text = door.error();
     // The first is the cause of what came after.
     const [cause] = inCallback.splice(0);
-    throw cause === undefined ? raised(text) : cause;
+    throw cause === undefined ? fromUser(raised(text)) : cause;
   }
   return status;
 }
@@ -515,7 +515,7 @@ function call(name: string, list: readonly Compiled[], args: readonly unknown[],
     }
     return out;
   }
-  throw mismatch(inPlace ? `${name}_` : name, list, args, count, why);
+  throw fromUser(mismatch(inPlace ? `${name}_` : name, list, args, count, why));
 }
 
 /** Whether the table has an op of this name. */

@@ -10,6 +10,18 @@ export class AttributeError extends Error { override name = 'AttributeError'; }
 /** Python's class of this name is JavaScript's own. */
 export const TypeError = globalThis.TypeError;
 
+/** Where the library's own files are: frames of theirs are of no use to who looks for an error. */
+const HERE = new URL('..', import.meta.url), LIBRARY = HERE.protocol === 'file:' ? HERE.pathname : HERE.href;
+/** The lines of a stack that are the user's. */
+export function userLines(stack: string): string[] {
+  return stack.split('\n').filter((line) => !line.includes(LIBRARY) && !line.includes('wasm:'));
+}
+/** The error with a stack that begins where the user's code made the call. */
+export function fromUser<E extends Error>(error: E): E {
+  if (error.stack) error.stack = userLines(error.stack).join('\n');
+  return error;
+}
+
 /** What functions that the core called have thrown and nobody has thrown on yet. */
 export const inCallback: unknown[] = [];
 

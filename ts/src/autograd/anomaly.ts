@@ -1,12 +1,8 @@
 /** Anomaly mode: backward passes look for NaN, and an error tells where the program made the op that failed. */
 import { door } from '#wasm';
+import { userLines } from '../errors.js';
 
-// What the library itself calls is of no use to who looks for an error.
-const LIBRARY = new URL('..', import.meta.url).href;
-door.set_tracer(() => {
-  const lines = new Error().stack?.split('\n').slice(1) ?? [];
-  return lines.filter((line) => !line.includes(LIBRARY) && !line.includes('wasm')).join('\n');
-});
+door.set_tracer(() => userLines(new Error().stack ?? '').slice(1).join('\n'));
 
 let mode = { on: false, check_nan: true };
 function set(on: boolean, check_nan: boolean): typeof mode {
