@@ -100,7 +100,8 @@ pub fn forward<T: Number>(g: &Geometry, x: &[T], w: &[T], bias: Option<&[T]>, y:
 /// the input, and the transposed convolution.
 pub fn transposed<T: Number>(g: &Geometry, y: &[T], w: &[T], bias: Option<&[T]>, x: &mut [T]) {
     match T::kernel() {
-        Some(kernel) if g.stride == [1; 3] && g.taps() > 0 => {
+        // Where the input is much larger, most of what filters would slide over are zeros.
+        Some(kernel) if g.stride == [1; 3] && g.taps() > 0 && g.area() * 2 <= g.pixels() * 3 => {
             slide(kernel, (g.batch, g.groups, g.channels), &g.back_view(), y, &turned(g, w), bias, x);
         }
         _ => {
