@@ -38,11 +38,11 @@ impl<T> Row<'_, T> {
     #[inline(always)]
     fn take<L: Choose<Elem = T>, const STEP: usize, const TAPS: usize, const TOLD: bool>(&mut self) {
         let width = if TAPS > 0 { TAPS } else { self.width };
-        let ramp = L::count(0, STEP);
+        let ramp = L::count(STEP);
         for i in (0..self.y.len()).step_by(L::N) {
             // The last outputs may be among those before: that changes nothing.
             let i = i.min(self.y.len() - L::N);
-            let index = ramp.add(L::count(self.from + i * STEP, 0));
+            let index = ramp.further(self.from + i * STEP);
             // SAFETY: lanes of outputs, whose boxes lie in the plane.
             unsafe {
                 let (to, at_to) = (self.y.as_mut_ptr().add(i), self.places.as_mut_ptr().wrapping_add(i));
@@ -53,7 +53,7 @@ impl<T> Row<'_, T> {
                     if TOLD {
                         let mask = v.exceeds(best);
                         best = L::select(mask, v, best);
-                        at = L::select(mask, index.add(L::count(tap, 0)), at);
+                        at = L::select(mask, index.further(tap), at);
                     } else {
                         nan = nan.or(v.is_nan());
                         best = best.greater(v);
@@ -197,7 +197,7 @@ impl Windows {
         Even { outputs: first..first + if self.step[2] == 1 { usable } else { 0 }, step, width }
     }
 
-    /// One line of outputs: the even part row by row of the boxes, in `room` the places as numbers.
+    /// One line of outputs: the even part row by row of the boxes, in `room` the places.
     fn max_line<L: Choose>(
         &self, x: &[L::Elem], [z, h]: [(usize, usize); 2], even: &Even, y: &mut [L::Elem], indices: &mut [i64], room: &mut [L::Elem],
     ) where
@@ -230,7 +230,10 @@ impl Windows {
                 k += self.step[0];
             }
             if told {
-                indices[start..start + whole].iter_mut().zip(&*room).for_each(|(to, &at)| *to = L::index(at));
+                for i in (0..whole).step_by(L::N).map(|i| i.min(whole - L::N)) {
+                    // SAFETY: lanes of places, and as many indices.
+                    unsafe { L::load(room.as_ptr().add(i)).put_whole(indices.as_mut_ptr().add(start + i)) };
+                }
             }
         }
         for i in (0..start).chain(start + whole..y.len()) {

@@ -91,10 +91,15 @@ pub trait Choose: Lane {
     fn evens(self, o: Self) -> Self;
     /// Every second number of `self` and `o`, from the second.
     fn odds(self, o: Self) -> Self;
-    /// `start`, `start + step`, and so on.
-    fn count(start: usize, step: usize) -> Self;
-    /// A number that `count` made.
-    fn index(x: Self::Elem) -> i64;
+    /// Whole numbers in the bits: `0`, `step`, and so on.
+    fn count(step: usize) -> Self;
+    /// `n` more than the whole numbers in the bits.
+    fn further(self, n: usize) -> Self;
+    /// Writes the whole numbers in the bits.
+    ///
+    /// # Safety
+    /// `N` numbers must be writable there.
+    unsafe fn put_whole(self, to: *mut i64);
 }
 
 /// How a product is added: the relaxed build rounds once where the processor can.
@@ -250,7 +255,7 @@ mod vectors {
     }
 
     macro_rules! choose {
-        ($V:ident: $n:literal of $T:ident, $gt:ident, $ne:ident, $pmax:ident, $shuffle:ident, [$($even:literal)*], [$($odd:literal)*]) => {
+        ($V:ident of $T:ident, $gt:ident, $ne:ident, $pmax:ident, $add:ident, $whole:ident, $count:expr, $wide:expr, $shuffle:ident, [$($even:literal)*], [$($odd:literal)*]) => {
             impl Choose for $V {
                 const LEAST: $T = $T::NEG_INFINITY;
                 #[inline(always)]
@@ -271,18 +276,22 @@ mod vectors {
                 #[inline(always)]
                 fn odds(self, o: Self) -> Self { $V($shuffle::<$($odd),*>(self.0, o.0)) }
                 #[inline(always)]
-                fn count(start: usize, step: usize) -> Self {
-                    let all: [$T; $n] = std::array::from_fn(|i| (start + i * step) as $T);
-                    // SAFETY: an array of as many numbers.
-                    unsafe { Self::load(all.as_ptr()) }
-                }
+                fn count(step: usize) -> Self { $V($count(step as _)) }
                 #[inline(always)]
-                fn index(x: $T) -> i64 { x as i64 }
+                fn further(self, n: usize) -> Self { $V($add(self.0, $whole(n as _))) }
+                #[inline(always)]
+                unsafe fn put_whole(self, to: *mut i64) {
+                    for (i, v) in $wide(self.0).into_iter().enumerate() {
+                        // SAFETY: the caller's promise.
+                        unsafe { v128_store(to.add(2 * i).cast(), v) }
+                    }
+                }
             }
         };
     }
-    choose!(F32x4: 4 of f32, f32x4_gt, f32x4_ne, f32x4_pmax, i32x4_shuffle, [0 2 4 6], [1 3 5 7]);
-    choose!(F64x2: 2 of f64, f64x2_gt, f64x2_ne, f64x2_pmax, i64x2_shuffle, [0 2], [1 3]);
+    choose!(F32x4 of f32, f32x4_gt, f32x4_ne, f32x4_pmax, i32x4_add, i32x4_splat, |step: i32| i32x4(0, step, 2 * step, 3 * step),
+        |v| [i64x2_extend_low_u32x4(v), i64x2_extend_high_u32x4(v)], i32x4_shuffle, [0 2 4 6], [1 3 5 7]);
+    choose!(F64x2 of f64, f64x2_gt, f64x2_ne, f64x2_pmax, i64x2_add, i64x2_splat, |step: i64| i64x2(0, step), |v| [v], i64x2_shuffle, [0 2], [1 3]);
 
     #[inline(always)]
     fn sum4(v: v128) -> f32 {
@@ -387,7 +396,7 @@ mod vectors {
     }
 
     macro_rules! choose {
-        ($V:ident: $n:literal of $T:ident) => {
+        ($V:ident: $n:literal of $T:ident, $bits:ident) => {
             /// A mask is one where it is set, else zero.
             impl Choose for $V {
                 const LEAST: $T = $T::NEG_INFINITY;
@@ -415,15 +424,23 @@ mod vectors {
                 fn odds(self, o: Self) -> Self {
                     Pack(from_fn(|i| if 2 * i < $n { self.0[2 * i + 1] } else { o.0[2 * i + 1 - $n] }))
                 }
-                fn count(start: usize, step: usize) -> Self {
-                    Pack(from_fn(|i| (start + i * step) as $T))
+                fn count(step: usize) -> Self {
+                    Pack(from_fn(|i| $T::from_bits((i * step) as _)))
                 }
-                fn index(x: $T) -> i64 { x as i64 }
+                fn further(self, n: usize) -> Self {
+                    Pack(self.0.map(|x| $T::from_bits(x.to_bits() + n as $bits)))
+                }
+                unsafe fn put_whole(self, to: *mut i64) {
+                    for (i, x) in self.0.into_iter().enumerate() {
+                        // SAFETY: the caller's promise.
+                        unsafe { *to.add(i) = x.to_bits() as i64 }
+                    }
+                }
             }
         };
     }
-    choose!(F32x4: 4 of f32);
-    choose!(F64x2: 2 of f64);
+    choose!(F32x4: 4 of f32, u32);
+    choose!(F64x2: 2 of f64, u64);
 }
 
 pub use vectors::{F32x4, F64x2};

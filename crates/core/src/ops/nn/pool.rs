@@ -160,8 +160,8 @@ pub(super) fn max_over(name: &str, input: &Tensor, windows: &Windows, sizes: &[i
     }
     let work = dtype.compute();
     let x = input.as_contiguous(work)?;
-    // Lanes count in their own numbers, and integers go one by one.
-    let lanes = work != DType::Int64 && windows.planes().0 < 1 << 24;
+    // Lanes count with the bits that their numbers have, and integers go one by one.
+    let lanes = work != DType::Int64 && windows.planes().0 < 1 << 31;
     let values = Tensor::empty(sizes, work)?;
     let indices = if told || !lanes { Some(Tensor::empty(sizes, DType::Int64)?) } else { None };
     let at = indices.as_ref().map_or(&mut [][..], |i| i.data_mut::<i64>());
