@@ -362,6 +362,24 @@ fn leaves_are_shared_by_the_nodes_that_lead_to_them() -> Result<()> {
 }
 
 #[test]
+fn hooks_that_hold_their_graph_go_with_it() -> Result<()> {
+    let x = leaf(&[1.0, 2.0], &[2])?;
+    let y = x.exp()?;
+    let (inner, alive) = (y.clone(), Rc::new(()));
+    let gone = Rc::downgrade(&alive);
+    y.register_hook(1, Rc::new(move |_| {
+        let _ = (&inner, &alive);
+        Ok(None)
+    }))?;
+    let root = y.sum(())?;
+    keep(&root)?;
+    assert!(gone.upgrade().is_some(), "the graph can be run again");
+    run(&root)?;
+    assert!(gone.upgrade().is_none(), "the graph is freed");
+    Ok(())
+}
+
+#[test]
 fn deep_and_wide_graphs() -> Result<()> {
     let n = 100_000;
     let x = leaf(&[1.0], &[1])?;

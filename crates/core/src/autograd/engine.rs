@@ -238,6 +238,11 @@ fn run_pass(pass: &mut Pass, roots: &[(Edge, Tensor)], targets: Option<&[Option<
             }
         }
     }
+    if !ask.retain_graph {
+        for visit in pass.visits.iter().filter(|v| v.node.has_extra() && v.node.is_freed()) {
+            visit.node.forget_hooks();
+        }
+    }
     Ok(captured)
 }
 

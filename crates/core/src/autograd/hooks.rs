@@ -202,6 +202,17 @@ impl Node {
         Ok(())
     }
 
+    /// Lets the hooks go: no pass can come through any more, and what they hold may be the graph itself.
+    pub(super) fn forget_hooks(&self) {
+        let mut gone: Vec<Vec<(u32, Hook)>> = Vec::new();
+        let nodes = {
+            let mut extra = self.extra();
+            gone.extend(extra.hooks.iter().map(|(_, hooks)| std::mem::take(&mut *hooks.borrow_mut())));
+            (std::mem::take(&mut extra.pre), std::mem::take(&mut extra.post))
+        };
+        drop((gone, nodes));
+    }
+
     pub(super) fn has_extra(&self) -> bool {
         self.extra.borrow().is_some()
     }
