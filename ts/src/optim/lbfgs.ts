@@ -1,10 +1,11 @@
 /** L-BFGS. */
 import { enable_grad, quietly } from '../autograd/index.js';
+import { float64 } from '../dtype.js';
 import { RuntimeError, ValueError } from '../errors.js';
 import { cat, zeros_like } from '../generated.js';
 import { keep, outside } from '../memory.js';
 import { isTensor, type Tensor } from '../tensor.js';
-import { strongWolfe, type Point } from './line_search.js';
+import { strongWolfe, type Point, type Rounding } from './line_search.js';
 import { nonNegative, Optimizer, optionsOf, real, type Params, type Rate } from './optimizer.js';
 
 const DEFAULTS = {
@@ -22,19 +23,19 @@ interface Memory {
 
 /** The product of the approximate inverse Hessian with the negative gradient. */
 function newDirection(gradient: Tensor, { old_dirs, old_stps, ro, H_diag }: Memory): Tensor {
-  const q = gradient.neg(), al: number[] = [];
+  const q = gradient.neg(), al: number[] = [], round = rounding(gradient);
   for (let i = old_dirs.length - 1; i >= 0; i--) {
-    al[i] = number(old_stps[i]!.dot(q)) * ro[i]!;
+    al[i] = round(number(old_stps[i]!.dot(q)) * ro[i]!);
     q.sub_(old_dirs[i]!, { alpha: al[i]! });
   }
   const r = q.mul(H_diag);
-  old_dirs.forEach((y, i) => { r.add_(old_stps[i]!, { alpha: al[i]! - number(y.dot(r)) * ro[i]! }); });
+  old_dirs.forEach((y, i) => { r.add_(old_stps[i]!, { alpha: round(al[i]! - round(number(y.dot(r)) * ro[i]!)) }); });
   return r;
 }
 
 /** Learns from how the gradient changed over the last step. */
 function learn(gradient: Tensor, memory: Memory, size: number): void {
-  const { old_dirs, old_stps, ro } = memory;
+  const { old_dirs, old_stps, ro } = memory, round = rounding(gradient);
   const y = gradient.sub(memory.prev_flat_grad!), s = memory.d!.mul(memory.t), ys = number(y.dot(s));
   if (!(ys > 1e-10)) return;
   if (old_dirs.length === size) {
@@ -44,11 +45,13 @@ function learn(gradient: Tensor, memory: Memory, size: number): void {
   }
   old_dirs.push(keep(y));
   old_stps.push(keep(s));
-  ro.push(1 / ys);
-  memory.H_diag = ys / number(y.dot(y));
+  ro.push(round(1 / ys));
+  memory.H_diag = round(ys / number(y.dot(y)));
 }
 
 const number = (t: Tensor): number => Number(t.item());
+/** PyTorch keeps the numbers of the method in tensors of the parameters' dtype. */
+const rounding = (t: Tensor): Rounding => (t.dtype === float64 ? (x) => x : Math.fround);
 const greatest = (t: Tensor): number => number(t.abs().max());
 
 /**
@@ -106,7 +109,8 @@ export class LBFGS extends Optimizer {
         state.d = keep(direction);
         state.prev_flat_grad = keep(gradient);
         const before = loss, slope = number(gradient.dot(direction));
-        let t = first ? Math.min(1, 1 / number(gradient.abs().sum())) * lr : lr;
+        const round = rounding(gradient);
+        let t = first ? round(Math.min(1, round(1 / number(gradient.abs().sum()))) * lr) : lr;
         state.t = t;
         if (slope > -tolerance_change) break;
         let spent = 0;
@@ -119,7 +123,7 @@ export class LBFGS extends Optimizer {
             this.#params.forEach((p, i) => { p.copy_(origin[i]!); });
             return { t: step, loss: value, gradient: g, slope: number(g.dot(direction)) };
           };
-          const [found, count] = strongWolfe(at, { t: 0, loss, gradient, slope }, t, greatest(direction), max_eval! - evaluations);
+          const [found, count] = strongWolfe(at, { t: 0, loss, gradient, slope }, t, greatest(direction), max_eval! - evaluations, round);
           ({ loss, gradient, t } = found);
           spent = count;
           this.#move(t, direction);
