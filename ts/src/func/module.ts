@@ -1,6 +1,6 @@
 /** `functional_call` and `stack_module_state`: modules as functions of their parameters. */
 import { isKeywords } from '../call.js';
-import { AttributeError, RuntimeError, ValueError } from '../errors.js';
+import { RuntimeError, ValueError } from '../errors.js';
 import { stack } from '../generated.js';
 import { Module, Parameter, substitute } from '../nn/module.js';
 import { isTensor, type Tensor } from '../tensor.js';
@@ -62,18 +62,13 @@ export function functional_call<M extends Module>(module: M, parameter_and_buffe
   kwargs?: Record<string, unknown> | null, options: FunctionalCallOptions = {}): ReturnType<M['forward']> {
   const { tie_weights = true, strict = false } = options;
   const state = merged(parameter_and_buffer_dicts), all = places(module);
-  const known = new Set(all.map((p) => p.key));
-  const unexpected = Object.keys(state).filter((k) => !known.has(k));
   const now = chosen(all, state, tie_weights);
   if (strict) {
     const list = (keys: readonly string[]): string => keys.map((k) => `'${k}'`).join(', ');
+    const known = new Set(all.map((p) => p.key)), unexpected = Object.keys(state).filter((k) => !known.has(k));
     const missing = all.filter((p) => !now.has(p)).map((p) => p.key);
     const problems = [...(unexpected.length ? [`Unexpected key(s): ${list(unexpected)}.`] : []), ...(missing.length ? [`Missing key(s): ${list(missing)}.`] : [])];
     if (problems.length > 0) throw new RuntimeError(`Error(s) in reparametrizing for ${module.constructor.name}:\n\t${problems.join('\n\t')}`);
-  }
-  if (unexpected.length > 0) {
-    const [key] = unexpected as [string], at = key.lastIndexOf('.');
-    throw new AttributeError(`${module.get_submodule(at < 0 ? '' : key.slice(0, at)).constructor.name} has no attribute \`${key.slice(at + 1)}\``);
   }
   const given: unknown[] = args === null || args === undefined ? [] : Array.isArray(args) ? args : [args];
   try {

@@ -158,6 +158,20 @@ fn batched(outputs: &[Tensor], inputs: &[Tensor], grads: &[Option<Tensor>], ask:
             "vmap: Expected all tensors to have the same size in the mapped dimension, got sizes {sizes:?} for the mapped dimension"
         )));
     }
+    for (i, (grad, output)) in grads.iter().zip(outputs).enumerate() {
+        let Some(sizes) = grad.as_ref().and_then(|g| g.sizes().get(1..)) else { continue };
+        if sizes != output.sizes() {
+            // PyTorch leaves out one dimension more than it should.
+            return Err(Error::runtime(format!(
+                "If `is_grads_batched=True`, we interpret the first dimension of each grad_output as the batch dimension. The \
+                 sizes of the remaining dimensions are expected to match the shape of corresponding output, but a mismatch was \
+                 detected: grad_output[{i}] has a shape of torch.Size({:?}) and output[{i}] has a shape of torch.Size({:?}). If \
+                 you only want some tensors in `grad_output` to be considered batched, consider using vmap.",
+                sizes.get(1..).unwrap_or_default(),
+                output.sizes()
+            )));
+        }
+    }
     let level = batch::enter_level(rows, Randomness::Error);
     let run = || -> Result<Vec<Option<Tensor>>> {
         let hidden = grads.iter().map(|g| g.as_ref().map(|g| batch::add_level(g, 0, level)).transpose());

@@ -47,7 +47,9 @@ pub(super) fn call(op: &'static Op, args: &[Value], levels: &[u32]) -> Result<Va
         Ok(())
     })?;
     let Some(first) = found.first() else {
-        return Err(Error::runtime("The fallback path does not support vmap over dims of size 0."));
+        return Err(Error::runtime(format!(
+            "Batching rule not implemented for aten::{}. The fallback path does not support vmap over dims of size 0.", op.name
+        )));
     };
     if !matches!(first, Value::Tensor(_) | Value::Tensors(_)) {
         return Err(Error::batched_item());

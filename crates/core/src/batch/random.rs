@@ -56,7 +56,9 @@ pub(super) fn call(op: &'static Op, args: &[Value]) -> Result<Value> {
     levels.extend(different);
     levels.sort_unstable();
     levels.dedup();
-    let varying = args.iter().map(|v| v.map_tensors(|t| Ok(wrap(full(t, &levels)?, &levels)))).collect::<Result<Vec<_>>>()?;
+    // Numbers are drawn in the order of memory: all that varies lies row by row.
+    let varying = |t: &Tensor| Ok(wrap(full(t, &levels)?.contiguous(())?, &levels));
+    let varying = args.iter().map(|v| v.map_tensors(varying)).collect::<Result<Vec<_>>>()?;
     if op.id == "multinomial" {
         return each_plainly(op, &varying, &levels);
     }
