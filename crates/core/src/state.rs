@@ -52,10 +52,15 @@ pub fn transforming() -> bool {
     TRANSFORMS.get() != 0
 }
 
+/// Whether a level of forward mode or vmap is open.
+pub fn inside_level() -> bool {
+    LEVELS.get() != 0
+}
+
 /// Whether nothing looks at what is done with data: ops are not recorded, and no tensor is more than
 /// its elements.
 pub fn unobserved() -> bool {
-    !grad_enabled() && LEVELS.get() == 0
+    !grad_enabled() && !inside_level()
 }
 
 /// A level of forward mode or vmap begins.

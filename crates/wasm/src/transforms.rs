@@ -92,3 +92,27 @@ pub fn remove_level(handle: i32, dim: i32, level: u32) -> i32 {
 pub fn has_level(handle: i32, level: u32) -> bool {
     handles::with(handle, |t| t.batch().is_some_and(|b| b.levels.contains(&level))).unwrap_or(false)
 }
+
+/// The last level over which a tensor varies; 0 for none.
+#[wasm_bindgen]
+pub fn last_batch_level(handle: i32) -> u32 {
+    handles::with(handle, |t| t.batch().and_then(|b| b.levels.last().copied())).ok().flatten().unwrap_or(0)
+}
+
+/// The last open level at which a tensor has a tangent; 0 for none.
+#[wasm_bindgen]
+pub fn last_tangent_level(handle: i32) -> u32 {
+    handles::with(handle, Tensor::last_tangent_level).ok().flatten().unwrap_or(0)
+}
+
+/// How many examples an open level of vmap has.
+#[wasm_bindgen]
+pub fn level_size(level: u32) -> f64 {
+    batch::level(level).map_or(0.0, |(size, _)| size as f64)
+}
+
+/// What random ops do at it: 0 refused, 1 different, 2 the same.
+#[wasm_bindgen]
+pub fn level_randomness(level: u32) -> u32 {
+    batch::level(level).map_or(0, |(_, randomness)| randomness as u32)
+}

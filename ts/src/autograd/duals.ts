@@ -2,6 +2,7 @@
 import { door } from '#wasm';
 import { check, result } from '../call.js';
 import { Tensor } from '../tensor.js';
+import { inside } from './transformed.js';
 
 /** A dual tensor at a level of the core. */
 export function dualAt(tensor: Tensor, tangent: Tensor, level: number): Tensor {
@@ -17,7 +18,7 @@ export function partsAt(tensor: Tensor, level: number): [Tensor, Tensor | null] 
 export function atLevel<T>(fn: (level: number) => T): T {
   const level = door.enter_dual_level();
   try {
-    return fn(level);
+    return inside(() => fn(level));
   } finally {
     door.exit_dual_level(level);
   }

@@ -6,6 +6,7 @@ import { isTensor, type Tensor } from '../tensor.js';
 import { lend } from './callbacks.js';
 import { is_grad_enabled, no_grad } from './modes.js';
 import { listOf, type Grads } from './node.js';
+import { transformed } from './transformed.js';
 
 /** What one call of a `Function` carries from forward to backward; it may have properties of any name. */
 export class FunctionCtx {
@@ -14,11 +15,13 @@ export class FunctionCtx {
   /** Of each argument, whether its gradient is wanted. */
   needs_input_grad: boolean[] = [];
   /** @internal */
-  _kept = { saved: [] as (Tensor | null)[], dirty: [] as Tensor[], constant: [] as Tensor[], materialize: true };
+  _kept = { saved: [] as (Tensor | null)[], forward: [] as (Tensor | null)[], dirty: [] as Tensor[], constant: [] as Tensor[], materialize: true };
 
   /** Keeps tensors for backward, with the check that nobody writes to them meanwhile. */
   save_for_backward(...tensors: (Tensor | null)[]): void { this._kept.saved = tensors; }
-  /** What was kept: in backward. */
+  /** Keeps tensors for `jvp`. */
+  save_for_forward(...tensors: (Tensor | null)[]): void { this._kept.forward = tensors; }
+  /** What was kept: in backward, or in `jvp`. */
   get saved_tensors(): Tensor[] { return result(door.saved_tensors(0)) as Tensor[]; }
   /** Tells which arguments forward has written to; it must return them. */
   mark_dirty(...tensors: Tensor[]): void { this._kept.dirty = tensors; }
@@ -54,23 +57,36 @@ export class Function {
     throw new NotImplementedError('You must implement either the backward or vjp method for your custom autograd.Function to use it with backward mode AD.');
   }
   static setup_context: ((ctx: FunctionCtx, inputs: any, output: any) => void) | null = null;
+  /** The tangents of the outputs, from those of the arguments: forward mode. */
+  static jvp: ((ctx: FunctionCtx, ...tangents: any[]) => any) | null = null;
+  /** The function on a batch: `[outputs, out_dims]`, from arguments that have examples along `in_dims`. */
+  static vmap: ((info: { batch_size: number; randomness: string }, in_dims: (number | null)[], ...args: any[]) => [any, any]) | null = null;
+  /** Whether vmap runs forward and backward on batches as they are written. */
+  static generate_vmap_rule = false;
 
   static apply<A extends unknown[], R>(this: { forward(...args: A): R; setup_context(ctx: FunctionCtx, inputs: any, output: any): void }, ...args: A): R;
   static apply<A extends unknown[], R>(this: { forward(ctx: FunctionCtx, ...args: A): R }, ...args: A): R;
   static apply(this: any, ...args: unknown[]): unknown {
-    const self = this as typeof Function, ctx = new FunctionCtx();
-    ctx.needs_input_grad = args.map((a) => isTensor(a) && a.requires_grad);
-    const made = no_grad((): unknown => {
-      if (!self.setup_context) return self.forward(ctx, ...args);
-      const output: unknown = self.forward(...args);
-      self.setup_context(ctx, args, output);
-      return output;
-    });
-    const outputs = Array.isArray(made) ? (made as unknown[]) : [made];
-    const recorded = record(self, ctx, args, outputs.filter(isTensor));
-    const all = outputs.map((out) => (isTensor(out) ? recorded.shift()! : out));
-    return Array.isArray(made) ? all : all[0];
+    const self = this as typeof Function;
+    const plain = (ctx: FunctionCtx, given: readonly unknown[]): unknown => call(self, ctx, given);
+    const done = transformed(self, args, plain, () => new FunctionCtx());
+    return done ? done.value : plain(new FunctionCtx(), args);
   }
+}
+
+/** Runs forward and records the call. */
+function call(self: typeof Function, ctx: FunctionCtx, args: readonly unknown[]): unknown {
+  ctx.needs_input_grad = args.map((a) => isTensor(a) && a.requires_grad);
+  const made = no_grad((): unknown => {
+    if (!self.setup_context) return self.forward(ctx, ...args);
+    const output: unknown = self.forward(...args);
+    self.setup_context(ctx, args, output);
+    return output;
+  });
+  const outputs = Array.isArray(made) ? (made as unknown[]) : [made];
+  const recorded = record(self, ctx, args, outputs.filter(isTensor));
+  const all = outputs.map((out) => (isTensor(out) ? recorded.shift()! : out));
+  return Array.isArray(made) ? all : all[0];
 }
 
 /** Makes the outputs of a call part of the graph. */

@@ -3,6 +3,7 @@ import { door } from '#wasm';
 import { atLevel, dualAt, partsAt } from '../autograd/duals.js';
 import { enable_grad, is_grad_enabled } from '../autograd/modes.js';
 import { grad as gradients } from '../autograd/passes.js';
+import { inside } from '../autograd/transformed.js';
 import { begin, check, isKeywords, writeTensors } from '../call.js';
 import { RuntimeError, ValueError } from '../errors.js';
 import { zeros_like } from '../generated.js';
@@ -28,7 +29,7 @@ interface GradAuxOptions<N extends Argnums> { argnums?: N; has_aux: true }
 function atGradLevel<T>(fn: () => T): T {
   door.enter_grad_level();
   try {
-    return enable_grad(fn);
+    return inside(() => enable_grad(fn));
   } finally {
     door.exit_grad_level();
   }

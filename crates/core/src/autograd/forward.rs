@@ -58,10 +58,14 @@ impl Tensor {
         is_open(level).then(|| found.1.clone())
     }
 
+    /// The level opened last at which it has a tangent.
+    pub fn last_tangent_level(&self) -> Option<u32> {
+        self.levels().pop()
+    }
+
     /// Its tangent at the level opened last, which is shown when it is printed.
     pub fn last_tangent(&self) -> Option<Tensor> {
-        let level = self.levels().pop()?;
-        self.tangent(level)
+        self.tangent(self.last_tangent_level()?)
     }
 
     /// The open levels at which it has a tangent.

@@ -89,6 +89,11 @@ pub fn exit_level() {
     }
 }
 
+/// The size of an open level, and what random ops do at it.
+pub fn level(id: u32) -> Option<(i64, Randomness)> {
+    OPEN.with_borrow(|open| open.iter().find(|l| l.id == id).map(|l| (l.size, l.randomness)))
+}
+
 fn open_levels() -> Vec<Level> {
     OPEN.with_borrow(Clone::clone)
 }

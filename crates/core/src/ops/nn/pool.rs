@@ -289,7 +289,7 @@ fn chosen(op: &'static crate::table::Op, args: &[Value], indices: bool) -> Resul
 
 /// Whether a pooling has to know where its maxima are.
 fn told(input: &Tensor, indices: bool) -> bool {
-    indices || (input.requires_grad() && crate::state::grad_enabled()) || input.last_tangent().is_some()
+    indices || (input.requires_grad() && crate::state::grad_enabled()) || crate::state::inside_level()
 }
 
 /// The maxima alone.
