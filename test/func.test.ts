@@ -111,3 +111,27 @@ test('jvp and vjp agree', () => {
   const slopes = pull(v);
   near(tangent.dot(v), slopes[0].mul(ways[0]).sum().add(slopes[1].dot(ways[1])));
 });
+
+test('functions of the user\'s own take part', () => {
+  class Product extends torch.autograd.Function {
+    static override generate_vmap_rule = true;
+    static override forward(x: Tensor, y: Tensor): Tensor { return x.mul(y); }
+    static override setup_context = (ctx: InstanceType<typeof torch.autograd.FunctionCtx>, inputs: Tensor[]): void => {
+      ctx.save_for_backward(...inputs);
+      ctx.save_for_forward(...inputs);
+    };
+    static override backward(ctx: InstanceType<typeof torch.autograd.FunctionCtx>, g: Tensor): Tensor[] {
+      const [x, y] = ctx.saved_tensors as [Tensor, Tensor];
+      return [g.mul(y), g.mul(x)];
+    }
+    static override jvp = (ctx: InstanceType<typeof torch.autograd.FunctionCtx>, a: Tensor, b: Tensor): Tensor => {
+      const [x, y] = ctx.saved_tensors as [Tensor, Tensor];
+      return a.mul(y).add(b.mul(x));
+    };
+  }
+  const f = (x: Tensor): Tensor => (Product.apply(x, x) as Tensor).sum();
+  near(grad(f)(v), v.mul(2));
+  near(jvp(f, [v], [v])[1], v.mul(v).mul(2).sum());
+  near(hessian(f)(v), torch.eye(3).mul(2));
+  near(vmap(grad(f))(m), m.mul(2));
+});

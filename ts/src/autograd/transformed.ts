@@ -41,7 +41,7 @@ export function transformed(self: Class, args: readonly unknown[], call: (ctx: F
 }
 
 const listOf = (x: unknown): unknown[] => (Array.isArray(x) ? x as unknown[] : [x]);
-/** `ctx.saved_tensors` is this list from now on. */
+/** Lets `ctx.saved_tensors` be this list. */
 const lend = (ctx: FunctionCtx, list: readonly (Tensor | null)[]): void => {
   Object.defineProperty(ctx, 'saved_tensors', { value: list, configurable: true });
 };
@@ -56,6 +56,8 @@ function pushed(self: Class, args: readonly unknown[], level: number, call: (ctx
   const primal = (t: Tensor): Tensor => partsAt(t, level)[0];
   lend(ctx, ctx._kept.forward.map((t) => t && primal(t)));
   const outputs = listOf(made), found = listOf(self.jvp(ctx, ...tangents));
+  // In backward it is what was kept for that.
+  delete (ctx as { saved_tensors?: unknown }).saved_tensors;
   if (found.length !== outputs.length) {
     throw new RuntimeError(`Function's jvp returned an invalid number of forward gradients (expected ${outputs.length} but got ${found.length})`);
   }
