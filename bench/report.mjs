@@ -2,14 +2,20 @@
 
 const time = (us) => (us >= 1e4 ? `${(us / 1e3).toFixed(1)} ms` : us >= 1 ? `${us.toPrecision(3)} us` : `${(us * 1e3).toFixed(0)} ns`);
 
-/** What a run does in its time, in a unit of its case. */
-function rate(c, us) {
-  if (c.flops) return `, ${(c.flops / us / 1e3).toFixed(1)} GFLOP/s`;
+/** What a run does in its time, in a unit of its case; of multiply-adds also the share of the limit. */
+function rate(c, us, { gflops }) {
+  const done = c.flops / us / 1e3;
+  if (c.flops) return `, ${done.toFixed(1)} GFLOP/s${gflops ? `, ${Math.round((100 * done) / gflops)} %` : ''}`;
   if (c.elements) return `, ${((us * 1e3) / c.elements).toPrecision(2)} ns each`;
   return '';
 }
 
-export function report(records, cases) {
+/** Of each case and library the least time of all rounds. */
+function least(records, c, peer) {
+  return Math.min(...records.filter((r) => r.case === c.name && r.peer === peer && r.min_us !== undefined).map((r) => r.min_us));
+}
+
+export function report(records, cases, limit) {
   const [{ cpu, cores, node, date, commit, threads }] = records;
   const peers = [...new Set(records.map((r) => r.peer))];
   const versions = peers.map((peer) => {
@@ -20,19 +26,44 @@ export function report(records, cases) {
     const mine = records.filter((r) => r.case === c.name && r.peer === peer);
     const times = mine.filter((r) => r.min_us !== undefined);
     if (times.length === 0) return mine.length > 0 ? `failed: ${mine[0].error}` : 'not there';
-    const least = Math.min(...times.map((r) => r.min_us));
+    const best = least(records, c, peer);
     const medians = times.map((r) => r.median_us).sort((a, b) => a - b);
-    const ours = Math.min(...records.filter((r) => r.case === c.name && r.peer === 'cresset' && r.min_us !== undefined).map((r) => r.min_us));
-    const ratio = peer === 'cresset' || !Number.isFinite(ours) ? '' : `, **${(least / ours).toPrecision(2)}x**`;
-    return `${time(least)} (median ${time(medians[medians.length >> 1])}${peer === 'cresset' ? rate(c, least) : ''})${ratio}`;
+    const ours = least(records, c, 'cresset');
+    const ratio = peer === 'cresset' || !Number.isFinite(ours) ? '' : `, **${(best / ours).toPrecision(2)}x**`;
+    return `${time(best)} (median ${time(medians[medians.length >> 1])}${peer === 'cresset' ? rate(c, best, limit) : ''})${ratio}`;
   };
   const head = [
     `Measured on ${date.slice(0, 10)}, commit ${commit}: ${cpu}, ${cores} cores, ${threads} thread${threads > 1 ? 's' : ''} used, Node ${node}.`,
     `${versions.join(', ')}.`,
+    `The limit, as measured beside: ${limit.gflops.toFixed(1)} GFLOP/s of 128-bit multiply-adds on one core, ${limit.gigabytes.toFixed(1)} GB/s read and written.`,
     '',
     'The least time of all rounds, the median of their medians; in bold how many times ours it is.',
     '',
   ];
   const table = [['case', ...peers], ['---', ...peers.map(() => '---')], ...cases.map((c) => [c.name, ...peers.map((p) => cell(c, p))])];
   return [...head, ...table.map((row) => `| ${row.join(' | ')} |`), ''].join('\n');
+}
+
+const COLOURS = ['#b5482e', '#2e6fb5', '#3f8f4f', '#8a5fb0', '#b08a2e', '#4a4a4a'];
+
+/** The ratios as an SVG: a row for each case, a mark for each library; right of the line it takes longer than we do. */
+export function picture(records, cases) {
+  const peers = [...new Set(records.map((r) => r.peer))].filter((p) => p !== 'cresset');
+  const row = 18, left = 190, width = 560, top = 40, [low, high] = [-1, 3];
+  const x = (ratio) => left + (width * (Math.min(high, Math.max(low, Math.log10(ratio))) - low)) / (high - low);
+  const marks = cases.flatMap((c, i) => {
+    const y = top + i * row, ours = least(records, c, 'cresset');
+    const label = `<text x="${left - 8}" y="${y + 4}" text-anchor="end">${c.name}</text><line x1="${left}" x2="${left + width}" y1="${y}" y2="${y}" stroke="#eee"/>`;
+    return [label, ...peers.map((p, k) => {
+      const ratio = least(records, c, p) / ours;
+      if (!Number.isFinite(ratio)) return '';
+      return `<circle cx="${x(ratio).toFixed(1)}" cy="${y}" r="4" fill="${COLOURS[k % COLOURS.length]}"><title>${p}: ${ratio.toPrecision(2)}x</title></circle>`;
+    })];
+  });
+  const bottom = top + cases.length * row;
+  const scale = [0.1, 1, 10, 100, 1000].map((r) => `<line x1="${x(r)}" x2="${x(r)}" y1="${top - 10}" y2="${bottom}" stroke="${r === 1 ? '#888' : '#ddd'}"/>`
+    + `<text x="${x(r)}" y="${bottom + 14}" text-anchor="middle">${r}x</text>`);
+  const legend = peers.map((p, k) => `<circle cx="${left + k * 110}" cy="16" r="4" fill="${COLOURS[k % COLOURS.length]}"/><text x="${left + k * 110 + 8}" y="20">${p}</text>`);
+  return `<svg xmlns="http://www.w3.org/2000/svg" width="${left + width + 30}" height="${bottom + 24}" font-family="sans-serif" font-size="11">`
+    + `<rect width="100%" height="100%" fill="#fff"/>${[...scale, ...marks, ...legend].join('')}</svg>\n`;
 }

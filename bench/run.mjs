@@ -11,7 +11,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { select } from './cases.mjs';
-import { report } from './report.mjs';
+import { picture, report } from './report.mjs';
 
 const HERE = fileURLToPath(new URL('.', import.meta.url));
 const PEERS = ['tfjs', 'jax', 'js-pytorch', 'ort-web', 'ort-node'];
@@ -35,13 +35,21 @@ if (ask.peers && !existsSync(join(HERE, 'peers/node_modules'))) {
 }
 const libraries = ['cresset', ...(hasTorch ? ['torch'] : []), ...(ask.peers ? PEERS : [])];
 
+const canPin = quiet('taskset', ['--version']).status === 0;
+/** A command that stays on one core, if that is asked for and can be. */
+const pinned = (command) => (threads === 1 && canPin ? ['taskset', '-c', '0', ...command] : command);
+
+/** What the machine can do at most, as far as this round saw. */
+function limits() {
+  const [program, ...args] = pinned([process.execPath, join(HERE, 'limit.mjs')]);
+  return JSON.parse(quiet(program, args).stdout);
+}
+
 /** One library measured once; with one thread it stays on one core. */
 function measure(library) {
-  const command = library === 'torch'
+  const [program, ...args] = pinned(library === 'torch'
     ? [python, join(HERE, 'torch_reference.py'), JSON.stringify(cases)]
-    : [process.execPath, join(HERE, 'worker.mjs'), library, pattern];
-  if (threads === 1 && quiet('taskset', ['--version']).status === 0) command.unshift('taskset', '-c', '0');
-  const [program, ...args] = command;
+    : [process.execPath, join(HERE, 'worker.mjs'), library, pattern]);
   const done = spawnSync(program, args, { encoding: 'utf8', env: { ...process.env, THREADS: String(threads) }, maxBuffer: 1 << 26 });
   const lines = done.stdout.split('\n').filter((line) => line.startsWith('{')).map((line) => JSON.parse(line));
   if (done.status !== 0) console.log(`${library}: ${done.stderr.trim().split('\n').slice(-3).join('\n')}`);
@@ -51,8 +59,9 @@ function measure(library) {
 const machine = { cpu: cpus()[0].model, cores: cpus().length, node: process.version };
 const commit = quiet('git', ['-C', HERE, 'rev-parse', '--short', 'HEAD']).stdout.trim();
 const date = new Date().toISOString();
-const records = [];
+const records = [], limit = { gflops: 0, gigabytes: 0 };
 for (let round = 1; round <= Number(ask.rounds); round++) {
+  for (const [key, value] of Object.entries(limits())) limit[key] = Math.max(limit[key], value ?? 0);
   for (const library of libraries) {
     const begin = Date.now();
     const lines = measure(library);
@@ -62,7 +71,8 @@ for (let round = 1; round <= Number(ask.rounds); round++) {
 }
 for (const folder of ['record', 'report']) mkdirSync(join(HERE, folder), { recursive: true });
 appendFileSync(join(HERE, `record/${date.slice(0, 10)}.jsonl`), records.map((r) => `${JSON.stringify(r)}\n`).join(''));
-const text = report(records, cases);
-const name = pattern === '.' ? 'all' : pattern.replace(/[^\w]+/g, '-');
-writeFileSync(join(HERE, `report/${name}${threads > 1 ? `-${threads}-threads` : ''}.md`), text);
+const text = report(records, cases, limit);
+const name = `${pattern === '.' ? 'all' : pattern.replace(/[^\w]+/g, '-').replace(/^-|-$/g, '')}${threads > 1 ? `-${threads}-threads` : ''}`;
+writeFileSync(join(HERE, `report/${name}.md`), text);
+writeFileSync(join(HERE, `report/${name}.svg`), picture(records, cases));
 console.log(`\n${text}`);
