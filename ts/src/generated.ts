@@ -8,7 +8,7 @@ import type { Complex, Int, Num, Tensor, TensorLike } from './tensor.js';
 /** Several results: by name, or in their order. A list has a member `values` of its own. */
 export type Named<F, L> = F & Omit<L, keyof F>;
 
-export const TABLE_HASH = 3322453899;
+export const TABLE_HASH = 2695269206;
 
 export const TABLE: readonly Entry[] = [
   { names: ['add'], params: [['input', 'AsTensor', undefined, false], ['other', 'AsTensor', undefined, false], ['alpha', 'Scalar', 1n, true]], returns: [], marks: ['inplace'] },
@@ -542,6 +542,11 @@ export const TABLE: readonly Entry[] = [
   { names: ['lu_solve'], params: [['b', 'Tensor', undefined, false], ['LU_data', 'Tensor', undefined, false], ['LU_pivots', 'Tensor', undefined, false]], returns: [], marks: [] },
   { names: ['triangular_solve'], params: [['b', 'Tensor', undefined, false], ['A', 'Tensor', undefined, false], ['upper', 'bool', true, false], ['transpose', 'bool', false, false], ['unitriangular', 'bool', false, false]], returns: ['solution', 'cloned_coefficient'], marks: [] },
   { names: ['linalg.matrix_exp', 'matrix_exp'], params: [['A', 'Tensor', undefined, false]], returns: [], marks: [] },
+  { names: ['linalg.ldl_factor_ex'], params: [['input', 'Tensor', undefined, false], ['hermitian', 'bool', false, true], ['check_errors', 'bool', false, true]], returns: ['LD', 'pivots', 'info'], marks: [] },
+  { names: ['linalg.ldl_factor'], params: [['input', 'Tensor', undefined, false], ['hermitian', 'bool', false, true]], returns: ['LD', 'pivots'], marks: [] },
+  { names: ['linalg.ldl_solve'], params: [['LD', 'Tensor', undefined, false], ['pivots', 'Tensor', undefined, false], ['B', 'Tensor', undefined, false], ['hermitian', 'bool', false, true]], returns: [], marks: [] },
+  { names: ['svd_lowrank'], params: [['A', 'Tensor', undefined, false], ['q', 'Option<i64>', 6, false], ['niter', 'Option<i64>', 2, false], ['M', 'Option<Tensor>', null, false]], returns: ['U', 'S', 'V'], marks: ['function'] },
+  { names: ['pca_lowrank'], params: [['A', 'Tensor', undefined, false], ['q', 'Option<i64>', null, false], ['center', 'bool', true, false], ['niter', 'i64', 2, false]], returns: ['U', 'S', 'V'], marks: ['function'] },
   { names: ['_fft_c2c'], params: [['input', 'Tensor', undefined, false], ['dim', 'Dims', undefined, false], ['normalization', 'i64', undefined, false], ['forward', 'bool', undefined, false]], returns: [], marks: ['hidden'] },
   { names: ['_fft_r2c'], params: [['input', 'Tensor', undefined, false], ['dim', 'Dims', undefined, false], ['normalization', 'i64', undefined, false], ['onesided', 'bool', undefined, false]], returns: [], marks: ['hidden'] },
   { names: ['_fft_c2r'], params: [['input', 'Tensor', undefined, false], ['dim', 'Dims', undefined, false], ['normalization', 'i64', undefined, false], ['last_dim_size', 'i64', undefined, false]], returns: [], marks: ['hidden'] },
@@ -3568,6 +3573,10 @@ export const lu_solve: { (b: Tensor, LU_data: Tensor, LU_pivots: Tensor, kwargs?
 export const triangular_solve: { (b: Tensor, A: Tensor, upper?: boolean, transpose?: boolean, unitriangular?: boolean, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Named<{ solution: Tensor; cloned_coefficient: Tensor }, [Tensor, Tensor]>; (b: Tensor, A: Tensor, kwargs: { upper?: boolean; transpose?: boolean; unitriangular?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Named<{ solution: Tensor; cloned_coefficient: Tensor }, [Tensor, Tensor]>; (b: Tensor, kwargs: { A?: Tensor; upper?: boolean; transpose?: boolean; unitriangular?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Named<{ solution: Tensor; cloned_coefficient: Tensor }, [Tensor, Tensor]> } = functionOf('triangular_solve') as never;
 /** The exponential of square matrices. */
 export const matrix_exp: { (A: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('matrix_exp') as never;
+/** The greatest `q` singular values of `A` (of `A - M`), and their vectors: `A` is about `U diag(S) V^H`. */
+export const svd_lowrank: { (A: Tensor, q?: Int | null, niter?: Int | null, M?: Tensor | null, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Named<{ U: Tensor; S: Tensor; V: Tensor }, [Tensor, Tensor, Tensor]>; (A: Tensor, kwargs: { q?: Int | null; niter?: Int | null; M?: Tensor | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Named<{ U: Tensor; S: Tensor; V: Tensor }, [Tensor, Tensor, Tensor]> } = functionOf('svd_lowrank') as never;
+/** The greatest `q` principal components of the rows of `A`: singular vectors and values once the mean is gone. */
+export const pca_lowrank: { (A: Tensor, q?: Int | null, center?: boolean, niter?: Int, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Named<{ U: Tensor; S: Tensor; V: Tensor }, [Tensor, Tensor, Tensor]>; (A: Tensor, kwargs: { q?: Int | null; center?: boolean; niter?: Int; out?: Tensor | readonly Tensor[]; generator?: Generator }): Named<{ U: Tensor; S: Tensor; V: Tensor }, [Tensor, Tensor, Tensor]> } = functionOf('pca_lowrank') as never;
 /** The spectra of overlapping frames of a signal, each weighted by a window. */
 export const stft: { (input: Tensor, n_fft: Int, hop_length?: Int | null, win_length?: Int | null, window?: Tensor | null, center?: boolean, pad_mode?: string, normalized?: boolean, onesided?: boolean | null, return_complex?: boolean | null, align_to_window?: boolean | null, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, n_fft: Int, kwargs: { hop_length?: Int | null; win_length?: Int | null; window?: Tensor | null; center?: boolean; pad_mode?: string; normalized?: boolean; onesided?: boolean | null; return_complex?: boolean | null; align_to_window?: boolean | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { n_fft?: Int; hop_length?: Int | null; win_length?: Int | null; window?: Tensor | null; center?: boolean; pad_mode?: string; normalized?: boolean; onesided?: boolean | null; return_complex?: boolean | null; align_to_window?: boolean | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('stft') as never;
 /** The signal whose frames have these spectra. */
@@ -4036,6 +4045,12 @@ export const linalg = {
   lu_solve: functionOf('linalg.lu_solve') as unknown as { (LU: Tensor, pivots: Tensor, B: Tensor, kwargs?: { left?: boolean; adjoint?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (LU: Tensor, kwargs: { pivots?: Tensor; B?: Tensor; left?: boolean; adjoint?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
   /** The exponential of square matrices. */
   matrix_exp: functionOf('linalg.matrix_exp') as unknown as { (A: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
+  /** The factors of `A = L D L^T` (of `A = L D L^H` where `hermitian`) in one matrix, their pivots, and which matrices failed. */
+  ldl_factor_ex: functionOf('linalg.ldl_factor_ex') as unknown as { (input: Tensor, kwargs?: { hermitian?: boolean; check_errors?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Named<{ LD: Tensor; pivots: Tensor; info: Tensor }, [Tensor, Tensor, Tensor]> },
+  /** The factors of `A = L D L^T` (of `A = L D L^H` where `hermitian`) in one matrix, and their pivots. */
+  ldl_factor: functionOf('linalg.ldl_factor') as unknown as { (input: Tensor, kwargs?: { hermitian?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Named<{ LD: Tensor; pivots: Tensor }, [Tensor, Tensor]> },
+  /** The solution of `A X = B` from the packed factors of a symmetric or Hermitian `A`. */
+  ldl_solve: functionOf('linalg.ldl_solve') as unknown as { (LD: Tensor, pivots: Tensor, B: Tensor, kwargs?: { hermitian?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (LD: Tensor, kwargs: { pivots?: Tensor; B?: Tensor; hermitian?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor },
 };
 
 /** `torch.special`. */

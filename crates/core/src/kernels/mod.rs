@@ -15,6 +15,7 @@ pub mod functions;
 pub mod gamma;
 pub mod gemm;
 pub mod index;
+pub mod ldl;
 pub mod norm;
 pub mod order;
 pub mod pack;

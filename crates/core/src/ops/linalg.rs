@@ -438,6 +438,11 @@ fn cholesky_grad(g: &Tensor, l: &Tensor, upper: bool) -> Result {
     adjoint(&l)?.solve_triangular(half, true, true, false)
 }
 
+/// An orthonormal basis of the columns of a matrix, recorded.
+pub(crate) fn orthonormal(a: Tensor) -> Result {
+    Ok(results(&qr::OP, &[Value::Tensor(a), Value::Str("reduced".into())])?.swap_remove(0))
+}
+
 fn qr_of(t: &Tensor, mode: &str) -> Result<Vec<Tensor>> {
     const NAME: &str = "linalg.qr";
     check_floating(NAME, t)?;

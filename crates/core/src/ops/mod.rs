@@ -70,6 +70,8 @@ families! {
     pinv: PinvOps,
     reflect: ReflectOps,
     factors: FactorOps,
+    ldl: LdlOps,
+    lowrank: LowRankOps,
     fft: FftOps,
     masked: MaskedOps,
     stft: StftOps,

@@ -109,7 +109,7 @@ fn complex_of(sizes: &[i64], dtype: DType, draw: impl FnOnce(&[i64], DType) -> R
 }
 
 /// Normal numbers: from 16 elements on in blocks of 16, below one by one.
-fn normal_of(sizes: &[i64], dtype: DType, mean: f64, std: f64) -> Result {
+pub(crate) fn normal_of(sizes: &[i64], dtype: DType, mean: f64, std: f64) -> Result {
     if std < 0.0 {
         return Err(Error::runtime(format!("normal expects std >= 0.0, but found std {}", general(std))));
     }

@@ -1,4 +1,4 @@
-//! Samples: eigenvalues, pseudo-inverses, reflections, packed factors.
+//! Samples: eigenvalues, pseudo-inverses, reflections, packed factors, low rank.
 
 use super::Rows;
 
@@ -22,6 +22,9 @@ pub const ROWS: Rows = &[
     ("ormqr", "x(4,2), x(2), x(3,4), false, false"),
     ("linalg_lu_solve", "x(3,3), pivots[2, 3, 3], x(3,2), left=true, adjoint=false"),
     ("linalg_lu_solve", "x(3,3), pivots[2, 3, 3], x(2,3), left=false, adjoint=true"),
+    ("svd_lowrank", "x(4,3), 3"),
+    ("svd_lowrank", "x(3,4), 3, 2, x(3,4)"),
+    ("pca_lowrank", "x(4,3), 3"),
     ("matrix_exp", "x(3,3)"),
     ("triangular_solve", "x(3,2), x(3,3), true, false"),
     ("triangular_solve", "x(3,2), x(3,3), false, true"),
