@@ -8,7 +8,7 @@ import type { Complex, Int, Num, Tensor, TensorLike } from './tensor.js';
 /** Several results: by name, or in their order. A list has a member `values` of its own. */
 export type Named<F, L> = F & Omit<L, keyof F>;
 
-export const TABLE_HASH = 2695269206;
+export const TABLE_HASH = 1598956491;
 
 export const TABLE: readonly Entry[] = [
   { names: ['add'], params: [['input', 'AsTensor', undefined, false], ['other', 'AsTensor', undefined, false], ['alpha', 'Scalar', 1n, true]], returns: [], marks: ['inplace'] },
@@ -403,6 +403,9 @@ export const TABLE: readonly Entry[] = [
   { names: ['scatter_add'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false], ['index', 'Tensor', undefined, false], ['src', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
   { names: ['scatter_reduce'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false], ['index', 'Tensor', undefined, false], ['src', 'Tensor', undefined, false], ['reduce', 'String', undefined, false], ['include_self', 'bool', true, true]], returns: [], marks: ['inplace'] },
   { names: ['index_reduce'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false], ['index', 'Tensor', undefined, false], ['source', 'Tensor', undefined, false], ['reduce', 'String', undefined, false], ['include_self', 'bool', true, true]], returns: [], marks: ['inplace'] },
+  { names: ['_segment_reduce'], params: [['data', 'Tensor', undefined, false], ['reduce', 'String', undefined, false], ['lengths', 'Tensor', undefined, false], ['initial', 'Option<f64>', null, false]], returns: [], marks: ['hidden'] },
+  { names: ['_segment_reduce_backward'], params: [['grad', 'Tensor', undefined, false], ['output', 'Tensor', undefined, false], ['data', 'Tensor', undefined, false], ['reduce', 'String', undefined, false], ['lengths', 'Tensor', undefined, false], ['initial', 'Option<f64>', null, false]], returns: [], marks: ['hidden'] },
+  { names: ['segment_reduce'], params: [['data', 'Tensor', undefined, false], ['reduce', 'String', undefined, false], ['lengths', 'Option<Tensor>', null, true], ['indices', 'Option<Tensor>', null, true], ['offsets', 'Option<Tensor>', null, true], ['axis', 'i64', 0, true], ['unsafe', 'bool', false, true], ['initial', 'Option<Scalar>', null, true]], returns: [], marks: ['function'] },
   { names: ['index_select'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false], ['index', 'Tensor', undefined, false]], returns: [], marks: ['apart'] },
   { names: ['index_add'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false], ['index', 'Tensor', undefined, false], ['source', 'Tensor', undefined, false], ['alpha', 'Scalar', 1n, true]], returns: [], marks: ['inplace'] },
   { names: ['index_copy'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false], ['index', 'Tensor', undefined, false], ['source', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
@@ -3411,6 +3414,8 @@ export const scatter_add: { (input: Tensor, dim: Int, index: Tensor, src: Tensor
 export const scatter_reduce: { (input: Tensor, dim: Int, index: Tensor, src: Tensor, reduce: string, kwargs?: { include_self?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { dim?: Int; index?: Tensor; src?: Tensor; reduce?: string; include_self?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('scatter_reduce') as never;
 /** Slices of `source` reduced ("prod", "mean", "amin" or "amax") into those that `index` names. */
 export const index_reduce: { (input: Tensor, dim: Int, index: Tensor, source: Tensor, reduce: string, kwargs?: { include_self?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { dim?: Int; index?: Tensor; source?: Tensor; reduce?: string; include_self?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('index_reduce') as never;
+/** Segments of `data` along `axis` reduced by `'sum'`, `'mean'`, `'max'`, `'min'` or `'prod'`. */
+export const segment_reduce: { (data: Tensor, reduce: string, kwargs?: { lengths?: Tensor | null; indices?: Tensor | null; offsets?: Tensor | null; axis?: Int; unsafe?: boolean; initial?: Num | Complex | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (data: Tensor, kwargs: { reduce?: string; lengths?: Tensor | null; indices?: Tensor | null; offsets?: Tensor | null; axis?: Int; unsafe?: boolean; initial?: Num | Complex | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('segment_reduce') as never;
 /** Whole slices of a dimension, in the order of `index`. */
 export const index_select: { (input: Tensor, dim: Int, index: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { dim?: Int; index?: Tensor; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('index_select') as never;
 /** Slices of `source` added to those that `index` names. */

@@ -85,6 +85,14 @@ pub mod saves {
         true
     }
 
+    /// A parameter's name without the mark that lets Rust take a word of its own, `r#unsafe`.
+    pub const fn spelled(word: &'static str) -> &'static str {
+        match word.as_bytes() {
+            [b'r', b'#', ..] => word.split_at(2).1,
+            _ => word,
+        }
+    }
+
     /// The number of a word after the gradient in a formula, found when the table is compiled.
     pub const fn slot(params: &[&str], word: &str) -> u8 {
         let mut i = 0;
@@ -398,9 +406,9 @@ macro_rules! ops {
         }
     };
     (@params ($($arg:ident: $ty:ty $(= $def:literal)?),* $(; $($kw:ident: $kty:ty = $kdef:literal),*)?)) => { &[
-        $($crate::table::Param { name: stringify!($arg), ty: stringify!($ty),
+        $($crate::table::Param { name: $crate::table::saves::spelled(stringify!($arg)), ty: stringify!($ty),
             default: $crate::ops!(@opt $($def)?), keyword: false },)*
-        $($($crate::table::Param { name: stringify!($kw), ty: stringify!($kty),
+        $($($crate::table::Param { name: $crate::table::saves::spelled(stringify!($kw)), ty: stringify!($kty),
             default: Some($kdef), keyword: true },)*)?
     ] };
     (@opt) => { None };

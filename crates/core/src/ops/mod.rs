@@ -50,6 +50,7 @@ families! {
     index: IndexOps,
     scatter: ScatterOps,
     scatter_reduce: ScatterReduceOps,
+    segment: SegmentOps,
     pick: PickOps,
     masks: MaskOps,
     replace: ReplaceOps,

@@ -46,4 +46,9 @@ pub const ROWS: Rows = &[
     ("logcumsumexp", "x(2,3), 1"),
     ("norm", "x(2,3), 3, [1]"),
     ("norm_fro", "x(2,3), 'fro'"),
+    ("_segment_reduce", "x(5), 'sum', long[2, 3]"),
+    ("_segment_reduce", "x(2,5), 'mean', long[[2, 3], [1, 3]]"),
+    ("_segment_reduce", "x(5,2), 'prod', long[2, 3], 2"),
+    ("_segment_reduce", "x(5), 'max', long[2, 3]"),
+    ("segment_reduce", "x(5), 'min', lengths=long[2, 3]"),
 ];
