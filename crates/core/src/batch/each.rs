@@ -6,9 +6,6 @@ use crate::error::{Error, Result};
 use crate::ops::prelude::*;
 use crate::table::Op;
 
-/// Entries written in other ops that look at data themselves.
-pub(super) const COMPOSED: &[&str] = &[];
-
 /// Calls `f` with the arguments of each example.
 pub(super) fn examples(args: &[Value], levels: &[u32], mut f: impl FnMut(&[Value]) -> Result<()>) -> Result<()> {
     let sizes = levels.iter().map(|l| size_of(*l)).collect::<Result<Vec<_>>>()?;
