@@ -2,7 +2,6 @@
 //! constants work on four vectors for each.
 
 use super::simd::{Floats, Lane};
-use std::array::from_fn;
 
 /// Four lanes.
 #[derive(Clone, Copy)]
@@ -33,7 +32,8 @@ impl<L: Lane> Lane for Four<L> {
     #[inline(always)]
     unsafe fn load(from: *const L::Elem) -> Self {
         // SAFETY: the caller's promise, here and below.
-        Four(from_fn(|i| unsafe { L::load(from.add(i * L::N)) }))
+        let at = |i: usize| from.wrapping_add(i * L::N);
+        unsafe { Four([L::load(at(0)), L::load(at(1)), L::load(at(2)), L::load(at(3))]) }
     }
     #[inline(always)]
     unsafe fn store(self, to: *mut L::Elem) {
@@ -103,7 +103,8 @@ impl<L: Floats> Floats for Four<L> {
     }
     #[inline(always)]
     fn where_less(self, o: Self, yes: Self, no: Self) -> Self {
-        Four(from_fn(|i| self.0[i].where_less(o.0[i], yes.0[i], no.0[i])))
+        let at = |i: usize| self.0[i].where_less(o.0[i], yes.0[i], no.0[i]);
+        Four([at(0), at(1), at(2), at(3)])
     }
     #[inline(always)]
     fn farther(self, o: Self) -> Self {
@@ -120,11 +121,13 @@ impl<L: Floats> Floats for Four<L> {
     }
     #[inline(always)]
     fn widen(self) -> [Self::Wide; 2] {
-        let [a, b, c, d] = self.0.map(L::widen);
+        let [a, b, c, d] = self.0;
+        let [a, b, c, d] = [a.widen(), b.widen(), c.widen(), d.widen()];
         [Four([a[0], b[0], c[0], d[0]]), Four([a[1], b[1], c[1], d[1]])]
     }
     #[inline(always)]
     fn narrow([low, high]: [Self::Wide; 2]) -> Self {
-        Four(from_fn(|i| L::narrow([low.0[i], high.0[i]])))
+        let at = |i: usize| L::narrow([low.0[i], high.0[i]]);
+        Four([at(0), at(1), at(2), at(3)])
     }
 }

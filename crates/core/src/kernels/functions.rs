@@ -119,13 +119,23 @@ const CUBIC: f64 = 0.044715;
 /// to 11: beyond it nothing is left. It is reduced in double precision, so that its error does not grow.
 #[inline(always)]
 fn gelu_exponent<L: Floats>(x: L) -> (L, L) {
-    let parts = x.widen().map(|y| {
-        let wide = <L::Wide as Lane>::splat;
-        let z = y.mul(y.mul(y).mul(wide(-SLOPE * LOG2_E * CUBIC)).add(wide(-SLOPE * LOG2_E)));
-        let n = z.add(wide(ROUND_WIDE)).sub(wide(ROUND_WIDE));
-        (n, z.sub(n).mul(wide(LN_2)))
-    });
-    (L::narrow([parts[0].0, parts[1].0]), L::narrow([parts[0].1, parts[1].1]))
+    let [a, b] = x.widen();
+    reduced_wide(gelu_power(a), gelu_power(b))
+}
+
+/// The power of two that `exp(-2 u)` is.
+#[inline(always)]
+fn gelu_power<W: Lane<Elem = f64>>(y: W) -> W {
+    y.mul(y.mul(y).mul(W::splat(-SLOPE * LOG2_E * CUBIC)).add(W::splat(-SLOPE * LOG2_E)))
+}
+
+/// `2^z` as `2^n exp(r)`: both from the two halves of `z`.
+#[inline(always)]
+fn reduced_wide<L: Floats>(a: L::Wide, b: L::Wide) -> (L, L) {
+    let round = <L::Wide as Lane>::splat(ROUND_WIDE);
+    let (n, m) = (a.add(round).sub(round), b.add(round).sub(round));
+    let ln2 = <L::Wide as Lane>::splat(LN_2);
+    (L::narrow([n, m]), L::narrow([a.sub(n).mul(ln2), b.sub(m).mul(ln2)]))
 }
 
 /// `x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2`, as `x / (1 + exp(-2 u))`.
@@ -143,8 +153,9 @@ pub fn gelu_tanh<L: Floats>(x: L) -> L {
     };
     // Minus infinity becomes NaN, as zero times infinity.
     let x = x.where_less(L::splat(-11.0), x.mul(L::splat(0.0)), x).widen();
-    let q = |i: usize| x[i].div(high[i].add(low[i]).mul(power[i]).add(<L::Wide as Lane>::splat(1.0)));
-    L::narrow([q(0), q(1)])
+    let one = <L::Wide as Lane>::splat(1.0);
+    let below = [high[0].add(low[0]).mul(power[0]).add(one), high[1].add(low[1]).mul(power[1]).add(one)];
+    L::narrow([x[0].div(below[0]), x[1].div(below[1])])
 }
 
 /// `g` times the derivative of `gelu_tanh`: with `s = sigmoid(2 u)` it is `s + x s (1 - s) 2 u'`.
@@ -188,15 +199,9 @@ pub fn erf<L: Floats>(x: L) -> L {
 /// exponent is reduced in double precision, so that its error does not grow.
 #[inline(always)]
 fn bell<L: Floats>(x: L) -> (L, L, L) {
-    let parts = x.widen().map(|y| {
-        let wide = <L::Wide as Lane>::splat;
-        let z = y.mul(y).mul(wide(-0.5 * LOG2_E));
-        let n = z.add(wide(ROUND_WIDE)).sub(wide(ROUND_WIDE));
-        (n, z.sub(n).mul(wide(LN_2)))
-    });
-    let n = L::narrow([parts[0].0, parts[1].0]);
-    let e = small_exp(L::narrow([parts[0].1, parts[1].1]));
-    (e, n, scaled_erfc(x.mul(L::splat(FRAC_1_SQRT_2 as f32))).mul(L::splat(0.5)))
+    let ([a, b], slope) = (x.widen(), <L::Wide as Lane>::splat(-0.5 * LOG2_E));
+    let (n, r) = reduced_wide(a.mul(a).mul(slope), b.mul(b).mul(slope));
+    (small_exp(r), n, scaled_erfc(x.mul(L::splat(FRAC_1_SQRT_2 as f32))).mul(L::splat(0.5)))
 }
 
 /// `x` times the normal distribution below `x`.
@@ -224,24 +229,43 @@ pub fn gelu_grad<L: Floats>(g: L, x: L) -> L {
 type Block = Four<F32x4>;
 const N: usize = Block::N;
 
-/// `f` of every element of `K` slices, a block at a time. It is called in one place, so that it is
-/// compiled into the loop.
+/// `f` of every element, a block at a time; functions are named, not closures, and called in one place,
+/// so that they are compiled into the loop.
 #[inline(always)]
-fn each<const K: usize>(x: [&[f32]; K], y: &mut [f32], f: impl Fn([Block; K]) -> Block) {
-    let len = x.iter().map(|x| x.len()).fold(y.len(), usize::min);
-    let (mut rooms, mut last) = ([[0.0; N]; K], [0.0; N]);
+fn each(x: &[f32], y: &mut [f32], f: impl Fn(Block) -> Block) {
+    let len = x.len().min(y.len());
+    let (mut room, mut last) = ([0.0; N], [0.0; N]);
     for at in (0..len).step_by(N) {
         let left = len - at;
-        let (mut from, mut to) = (x.map(|x| x[at..].as_ptr()), y[at..].as_mut_ptr());
+        let (mut from, mut to) = (x[at..].as_ptr(), y[at..].as_mut_ptr());
         if left < N {
-            // The rest goes through blocks that are filled up.
-            for (room, x) in rooms.iter_mut().zip(x) {
-                room[..left].copy_from_slice(&x[at..len]);
-            }
-            (from, to) = (rooms.each_ref().map(|r| r.as_ptr()), last.as_mut_ptr());
+            // The rest goes through a block that is filled up.
+            room[..left].copy_from_slice(&x[at..len]);
+            (from, to) = (room.as_ptr(), last.as_mut_ptr());
         }
         // SAFETY: a block is left, or what stands for it.
-        unsafe { f(from.map(|x| Block::load(x))).store(to) }
+        unsafe { f(Block::load(from)).store(to) }
+        if left < N {
+            y[at..len].copy_from_slice(&last[..left]);
+        }
+    }
+}
+
+/// `each` of pairs.
+#[inline(always)]
+fn each_pair(x: &[f32], z: &[f32], y: &mut [f32], f: impl Fn(Block, Block) -> Block) {
+    let len = x.len().min(z.len()).min(y.len());
+    let (mut rooms, mut last) = ([[0.0; N]; 2], [0.0; N]);
+    for at in (0..len).step_by(N) {
+        let left = len - at;
+        let (mut a, mut b, mut to) = (x[at..].as_ptr(), z[at..].as_ptr(), y[at..].as_mut_ptr());
+        if left < N {
+            rooms[0][..left].copy_from_slice(&x[at..len]);
+            rooms[1][..left].copy_from_slice(&z[at..len]);
+            (a, b, to) = (rooms[0].as_ptr(), rooms[1].as_ptr(), last.as_mut_ptr());
+        }
+        // SAFETY: a block is left, or what stands for it.
+        unsafe { f(Block::load(a), Block::load(b)).store(to) }
         if left < N {
             y[at..len].copy_from_slice(&last[..left]);
         }
@@ -250,37 +274,38 @@ fn each<const K: usize>(x: [&[f32]; K], y: &mut [f32], f: impl Fn([Block; K]) ->
 
 /// Functions on slices of the same length.
 macro_rules! slices {
-    ($($(#[$doc:meta])* $name:ident($($x:ident),*) = $f:ident;)*) => { $(
+    ($($(#[$doc:meta])* $name:ident($($x:ident),*) = $each:ident($f:ident);)*) => { $(
         $(#[$doc])*
         pub fn $name($($x: &[f32],)* y: &mut [f32]) {
-            each([$($x),*], y, |[$($x),*]| $f($($x),*));
+            $each($($x,)* y, $f::<Block>);
         }
     )* };
 }
 slices! {
     /// `exp` of every element.
-    exp_all(x) = exp;
+    exp_all(x) = each(exp);
     /// `tanh` of every element.
-    tanh_all(x) = tanh;
+    tanh_all(x) = each(tanh);
     /// `sigmoid` of every element.
-    sigmoid_all(x) = sigmoid;
+    sigmoid_all(x) = each(sigmoid);
     /// `silu` of every element.
-    silu_all(x) = silu;
+    silu_all(x) = each(silu);
     /// `erf` of every element.
-    erf_all(x) = erf;
+    erf_all(x) = each(erf);
     /// `gelu` of every element.
-    gelu_all(x) = gelu;
+    gelu_all(x) = each(gelu);
     /// `gelu_grad` of every pair.
-    gelu_grad_all(g, x) = gelu_grad;
+    gelu_grad_all(g, x) = each_pair(gelu_grad);
     /// `gelu_tanh` of every element.
-    gelu_tanh_all(x) = gelu_tanh;
+    gelu_tanh_all(x) = each(gelu_tanh);
     /// `gelu_tanh_grad` of every pair.
-    gelu_tanh_grad_all(g, x) = gelu_tanh_grad;
+    gelu_tanh_grad_all(g, x) = each_pair(gelu_tanh_grad);
 }
 
 /// `exp(x - m)` of every element.
 pub fn exp_less_all(x: &[f32], m: f32, y: &mut [f32]) {
-    each([x], y, |[x]| exp(x.sub(Block::splat(m))));
+    y.copy_from_slice(x);
+    exp_less_in_place(y, m);
 }
 
 /// `exp(x - m)` in the place of every `x`.
