@@ -1,6 +1,7 @@
 /** Tensors from JavaScript's data: numbers, nested arrays, typed arrays, bytes. */
 import { door, wasm } from '#wasm';
-import { begin, check, invoke, writeInts } from './call.js';
+import { begin, check, writeInts } from './buffer.js';
+import { invoke } from './call.js';
 import { bool, complex128, DType, DTYPES, float64, int64, type TypedArray } from './dtype.js';
 import * as dtypes from './dtype.js';
 import { ValueError } from './errors.js';

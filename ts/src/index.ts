@@ -1,6 +1,6 @@
 /** The package: `import * as torch from 'cresset'`. */
 import { door } from '#wasm';
-import { begin, check, writeScalar, writeTensor } from './call.js';
+import { begin, check, writeScalar, writeTensor } from './buffer.js';
 import { DType, DTYPES } from './dtype.js';
 import { RuntimeError } from './errors.js';
 import { signal_windows, var_, zeros } from './generated.js';

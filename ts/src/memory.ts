@@ -8,7 +8,7 @@
  * cell holds, so that the ordinary collector takes them, and come back when they are used again.
  */
 import { door, wasm } from '#wasm';
-import { check } from './call.js';
+import { check } from './buffer.js';
 import type { Tensor } from './tensor.js';
 
 /** Cells of one page; holds no tensor, so that the collector can tell when all are gone. */

@@ -1,6 +1,7 @@
 /** `out`: results put into tensors that exist, with PyTorch's checks. */
 import { door } from '#wasm';
-import { invoke, type Entry } from './call.js';
+import { invoke } from './call.js';
+import type { Entry } from './signatures.js';
 import { can_cast, type DType } from './dtype.js';
 import { RuntimeError, ValueError } from './errors.js';
 import { Tensor } from './tensor.js';

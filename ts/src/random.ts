@@ -1,6 +1,6 @@
 /** Generators of random numbers: PyTorch's mt19937 and its streams. */
 import { door } from '#wasm';
-import { check } from './call.js';
+import { check } from './buffer.js';
 import { tensor } from './creation.js';
 import type { Int, Tensor } from './tensor.js';
 

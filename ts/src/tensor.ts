@@ -1,6 +1,8 @@
 /** The tensor as JavaScript sees it: a handle of the core, with PyTorch's attributes and methods. */
 import { door, wasm } from '#wasm';
-import { check, invoke, readUnits, result, typeName } from './call.js';
+import { check, readUnits, result } from './buffer.js';
+import { invoke } from './call.js';
+import { typeName } from './signatures.js';
 import { tensor, type Nested, type TensorOptions } from './creation.js';
 import { bool, DType, DTYPES, float32, float64, type TypedArray } from './dtype.js';
 import * as dtypes from './dtype.js';

@@ -1,5 +1,5 @@
 //! Arguments and results as they lie in the shared buffer: an 8-byte head each (tag; count or
-//! handle), then what the tag says, padded to 8 bytes. `ts/src/call.ts` is the other side.
+//! handle), then what the tag says, padded to 8 bytes. `ts/src/buffer.ts` is the other side.
 
 use crate::handles;
 use cresset_core::dtype::DType;

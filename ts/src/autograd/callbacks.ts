@@ -1,6 +1,6 @@
 /** JavaScript functions that the core calls in the middle of its work: hooks, backward functions, packers. */
 import { door } from '#wasm';
-import { begin, IN_BUFFER, NOTHING, readLists, writeTensors } from '../call.js';
+import { begin, IN_BUFFER, NOTHING, readLists, writeTensors } from '../buffer.js';
 import { inCallback } from '../errors.js';
 import type { Tensor } from '../tensor.js';
 

@@ -1,6 +1,6 @@
 /** Dual tensors at any level of the core: what `forward_ad` and `torch.func.jvp` are made of. */
 import { door } from '#wasm';
-import { check, result } from '../call.js';
+import { check, result } from '../buffer.js';
 import { Tensor } from '../tensor.js';
 import { inside } from './transformed.js';
 

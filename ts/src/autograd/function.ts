@@ -1,6 +1,6 @@
 /** `torch.autograd.Function`: ops with a backward of the user's own. */
 import { door } from '#wasm';
-import { begin, result, writeTensors } from '../call.js';
+import { begin, result, writeTensors } from '../buffer.js';
 import { NotImplementedError } from '../errors.js';
 import { isTensor, type Tensor } from '../tensor.js';
 import { lend } from './callbacks.js';

@@ -1,6 +1,6 @@
 /** `torch.autograd.functional`: Jacobians, Hessians, and their products with vectors. */
 import { reshape, stack, zeros_like } from '../generated.js';
-import { typeName } from '../call.js';
+import { typeName } from '../signatures.js';
 import { RuntimeError, TypeError } from '../errors.js';
 import { isTensor, type Tensor } from '../tensor.js';
 import { enable_grad } from './modes.js';

@@ -1,6 +1,6 @@
 /** `torch.autograd.gradcheck` and `gradgradcheck`: gradients against differences. */
 import { door } from '#wasm';
-import { begin, check, writeTensors } from '../call.js';
+import { begin, check, writeTensors } from '../buffer.js';
 import { RuntimeError } from '../errors.js';
 import { isTensor, type Tensor } from '../tensor.js';
 import { lend } from './callbacks.js';

@@ -1,6 +1,6 @@
 /** `torch.autograd.graph`: hooks on what is saved for backward. */
 import { door } from '#wasm';
-import { check } from '../call.js';
+import { check } from '../buffer.js';
 import { RuntimeError } from '../errors.js';
 import { keepAll } from '../memory.js';
 import { isTensor, type Tensor } from '../tensor.js';

@@ -1,6 +1,6 @@
 /** Hooks on tensors: on their gradients, on several at once, and on leaves after accumulation. */
 import { door } from '#wasm';
-import { check } from '../call.js';
+import { check } from '../buffer.js';
 import type { Tensor } from '../tensor.js';
 import { lend } from './callbacks.js';
 import type { RemovableHandle } from './node.js';

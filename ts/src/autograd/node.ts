@@ -1,6 +1,6 @@
 /** Nodes of the graph: `grad_fn`, what it leads to, what it saved, and its hooks. */
 import { door } from '#wasm';
-import { check, readUnits, result } from '../call.js';
+import { check, readUnits, result } from '../buffer.js';
 import { RuntimeError } from '../errors.js';
 import { isTensor, Tensor } from '../tensor.js';
 import { lend } from './callbacks.js';

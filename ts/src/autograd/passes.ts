@@ -1,6 +1,7 @@
 /** Backward passes: `backward` and `torch.autograd.grad`. */
 import { door } from '#wasm';
-import { begin, check, isKeywords, result, writeTensors } from '../call.js';
+import { begin, check, result, writeTensors } from '../buffer.js';
+import { isKeywords } from '../signatures.js';
 import type { Tensor } from '../tensor.js';
 
 /** Options of `backward`. */

@@ -1,6 +1,6 @@
 /** `Function`s under transforms: their own `jvp` in forward mode, their own `vmap` or one made from forward and backward. */
 import { door } from '#wasm';
-import { check } from '../call.js';
+import { check } from '../buffer.js';
 import { NotImplementedError, RuntimeError } from '../errors.js';
 import { zeros_like } from '../generated.js';
 import { isTensor, Tensor } from '../tensor.js';

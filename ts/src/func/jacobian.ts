@@ -1,5 +1,5 @@
 /** `jacrev`, `jacfwd` and `hessian`: all derivatives of a function at once, by `vmap` over those in one direction. */
-import { isKeywords } from '../call.js';
+import { isKeywords } from '../signatures.js';
 import { RuntimeError, ValueError } from '../errors.js';
 import { cat, eye } from '../generated.js';
 import { isTensor, type Tensor } from '../tensor.js';

@@ -1,5 +1,5 @@
 /** `functional_call` and `stack_module_state`: modules as functions of their parameters. */
-import { isKeywords } from '../call.js';
+import { isKeywords } from '../signatures.js';
 import { RuntimeError, ValueError } from '../errors.js';
 import { stack } from '../generated.js';
 import { Module, Parameter, substitute } from '../nn/module.js';

@@ -1,7 +1,8 @@
 /** `vmap`: a function of one example becomes a function of a batch. */
 import { door } from '#wasm';
 import { inside } from '../autograd/transformed.js';
-import { check, isKeywords } from '../call.js';
+import { check } from '../buffer.js';
+import { isKeywords } from '../signatures.js';
 import { RuntimeError, ValueError } from '../errors.js';
 import { cat } from '../generated.js';
 import { get_rng_state, set_rng_state } from '../random.js';

@@ -1,5 +1,5 @@
 /** The arguments of module constructors: by place, then by name in a trailing object, as in Python. */
-import { isKeywords } from '../call.js';
+import { isKeywords } from '../signatures.js';
 import { TypeError, unexpected } from '../errors.js';
 
 /** Which arguments were given as Python's int: they are printed without a point. */

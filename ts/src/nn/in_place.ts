@@ -1,5 +1,5 @@
 /** The functions of `torch.nn.functional` that write to their first argument: `relu_(x)`. */
-import { isKeywords } from '../call.js';
+import { isKeywords } from '../signatures.js';
 import { nn_functional } from '../generated.js';
 import type { Tensor } from '../tensor.js';
 import type { Writer } from '../writers.js';

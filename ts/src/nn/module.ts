@@ -1,5 +1,7 @@
 /** `nn.Module` and `nn.Parameter`: modules are functions that know their parameters. */
-import { check, invoke, isKeywords, typeName } from '../call.js';
+import { check } from '../buffer.js';
+import { invoke } from '../call.js';
+import { isKeywords, typeName } from '../signatures.js';
 import type { DType } from '../dtype.js';
 import { AttributeError, KeyError, NotImplementedError, RuntimeError, TypeError } from '../errors.js';
 import { quietly, type RemovableHandle } from '../autograd/index.js';

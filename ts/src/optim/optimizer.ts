@@ -1,7 +1,7 @@
 /** The base of all optimizers: parameter groups, state, and the step's scope. */
 import { door } from '#wasm';
 import { enable_grad, quietly, type RemovableHandle } from '../autograd/index.js';
-import { isKeywords } from '../call.js';
+import { isKeywords } from '../signatures.js';
 import { scalarTensor } from '../creation.js';
 import { float32, float64 } from '../dtype.js';
 import { TypeError, ValueError } from '../errors.js';
