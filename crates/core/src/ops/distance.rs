@@ -123,14 +123,17 @@ fn pairs_grad(g: &Tensor, a: &Tensor, b: &Tensor, out: &Tensor, p: f64) -> Resul
     pull(g, &d, out, p)?.sum_dim([-2], false, ())
 }
 
-/// Euclidean distances by one matrix product: `|a|^2 - 2 a b + |b|^2`.
+/// Euclidean distances by one matrix product: `|a|^2 - 2 a b + |b|^2`, in double precision, because
+/// what is left of the large terms would else be their rounding errors.
 fn by_product(a: &Tensor, b: &Tensor) -> Result {
+    let dtype = a.dtype();
+    let (a, b) = (&a.as_contiguous(DType::Float64)?, &b.as_contiguous(DType::Float64)?);
     let square = |t: &Tensor| t.mul(t)?.sum_dim([-1], true, ());
     let (p, q) = (square(a)?, square(b)?);
     let one = |t: &Tensor| Tensor::full(t.sizes(), Scalar::Int(1), t.dtype());
     let x = crate::ops::join::cat_of(vec![a.mul(-2i64)?, p.clone(), one(&p)?], -1)?;
     let y = crate::ops::join::cat_of(vec![b.clone(), one(&q)?, q], -1)?;
-    x.matmul(y.transpose(-1i64, -2i64)?)?.clamp_min(0i64)?.sqrt()
+    x.matmul(y.transpose(-1i64, -2i64)?)?.clamp_min(0i64)?.sqrt()?.as_contiguous(dtype)
 }
 
 /// A gradient over distances, zero where the distance is.
