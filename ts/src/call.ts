@@ -179,7 +179,7 @@ function methodOf(name: string, list: readonly Compiled[], inPlace: boolean): (.
 }
 
 /** Defines the methods of the table on the prototype of tensors, and the in-place ones. */
-function defineMethods(prototype: object): void {
+export function defineMethods(prototype: object): void {
   const define = (key: string, value: unknown): void => {
     if (!Object.hasOwn(prototype, key)) Object.defineProperty(prototype, key, { value, writable: true, configurable: true });
   };
@@ -193,5 +193,3 @@ function defineMethods(prototype: object): void {
     if (writers.length > 0) define(`${name}_`, methodOf(name, writers, true));
   }
 }
-
-defineMethods(Tensor.prototype);

@@ -1,6 +1,7 @@
 /** The package: `import * as torch from 'cresset'`. */
 import { door } from '#wasm';
 import { begin, check, writeScalar, writeTensor } from './buffer.js';
+import { defineMethods } from './call.js';
 import { DType, DTYPES } from './dtype.js';
 import { RuntimeError } from './errors.js';
 import { signal_windows, var_, zeros } from './generated.js';
@@ -37,6 +38,9 @@ export * as utils from './utils/index.js';
 
 /** `torch.signal`. */
 export const signal = { windows: signal_windows };
+
+// Here, where every module has run: tensors and calls need each other.
+defineMethods(Tensor.prototype);
 
 export function get_default_dtype(): DType { return DTYPES[door.default_dtype()]!; }
 export function set_default_dtype(dtype: DType): void { door.default_dtype(dtype.index); }

@@ -30,6 +30,10 @@ export function saved_tensors_hooks<P, R>(pack: (t: Tensor) => P, unpack: (packe
  * PyTorch moves from another device, there is only memory to move to. */
 export function save_on_cpu<R>(fn: () => R): R { return saved_tensors_hooks((t) => t.clone(), (t) => t, fn); }
 
+/** Runs `fn`; what it saves for backward may be written to afterwards, for backward has copies. PyTorch copies at the
+ * first write, here they are made at once. */
+export function allow_mutation_on_saved_tensors<R>(fn: () => R): R { return saved_tensors_hooks((t) => t.clone(), (t) => t, fn); }
+
 /** Runs `fn`, in which `saved_tensors_hooks` is an error with this message. */
 export function disable_saved_tensors_hooks<R>(message: string, fn: () => R): R {
   const before = disabled;
