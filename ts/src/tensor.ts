@@ -188,8 +188,7 @@ export class Tensor {
   backward(gradient?: Tensor | null | BackwardOptions, options?: BackwardOptions): void {
     const given = gradient instanceof Tensor ? gradient : null;
     const kw = options ?? (gradient && !given ? (gradient as BackwardOptions) : {});
-    runBackward([this], [given ?? kw.gradient ?? null], kw.inputs ?? null,
-      (kw.retain_graph ?? kw.create_graph ? 1 : 0) | (kw.create_graph ? 2 : 0) | 4);
+    runBackward([this], [given ?? kw.gradient ?? null], kw);
   }
 
   /** The only element as a number; of int64 a bigint, of bool a boolean, of complex `{re, im}`. */

@@ -4,6 +4,7 @@ import { begin, check, writeTensors } from '../buffer.js';
 import { RuntimeError } from '../errors.js';
 import { isTensor, type Tensor } from '../tensor.js';
 import { lend } from './callbacks.js';
+import { list } from './passes.js';
 import { scoped } from '../memory.js';
 
 /** Raised where gradients differ. */
@@ -17,10 +18,7 @@ export type Checked = (...inputs: Tensor[]) => Tensor | readonly Tensor[];
 function compare(fn: Checked, inputs: readonly Tensor[], grads: readonly Tensor[] | null, second: boolean,
   { eps = 1e-6, atol = 1e-5, rtol = 1e-3, raise_exception = true, fast_mode = false }: GradcheckOptions): boolean {
   return scoped(() => {
-    const key = lend((list) => {
-      const out = fn(...(list as Tensor[]));
-      return isTensor(out) ? [out] : out;
-    });
+    const key = lend((given) => list(fn(...(given as Tensor[]))));
     begin();
     writeTensors(inputs);
     writeTensors(grads);
@@ -35,8 +33,6 @@ function compare(fn: Checked, inputs: readonly Tensor[], grads: readonly Tensor[
   }, isTensor);
 }
 
-const listed = (t: Tensor | readonly Tensor[]): readonly Tensor[] => (isTensor(t) ? [t] : t);
-
 /**
  * Compares the gradients of `fn` with central differences, in double precision.
  *
@@ -45,10 +41,10 @@ const listed = (t: Tensor | readonly Tensor[]): readonly Tensor[] => (isTensor(t
  * torch.autograd.gradcheck((t) => t.sin().mul(t), [x]);  // true
  */
 export function gradcheck(fn: Checked, inputs: Tensor | readonly Tensor[], options: GradcheckOptions = {}): boolean {
-  return compare(fn, listed(inputs), null, false, options);
+  return compare(fn, list(inputs), null, false, options);
 }
 /** The same for the gradients of the gradients. */
 export function gradgradcheck(fn: Checked, inputs: Tensor | readonly Tensor[],
   { grad_outputs = null, ...options }: GradcheckOptions & { grad_outputs?: Tensor | readonly Tensor[] | null } = {}): boolean {
-  return compare(fn, listed(inputs), grad_outputs && listed(grad_outputs), true, options);
+  return compare(fn, list(inputs), grad_outputs && list(grad_outputs), true, options);
 }

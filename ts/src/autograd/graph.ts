@@ -5,6 +5,7 @@ import { RuntimeError } from '../errors.js';
 import { keepAll } from '../memory.js';
 import { isTensor, type Tensor } from '../tensor.js';
 import { lend } from './callbacks.js';
+import { list } from './passes.js';
 
 export { register_multi_grad_hook } from './hooks.js';
 export { get_gradient_edge, Node } from './node.js';
@@ -32,7 +33,7 @@ export function save_on_cpu<R>(fn: () => R): R { return saved_tensors_hooks((t) 
 
 /** Runs `fn`; what it saves for backward may be written to afterwards, for backward has copies. PyTorch copies at the
  * first write, here they are made at once. */
-export function allow_mutation_on_saved_tensors<R>(fn: () => R): R { return saved_tensors_hooks((t) => t.clone(), (t) => t, fn); }
+export function allow_mutation_on_saved_tensors<R>(fn: () => R): R { return save_on_cpu(fn); }
 
 /** Runs `fn`, in which `saved_tensors_hooks` is an error with this message. */
 export function disable_saved_tensors_hooks<R>(message: string, fn: () => R): R {
@@ -47,5 +48,5 @@ export function disable_saved_tensors_hooks<R>(message: string, fn: () => R): R 
 
 /** Counts a write to tensors that the library did not see. */
 export function increment_version(tensors: Tensor | readonly Tensor[]): void {
-  for (const t of isTensor(tensors) ? [tensors] : tensors) check(door.bump_version(t.handle));
+  for (const t of list(tensors)) check(door.bump_version(t.handle));
 }

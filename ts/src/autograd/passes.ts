@@ -7,8 +7,16 @@ import type { Tensor } from '../tensor.js';
 /** Options of `backward`. */
 export interface BackwardOptions { gradient?: Tensor | null; retain_graph?: boolean; create_graph?: boolean; inputs?: Tensor | readonly Tensor[] | null }
 
-/** One backward pass; flags: 1 retain, 2 create, 4 accumulate. */
-export function runBackward(roots: readonly Tensor[], grads: readonly (Tensor | null)[], inputs: Tensor | readonly Tensor[] | null, flags: number): void {
+/** One thing or several, as a list. */
+export const list = <T>(x: T | readonly T[]): readonly T[] => (Array.isArray(x) ? (x as readonly T[]) : [x as T]);
+
+/** What becomes of the graph, as flags of the core: 1 it is kept, 2 the pass is recorded, which keeps it too. */
+const graphFlags = ({ retain_graph, create_graph }: { retain_graph?: boolean | null; create_graph?: boolean }): number =>
+  (retain_graph ?? create_graph ? 1 : 0) | (create_graph ? 2 : 0);
+
+/** One backward pass that adds to the leaves. */
+export function runBackward(roots: readonly Tensor[], grads: readonly (Tensor | null)[], options: Omit<BackwardOptions, 'gradient'>): void {
+  const flags = graphFlags(options) | 4, inputs = options.inputs ?? null;
   if (roots.length === 1 && grads[0] === null && inputs === null) {
     check(door.backward_from(roots[0]!.handle, flags));
     return;
@@ -19,8 +27,6 @@ export function runBackward(roots: readonly Tensor[], grads: readonly (Tensor | 
   writeTensors(inputs && list(inputs));
   check(door.backward(flags));
 }
-
-const list = <T>(x: T | readonly T[]): readonly T[] => (Array.isArray(x) ? (x as readonly T[]) : [x as T]);
 
 /** Options of `torch.autograd.grad`. */
 export interface GradOptions {
@@ -37,7 +43,7 @@ export function grad(outputs: Tensor | readonly Tensor[], inputs: Tensor | reado
   writeTensors(roots);
   writeTensors(list(inputs));
   writeTensors(given);
-  const status = door.gradients((options.retain_graph ?? options.create_graph ? 1 : 0) | (options.create_graph ? 2 : 0)
+  const status = door.gradients(graphFlags(options)
     | (allow_unused === null ? 0 : allow_unused ? 4 : 8) | (options.materialize_grads ? 16 : 0) | (options.is_grads_batched ? 32 : 0));
   return result(status) as Tensor[];
 }
@@ -49,6 +55,5 @@ export type PassOptions = Omit<BackwardOptions, 'gradient'> & { grad_tensors?: T
 export function backward(tensors: Tensor | readonly Tensor[], grad_tensors?: Tensor | readonly (Tensor | null)[] | null | PassOptions, options: PassOptions = {}): void {
   const kw = isKeywords(grad_tensors) ? (grad_tensors as PassOptions) : options, roots = list(tensors);
   const given = kw === grad_tensors ? kw.grad_tensors : (grad_tensors as Tensor | readonly (Tensor | null)[] | null | undefined);
-  runBackward(roots, given ? list<Tensor | null>(given) : roots.map(() => null), kw.inputs ?? null,
-    (kw.retain_graph ?? kw.create_graph ? 1 : 0) | (kw.create_graph ? 2 : 0) | 4);
+  runBackward(roots, given ? list<Tensor | null>(given) : roots.map(() => null), kw);
 }
