@@ -309,10 +309,10 @@ unsafe fn times_vector<T: Number>(
         } else if a.row == 1 && y_step == 1 {
             let factors = Shared(x.ptr);
             // A thread's part of `y` stays in its nearest cache.
-            parallel_for(rows.div_ceil(2048), grain.div_ceil(2048), |range| {
-                for block in range {
-                    let first = block * 2048;
-                    let part = std::slice::from_raw_parts_mut(target.get().add(first), (rows - first).min(2048));
+            let block = if crate::parallel::available() > 1 { 8192 } else { 16384 } / size_of::<T>();
+            parallel_for(rows.div_ceil(block), grain.div_ceil(block), |range| {
+                for first in range.map(|i| i * block) {
+                    let part = std::slice::from_raw_parts_mut(target.get().add(first), (rows - first).min(block));
                     if !add {
                         part.fill(T::default());
                     }

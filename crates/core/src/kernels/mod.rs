@@ -1,5 +1,6 @@
 //! The numeric loops: typed slices and strides in, numbers out.
 
+pub mod attention;
 pub mod bessel;
 pub mod columns;
 pub mod complex;

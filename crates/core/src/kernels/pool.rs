@@ -2,7 +2,7 @@
 
 use super::simd::Choose;
 use crate::parallel::{parallel_for, Shared};
-use std::ops::{Add, AddAssign, Range};
+use std::ops::{Add, AddAssign, Div, Range};
 
 /// The box of each output, dimension by dimension.
 pub struct Windows {
@@ -79,6 +79,66 @@ impl<T> Row<'_, T> {
                 }
             }
         }
+    }
+}
+
+/// The maxima of the squares of two rows; false where a NaN, or infinities of both signs, may be
+/// among the numbers: then they are not right.
+///
+/// # Safety
+/// Both rows must hold two numbers for each output, of which there are at least `L::N`.
+#[inline(always)]
+unsafe fn square_maxima<L: Choose>(top: *const L::Elem, bottom: *const L::Elem, y: &mut [L::Elem]) -> bool {
+    let mut sum = L::splat(L::Elem::default());
+    let last = y.len() - L::N;
+    let mut i = 0;
+    loop {
+        // SAFETY: the caller's promise; the last outputs may be among those before.
+        unsafe {
+            let (a, b) = (L::load(top.add(2 * i)), L::load(top.add(2 * i + L::N)));
+            let (c, d) = (L::load(bottom.add(2 * i)), L::load(bottom.add(2 * i + L::N)));
+            sum = sum.add(a.add(c).add(b.add(d)));
+            let (left, right) = (a.greater(c), b.greater(d));
+            left.evens(right).greater(left.odds(right)).store(y.as_mut_ptr().add(i));
+        }
+        if i == last {
+            return !sum.is_nan().any();
+        }
+        i = (i + L::N).min(last);
+    }
+}
+
+/// The same with the place of each maximum, counted from `at`, the second row `width` further.
+///
+/// # Safety
+/// As for `square_maxima`, and an index for each output.
+#[inline(always)]
+unsafe fn square_places<L: Choose>(
+    top: *const L::Elem, bottom: *const L::Elem, at: usize, width: usize, y: &mut [L::Elem], indices: &mut [i64],
+) -> bool {
+    let ramp = L::count(2);
+    let mut sum = L::splat(L::Elem::default());
+    let last = y.len() - L::N;
+    let mut i = 0;
+    loop {
+        // SAFETY: as above.
+        unsafe {
+            let (a, b) = (L::load(top.add(2 * i)), L::load(top.add(2 * i + L::N)));
+            let (c, d) = (L::load(bottom.add(2 * i)), L::load(bottom.add(2 * i + L::N)));
+            sum = sum.add(a.add(c).add(b.add(d)));
+            let (a, b, c, d) = (a.evens(b), a.odds(b), c.evens(d), c.odds(d));
+            let (upper, lower) = (a.greater(b), c.greater(d));
+            upper.greater(lower).store(y.as_mut_ptr().add(i));
+            let first = ramp.further(at + 2 * i);
+            let below = first.further(width);
+            let in_upper = L::select(b.above(a), first.further(1), first);
+            let in_lower = L::select(d.above(c), below.further(1), below);
+            L::select(lower.above(upper), in_lower, in_upper).put_whole(indices.as_mut_ptr().add(i));
+        }
+        if i == last {
+            return !sum.is_nan().any();
+        }
+        i = (i + L::N).min(last);
     }
 }
 
@@ -159,25 +219,50 @@ impl Windows {
             return;
         }
         let (even, width, told) = (self.even_part(), self.at[2].len(), !indices.is_empty());
+        let squares = self.are_squares(&even) && width >= L::N;
         let (values, places) = (Shared(y.as_mut_ptr()), Shared(indices.as_mut_ptr()));
-        parallel_for(y.len() / b, (1 << 15) / a, |range| {
+        parallel_for(y.len() / b, self.grain(), |range| {
             let mut room = vec![L::Elem::default(); if told { width } else { 0 }];
             for plane in range {
                 let x = &x[plane * a..][..a];
-                let mut first = plane * b;
+                // SAFETY: planes are apart.
+                let (y, indices) = unsafe {
+                    let told = if told { std::slice::from_raw_parts_mut(places.get().add(plane * b), b) } else { &mut [] };
+                    (std::slice::from_raw_parts_mut(values.get().add(plane * b), b), told)
+                };
+                let mut first = 0;
                 for &z in &self.at[0] {
                     for &h in &self.at[1] {
-                        // SAFETY: the lines of each plane are this part's alone.
-                        let (y, indices) = unsafe {
-                            let told = if told { std::slice::from_raw_parts_mut(places.get().add(first), width) } else { &mut [] };
-                            (std::slice::from_raw_parts_mut(values.get().add(first), width), told)
-                        };
-                        self.max_line::<L>(x, [z, h], &even, y, indices, &mut room);
+                        let line = first..first + width;
                         first += width;
+                        let y = &mut y[line.clone()];
+                        let at = (z.0 * self.from[1] + h.0) * self.from[2] + self.at[2][0].0;
+                        // SAFETY: the boxes of the line lie in the plane.
+                        let done = squares && unsafe {
+                            let (top, bottom) = (x.as_ptr().add(at), x.as_ptr().add(at + self.from[2]));
+                            if told {
+                                square_places::<L>(top, bottom, at, self.from[2], y, &mut indices[line.clone()])
+                            } else {
+                                square_maxima::<L>(top, bottom, y)
+                            }
+                        };
+                        if !done {
+                            let indices = if told { &mut indices[line] } else { &mut [] };
+                            self.max_line::<L>(x, [z, h], &even, y, indices, &mut room);
+                        }
                     }
                 }
             }
         });
+    }
+
+    /// Whether every box is two rows of two, side by side with its neighbours.
+    fn are_squares(&self, even: &Even) -> bool {
+        self.at[0].iter().all(|z| z.1 == z.0 + 1)
+            && self.step[1] == 1
+            && self.at[1].iter().all(|h| h.1 == h.0 + 2)
+            && (even.step, even.width) == (2, 2)
+            && even.outputs == (0..self.at[2].len())
     }
 
     /// The outputs of a line whose boxes are as wide as any, and one or two apart.
@@ -245,32 +330,92 @@ impl Windows {
         }
     }
 
-    /// `divide(sum of each box, box)`.
-    pub fn sum<T: Copy + Default + Add<Output = T>>(&self, x: &[T], y: &mut [T], divide: impl Fn(T, usize) -> T) {
+    /// Planes that a thread takes at least.
+    fn grain(&self) -> usize {
+        (1 << 15) / self.from.iter().product::<usize>().max(1)
+    }
+
+    /// The sum of each box divided by its number of `by`.
+    pub fn average<T: Copy + Default + Add<Output = T> + Div<Output = T> + Sync>(&self, x: &[T], by: &[T], y: &mut [T]) {
         let (a, b) = self.planes();
         if a == 0 || b == 0 {
+            return y.fill(T::default());
+        }
+        let (even, width, to) = (self.even_part(), self.at[2].len(), Shared(y.as_mut_ptr()));
+        parallel_for(y.len() / b, self.grain(), |range| for plane in range {
+            let x = &x[plane * a..][..a];
+            // SAFETY: planes are apart.
+            let y = unsafe { std::slice::from_raw_parts_mut(to.get().add(plane * b), b) };
+            y.fill(T::default());
+            let mut lines = y.chunks_exact_mut(width);
+            for &z in &self.at[0] {
+                for &h in &self.at[1] {
+                    let Some(line) = lines.next() else { continue };
+                    let (before, rest) = line.split_at_mut(even.outputs.start);
+                    let (middle, after) = rest.split_at_mut(even.outputs.len());
+                    self.sum_rows(x, [z, h], &even, middle);
+                    let others = (0..even.outputs.start).zip(before).chain((even.outputs.end..width).zip(after));
+                    for (i, sum) in others {
+                        self.places([z, h, self.at[2][i]], |i| *sum = *sum + x[i]);
+                    }
+                }
+            }
+            y.iter_mut().zip(by).for_each(|(y, by)| *y = *y / *by);
+        });
+    }
+
+    /// Adds the boxes of the even part of a line, row by row.
+    fn sum_rows<T: Copy + Add<Output = T>>(&self, x: &[T], [z, h]: [(usize, usize); 2], even: &Even, y: &mut [T]) {
+        if y.is_empty() {
             return;
         }
-        for (x, y) in x.chunks_exact(a).zip(y.chunks_exact_mut(b)) {
-            self.each(|out, window| {
-                let mut sum = T::default();
-                self.places(window, |i| sum = sum + x[i]);
-                y[out] = divide(sum, out);
-            });
+        let step = even.step.max(1);
+        for k in (z.0..z.1).step_by(self.step[0]) {
+            for j in (h.0..h.1).step_by(self.step[1]) {
+                let from = (k * self.from[1] + j) * self.from[2] + self.at[2][even.outputs.start].0;
+                let row = &x[from..from + (y.len() - 1) * step + even.width];
+                if (step, even.width) == (2, 2) {
+                    y.iter_mut().zip(row.chunks_exact(2)).for_each(|(y, pair)| *y = *y + pair[0] + pair[1]);
+                } else {
+                    for tap in 0..even.width {
+                        y.iter_mut().zip(row[tap..].iter().step_by(step)).for_each(|(y, x)| *y = *y + *x);
+                    }
+                }
+            }
         }
     }
 
-    /// Adds `divide(y, box)` to every element of each box.
-    pub fn spread<T: Copy + AddAssign>(&self, y: &[T], x: &mut [T], divide: impl Fn(T, usize) -> T) {
+    /// Zeros, and every element of `y` divided by its number of `by` added to its box.
+    pub fn spread<T: Copy + Default + Add<Output = T> + AddAssign + Div<Output = T> + Sync>(&self, y: &[T], by: &[T], x: &mut [T]) {
         let (a, b) = self.planes();
         if a == 0 || b == 0 {
-            return;
+            return x.fill(T::default());
         }
-        for (x, y) in x.chunks_exact_mut(a).zip(y.chunks_exact(b)) {
-            self.each(|out, window| {
-                let share = divide(y[out], out);
-                self.places(window, |i| x[i] += share);
-            });
-        }
+        let (squares, width, to) = (self.are_squares(&self.even_part()), self.at[2].len(), Shared(x.as_mut_ptr()));
+        parallel_for(x.len() / a, self.grain(), |range| for plane in range {
+            // SAFETY: planes are apart.
+            let x = unsafe { std::slice::from_raw_parts_mut(to.get().add(plane * a), a) };
+            x.fill(T::default());
+            let shares = y[plane * b..][..b].iter().zip(by).map(|(y, by)| *y / *by);
+            if !squares {
+                let mut shares = shares;
+                self.each(|_, window| if let Some(share) = shares.next() {
+                    self.places(window, |i| x[i] += share);
+                });
+                continue;
+            }
+            let shares: Vec<T> = shares.collect();
+            let mut lines = shares.chunks_exact(width);
+            for z in &self.at[0] {
+                for h in &self.at[1] {
+                    let Some(line) = lines.next() else { continue };
+                    let at = (z.0 * self.from[1] + h.0) * self.from[2] + self.at[2][0].0;
+                    let (top, bottom) = x[at..].split_at_mut(self.from[2]);
+                    for row in [top, bottom] {
+                        row.chunks_exact_mut(2).zip(line).for_each(|(pair, share)| pair.iter_mut().for_each(|x| *x += *share));
+                    }
+                }
+            }
+        });
     }
 }

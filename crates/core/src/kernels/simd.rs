@@ -77,8 +77,12 @@ pub trait Choose: Lane {
     const LEAST: Self::Elem;
     /// A mask of where `self > o` or `self` is NaN.
     fn exceeds(self, o: Self) -> Self;
+    /// A mask of where `self > o`.
+    fn above(self, o: Self) -> Self;
     /// A mask of where `self` is NaN.
     fn is_nan(self) -> Self;
+    /// Whether a mask is set anywhere.
+    fn any(self) -> bool;
     /// NaN where the mask is set, else `self`.
     fn with_nan(self, mask: Self) -> Self;
     /// The bits of both masks.
@@ -261,7 +265,11 @@ mod vectors {
                 #[inline(always)]
                 fn exceeds(self, o: Self) -> Self { $V(v128_or($gt(self.0, o.0), $ne(self.0, self.0))) }
                 #[inline(always)]
+                fn above(self, o: Self) -> Self { $V($gt(self.0, o.0)) }
+                #[inline(always)]
                 fn is_nan(self) -> Self { $V($ne(self.0, self.0)) }
+                #[inline(always)]
+                fn any(self) -> bool { v128_any_true(self.0) }
                 // All bits set are a NaN.
                 #[inline(always)]
                 fn with_nan(self, mask: Self) -> Self { self.or(mask) }
@@ -406,6 +414,8 @@ mod vectors {
                 fn is_nan(self) -> Self {
                     Pack(from_fn(|i| f32::from(u8::from(self.0[i].is_nan())).into()))
                 }
+                fn above(self, o: Self) -> Self { Pack(from_fn(|i| f32::from(u8::from(self.0[i] > o.0[i])).into())) }
+                fn any(self) -> bool { self.0.iter().any(|x| *x != 0.0) }
                 fn with_nan(self, mask: Self) -> Self {
                     Pack(from_fn(|i| if mask.0[i] == 1.0 { $T::NAN } else { self.0[i] }))
                 }

@@ -265,7 +265,8 @@ pub fn dot<L: Lane, M: MulAdd<L>>(a: &[L::Elem], b: &[L::Elem]) -> L::Elem {
     sum
 }
 
-/// `y` plus the sum of `count` rows, each times its number of `x`: four rows a pass over `y`.
+/// `y` plus the sum of `count` rows, each times its number of `x`: eight rows a pass over `y`, so that
+/// many lines of memory are on their way at once.
 ///
 /// # Safety
 /// The rows must be readable for the length of `y`, and `x` for `count` numbers.
@@ -273,37 +274,48 @@ pub fn dot<L: Lane, M: MulAdd<L>>(a: &[L::Elem], b: &[L::Elem]) -> L::Elem {
 pub unsafe fn scaled_rows<L: Lane, M: MulAdd<L>>(
     rows: *const L::Elem, step: usize, count: usize, x: *const L::Elem, x_step: usize, y: &mut [L::Elem],
 ) {
-    let whole = y.len() / L::N * L::N;
-    let factor = |i: usize| x.wrapping_add(i.wrapping_mul(x_step));
-    let row = |i: usize| rows.wrapping_add(i.wrapping_mul(step));
+    let at = |i: usize| (rows.wrapping_add(i.wrapping_mul(step)), x.wrapping_add(i.wrapping_mul(x_step)));
     let mut i = 0;
+    while i < count {
+        let (rows, x) = at(i);
+        // SAFETY: the caller's promise.
+        unsafe {
+            if i + 8 <= count {
+                add_rows::<L, M, 8>(rows, step, x, x_step, y);
+                i += 8;
+            } else {
+                add_rows::<L, M, 1>(rows, step, x, x_step, y);
+                i += 1;
+            }
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn add_rows<L: Lane, M: MulAdd<L>, const ROWS: usize>(
+    rows: *const L::Elem, step: usize, x: *const L::Elem, x_step: usize, y: &mut [L::Elem],
+) {
+    const WIDE: usize = 4;
+    let whole = y.len() / (WIDE * L::N) * (WIDE * L::N);
     // SAFETY: the caller's promise.
     unsafe {
-        while i < count {
-            let some = if i + 4 <= count { 4 } else { 1 };
-            if some == 4 {
-                let left: [L; 4] = std::array::from_fn(|r| L::splat(*factor(i + r)));
-                for p in (0..whole).step_by(L::N) {
-                    let at = y.as_mut_ptr().add(p);
-                    let mut sum = L::load(at);
-                    for (r, &left) in left.iter().enumerate() {
-                        sum = M::mul_add(left, L::load(row(i + r).add(p)), sum);
-                    }
-                    sum.store(at);
-                }
-            } else {
-                let left = L::splat(*factor(i));
-                for p in (0..whole).step_by(L::N) {
-                    let at = y.as_mut_ptr().add(p);
-                    M::mul_add(left, L::load(row(i).add(p)), L::load(at)).store(at);
+        let factors: [L::Elem; ROWS] = std::array::from_fn(|r| *x.wrapping_add(r.wrapping_mul(x_step)));
+        let left: [L; ROWS] = std::array::from_fn(|r| L::splat(factors[r]));
+        for p in (0..whole).step_by(WIDE * L::N) {
+            let to = y.as_mut_ptr().add(p);
+            let mut sums: [L; WIDE] = std::array::from_fn(|u| L::load(to.add(u * L::N)));
+            for (r, &left) in left.iter().enumerate() {
+                let row = rows.wrapping_add(r.wrapping_mul(step)).add(p);
+                for (u, sum) in sums.iter_mut().enumerate() {
+                    *sum = M::mul_add(left, L::load(row.add(u * L::N)), *sum);
                 }
             }
-            for (p, sum) in y.iter_mut().enumerate().skip(whole) {
-                for r in i..i + some {
-                    *sum += *factor(r) * *row(r).add(p);
-                }
+            sums.into_iter().enumerate().for_each(|(u, sum)| sum.store(to.add(u * L::N)));
+        }
+        for (p, sum) in y.iter_mut().enumerate().skip(whole) {
+            for (r, &factor) in factors.iter().enumerate() {
+                *sum += factor * *rows.wrapping_add(r.wrapping_mul(step)).add(p);
             }
-            i += some;
         }
     }
 }

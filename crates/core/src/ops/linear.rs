@@ -2,7 +2,7 @@
 
 use super::prelude::*;
 use super::loops::Arith;
-use crate::kernels::gemm::{batched, dot as dot_row, Mat, Number, Out, Wrapping};
+use crate::kernels::gemm::{batched, dot as dot_row, product, Mat, Number, Out, Wrapping};
 
 /// A number type and the dtype it multiplies for.
 macro_rules! with_number {
@@ -36,34 +36,29 @@ fn finish(t: Tensor, dtype: DType) -> Result {
     if t.dtype() == dtype { Ok(t) } else { t.copied(dtype) }
 }
 
-/// Batches of matrices multiplied, `[b, m, k]` and `[b, k, n]`, in their compute type.
-fn product(a: &Tensor, b: &Tensor, sizes: &[i64]) -> Result {
-    let out = Tensor::empty(sizes, a.dtype().compute())?;
-    multiply(a, b, &out, false)?;
-    Ok(out)
+/// The first element of a tensor and the steps of its last two dimensions.
+fn matrix<T: Copy>(t: &Tensor) -> Mat<T> {
+    let s = t.strides();
+    Mat { ptr: t.first::<T>().cast_const(), row: s[s.len() - 2] as isize, col: s[s.len() - 1] as isize }
 }
 
-/// Writes such products to a row-major tensor, or adds them.
+/// Writes the product of two matrices to a row-major tensor, or adds it; dtypes are alike.
 fn multiply(a: &Tensor, b: &Tensor, out: &Tensor, add: bool) -> Result<()> {
     let dtype = a.dtype();
     let (a, b) = (as_compute(a)?, as_compute(b)?);
-    let (batch, m, k, n) = (a.sizes()[0] as usize, a.sizes()[1] as usize, a.sizes()[2] as usize, b.sizes()[2] as usize);
+    let (m, k, n) = (a.sizes()[0] as usize, a.sizes()[1] as usize, b.sizes()[1] as usize);
     with_number!(dtype, T => {
-        let mat = |t: &Tensor| {
-            let s = t.strides();
-            (Mat { ptr: t.first::<T>().cast_const(), row: s[1] as isize, col: s[2] as isize }, s[0] as isize)
-        };
         // SAFETY: the layouts were made from the tensors, the output is ours.
-        unsafe { batched(batch, (m, n, k), mat(&a), mat(&b), Out { ptr: out.first::<T>(), row: n, add }) };
+        unsafe { product::<T>((m, n, k), matrix(&a), matrix(&b), Out { ptr: out.first::<T>(), row: n, add }) };
     });
     Ok(())
 }
 
-/// A tensor with a dimension of size one put in: a batch of one, a matrix of one column.
-fn lift(t: &Tensor, dim: usize) -> Tensor {
+/// A vector as a matrix of one column.
+fn column(t: &Tensor) -> Tensor {
     let mut l = t.layout().clone();
-    l.sizes.insert(dim, 1);
-    l.strides.insert(dim, 0);
+    l.sizes.push(1);
+    l.strides.push(0);
     t.alias(l)
 }
 
@@ -103,7 +98,9 @@ fn scaled(g: Result, factor: Scalar) -> Result {
 
 fn mm_of(name: &str, a: &Tensor, b: &Tensor) -> Result {
     check_mm(name, a, b)?;
-    product(&lift(a, 0), &lift(b, 0), &[a.sizes()[0], b.sizes()[1]])
+    let out = Tensor::empty(&[a.sizes()[0], b.sizes()[1]], a.dtype().compute())?;
+    multiply(a, b, &out, false)?;
+    Ok(out)
 }
 
 fn check_mm(name: &str, a: &Tensor, b: &Tensor) -> Result<()> {
@@ -131,7 +128,7 @@ fn addmm_of(input: &Tensor, a: &Tensor, b: &Tensor, beta: Scalar, alpha: Scalar)
     }
     check_mm("addmm", a, b)?;
     let out = input.detached().expand([a.sizes()[0], b.sizes()[1]])?.copied(a.dtype())?;
-    multiply(&lift(a, 0), &lift(b, 0), &out, true)?;
+    multiply(a, b, &out, true)?;
     Ok(out)
 }
 
@@ -172,7 +169,16 @@ fn bmm_of(a: &Tensor, b: &Tensor) -> Result {
         )));
     }
     not_bool("baddbmm_with_gemm", a)?;
-    product(a, b, &[p[0], p[1], q[2]])
+    let dtype = a.dtype();
+    let out = Tensor::empty(&[p[0], p[1], q[2]], dtype.compute())?;
+    let (a, b) = (as_compute(a)?, as_compute(b)?);
+    let (batch, size) = (p[0] as usize, (p[1] as usize, q[2] as usize, p[2] as usize));
+    with_number!(dtype, T => {
+        let each = |t: &Tensor| (matrix::<T>(t), t.strides()[0] as isize);
+        // SAFETY: the layouts were made from the tensors, the output is ours.
+        unsafe { batched(batch, size, each(&a), each(&b), Out { ptr: out.first::<T>(), row: size.1, add: false }) };
+    });
+    Ok(out)
 }
 
 fn dot_of(a: &Tensor, b: &Tensor) -> Result {
@@ -224,7 +230,9 @@ fn mv_of(input: &Tensor, rows: i64, a: &Tensor, x: &Tensor) -> Result {
         )));
     }
     not_bool("addmv_impl_cpu", a)?;
-    product(&lift(a, 0), &lift(&lift(x, 1), 0), &[a.sizes()[0]])
+    let out = Tensor::empty(&[a.sizes()[0]], a.dtype().compute())?;
+    multiply(a, &column(x), &out, false)?;
+    Ok(out)
 }
 
 /// `vec1` as a column times `vec2` as a row.

@@ -27,6 +27,29 @@ fn split_sizes(t: &Tensor, sizes: &[i64], dim: i64) -> Result<Vec<Tensor>> {
     out.into_iter().map(|(at, n)| sliced(t.layout(), d as i64, Some(at), Some(at + n), 1).map(|l| t.alias(l))).collect()
 }
 
+/// The gradient of what was unbound, laid out in memory as that was where nothing else asks for a
+/// layout: the views that led to it then cost nothing on the way back.
+fn bound(grads: &[Option<Tensor>], layout: &Layout, d: usize, dtype: DType) -> Result {
+    if crate::state::unobserved() && layout.is_dense() {
+        let out = Tensor::empty_strided(&layout.sizes, &layout.strides, dtype)?;
+        for (i, g) in grads.iter().enumerate() {
+            let part = out.alias(selected(out.layout(), d as i64, i as i64)?);
+            match g {
+                Some(g) => crate::kernels::copy::copy(g, &part),
+                None => part.write_all(Scalar::Int(0))?,
+            }
+        }
+        return Ok(out);
+    }
+    let mut one = layout.sizes.clone();
+    one.remove(d);
+    let parts = grads.iter().map(|g| match g {
+        Some(g) => g.unsqueeze(d as i64),
+        None => Tensor::zeros(&one, dtype)?.unsqueeze(d as i64),
+    }).collect::<Result<Vec<_>>>()?;
+    crate::ops::join::cat_of(parts, d as i64)
+}
+
 /// The sizes of pieces of `n`.
 fn pieces(t: &Tensor, n: i64, dim: i64) -> Result<Dims> {
     if t.ndim() == 0 {
@@ -182,11 +205,7 @@ ops! { TABLE, SplitOps;
         if input.ndim() == 0 { return Err(Error::no_dimensions(dim)); }
         let d = wrap_dim(dim, input.ndim())?;
         (0..input.sizes()[d]).map(|i| selected(input.layout(), d as i64, i).map(|l| input.alias(l))).collect::<Result<Vec<_>>>() }
-        d input = |g, sizes, dim, grads| { let mut one = sizes.clone(); let d = wrap_dim(dim, sizes.len())?; one.remove(d);
-            let parts: Result<Vec<Tensor>> = grads.iter().map(|p| match p {
-                Some(p) => p.unsqueeze(d as i64),
-                None => Tensor::zeros(&one, g.dtype())?.unsqueeze(d as i64) }).collect();
-            crate::ops::join::cat_of(parts?, d as i64) };
+        d input = |g, layout, dim, grads| bound(&grads, &layout, wrap_dim(dim, layout.sizes.len())?, g.dtype());
     /// So many pieces of a dimension, the first ones longer by one where it does not divide.
     fn tensor_split(input: Tensor, sections: i64, dim: i64 = "0") -> (list) [] compose { sections_of(&input, sections, dim) };
     /// Pieces of a dimension that end before each index.

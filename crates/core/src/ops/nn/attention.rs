@@ -1,10 +1,7 @@
 //! Scaled dot-product attention (Vaswani et al., "Attention Is All You Need", 2017).
 
-use crate::kernels::reduce::dot_row;
-use crate::ops::loops::{Arith, Real, GRAIN};
+use crate::kernels::attention::{self, Heads};
 use crate::ops::prelude::*;
-use crate::ops::softmax::{row_max, soft_in_place};
-use crate::parallel::{parallel_for, Shared};
 
 fn check(q: &Tensor, k: &Tensor, v: &Tensor, mask: Option<&Tensor>, causal: bool) -> Result<()> {
     let fail = |m: String| Err(Error::runtime(m));
@@ -119,130 +116,117 @@ fn attention(q: &Tensor, k: &Tensor, v: &Tensor, mask: Option<&Tensor>, dropout:
     let (k, v) = if grouped { repeated(q, k, v)? } else { (k.clone(), v.clone()) };
     let width = q.sizes()[q.ndim() - 1];
     let scale = scale.unwrap_or(1.0 / (width as f64).sqrt());
-    let bias = match mask {
-        Some(m) => Some(additive(m, q.dtype())?),
-        None if causal => Some(causal_bias(q, &k)?),
-        None => None,
-    };
+    let bias = mask.map(|m| additive(m, q.dtype())).transpose()?;
     if is_fused(q, &k, &v, mask, dropout) {
-        return q._fused_attention(&k, &v, &bias, scale);
+        return q._fused_attention(&k, &v, &bias, causal, scale);
     }
+    let bias = if causal { Some(causal_bias(q, &k)?) } else { bias };
     attended(q, &k, &v, bias.as_ref(), dropout, scale)
 }
 
-/// The weights of attention, once more.
-fn weights(q: &Tensor, k: &Tensor, bias: Option<&Tensor>, scale: f64) -> Result {
-    let products = precise(q)?.matmul(precise(k)?.transpose(-2i64, -1i64)?)?;
-    if crate::state::unobserved() && products.is_contiguous() {
-        return softened(products, bias, scale);
-    }
-    let scores = products.mul(scale)?;
-    safe_softmax(&match bias {
-        Some(b) => scores.add(b, 1i64)?,
-        None => scores,
-    })
+/// The addresses and steps of a tensor of four dimensions.
+fn heads<T>(t: &Tensor) -> Heads<*const T> {
+    Heads { ptr: t.first::<T>().cast_const(), steps: std::array::from_fn(|d| t.strides()[d] as isize) }
 }
 
-/// `safe_softmax(scores scale + bias)`, in the place of the scores, which nobody else holds.
-fn softened(scores: Tensor, bias: Option<&Tensor>, scale: f64) -> Result {
-    let dtype = scores.dtype();
-    let (n, rows) = match scores.sizes() {
-        [.., rows, n] => (*n as usize, *rows as usize),
-        _ => return Ok(scores),
-    };
-    if n == 0 || rows == 0 {
-        return Ok(scores);
-    }
-    // The bias goes by matrices: one for all of them, or one each.
-    let bias = match bias {
-        Some(b) if b.ndim() <= 2 => Some(b.expand([rows as i64, n as i64])?.as_contiguous(dtype)?),
-        Some(b) => Some(b.expand(scores.sizes())?.as_contiguous(dtype)?),
-        None => None,
-    };
-    dispatch_real!(dtype, T => {
-        let (data, bias) = (Shared(scores.ptr::<T>()), bias.as_ref().map(|b| b.data::<T>()));
-        parallel_for(scores.numel() / n, (GRAIN / n).max(1), |range| for i in range {
-            // SAFETY: the rows are apart.
-            let row = unsafe { std::slice::from_raw_parts_mut(data.get().add(i * n), n) };
-            let scale = T::of(scale);
-            match bias {
-                Some(b) => {
-                    let at = i * n % b.len();
-                    row.iter_mut().zip(&b[at..at + n]).for_each(|(x, b)| *x = *x * scale + *b);
-                }
-                None => row.iter_mut().for_each(|x| *x = *x * scale),
-            }
-            let most = row_max(row);
-            if most == T::NEG_INF { row.fill(T::nil()) } else { soft_in_place(row, most) }
-        });
-    });
-    Ok(scores)
-}
-
-/// The gradient of the scores before they are scaled.
-fn score_grad(g: &Tensor, w: &Tensor, v: &Tensor, scale: f64) -> Result {
-    let gw = precise(g)?.matmul(precise(v)?.transpose(-2i64, -1i64)?)?;
-    if crate::state::unobserved() && gw.is_contiguous() && w.is_contiguous() && gw.sizes() == w.sizes() {
-        return Ok(through_softmax(gw, w, scale));
-    }
-    let gw = gw.mul(w)?;
-    gw.sub(w.mul(gw.sum_dim([-1], true, ())?)?, 1i64)?.mul(scale)
-}
-
-/// `w (g - sum(g w)) scale`, in the place of `g`, which nobody else holds.
-fn through_softmax(g: Tensor, w: &Tensor, scale: f64) -> Tensor {
-    let n = g.sizes().last().copied().unwrap_or(1).max(1) as usize;
-    dispatch_real!(g.dtype(), T => {
-        let (data, weights) = (Shared(g.ptr::<T>()), w.data::<T>());
-        parallel_for(g.numel() / n, (GRAIN / n).max(1), |range| for i in range {
-            // SAFETY: the rows are apart.
-            let row = unsafe { std::slice::from_raw_parts_mut(data.get().add(i * n), n) };
-            let w = &weights[i * n..(i + 1) * n];
-            let (sum, scale) = (dot_row(row, w, T::nil()), T::of(scale));
-            row.iter_mut().zip(w).for_each(|(x, w)| *x = *w * (*x - sum) * scale);
-        });
-    });
-    g
+/// Room for a head's rows beside those of the other heads, as PyTorch lays them out.
+fn room(sizes: &[i64], dtype: DType) -> Result {
+    let (h, l, e) = (sizes[1], sizes[2], sizes[3]);
+    Tensor::empty_strided(sizes, &[l * h * e, e, h * e, 1], dtype)
 }
 
 /// What `_fused_attention` is given.
-struct Given<'a> {
+struct Fused<'a> {
     query: &'a Tensor,
     key: &'a Tensor,
     value: &'a Tensor,
     bias: Option<&'a Tensor>,
+    causal: bool,
     scale: f64,
 }
 
-impl Given<'_> {
-    fn weights(&self) -> Result {
-        weights(self.query, self.key, self.bias, self.scale)
+/// The same in the type it is computed in, the bias expanded.
+struct Operands {
+    all: [Tensor; 3],
+    bias: Option<Tensor>,
+    shape: attention::Attention,
+}
+
+impl Operands {
+    fn given<T: Copy>(&self) -> attention::Given<T> {
+        let [query, key, value] = &self.all;
+        attention::Given { query: heads(query), key: heads(key), value: heads(value), bias: self.bias.as_ref().map(heads) }
+    }
+}
+
+impl Fused<'_> {
+    fn operands(&self) -> Result<Operands> {
+        let size = |t: &Tensor, d: usize| t.sizes()[d];
+        let (q, k) = (self.query, self.key);
+        let precise = |t: &Tensor| precise(&t.detached());
+        let sizes = [size(q, 0), size(q, 1), size(q, 2), size(k, 2)];
+        let bias = self.bias.map(|b| precise(b)?.expand(sizes)).transpose()?;
+        let [batch, heads, queries, keys] = sizes.map(|n| n as usize);
+        let shape = attention::Attention {
+            batch, heads, queries, keys, width: size(q, 3) as usize, scale: self.scale, causal: self.causal,
+        };
+        Ok(Operands { all: [precise(q)?, precise(k)?, precise(self.value)?], bias, shape })
     }
 
-    fn score_grad(&self, g: &Tensor) -> Result {
-        score_grad(g, &self.weights()?, self.value, self.scale)
+    fn run(&self) -> Result {
+        let operands = self.operands()?;
+        let out = room(self.query.sizes(), operands.all[0].dtype())?;
+        dispatch_real!(out.dtype(), T => {
+            let to = Heads { ptr: out.first::<T>(), steps: heads::<T>(&out).steps };
+            // SAFETY: sizes and steps are the tensors' own, and the result is ours.
+            unsafe { operands.shape.forward::<T>(operands.given(), to) };
+        });
+        crate::ops::cast(&out, self.query.dtype())
     }
 
-    fn query_grad(&self, scores: &Tensor) -> Result {
-        scores.matmul(precise(self.key)?)
+    /// The gradients of query, key and value that are asked for.
+    fn grads(&self, g: &Tensor, wanted: [bool; 3]) -> Result<[Option<Tensor>; 3]> {
+        if !crate::state::unobserved() {
+            return self.recorded_grads(g, wanted);
+        }
+        let (operands, g) = (self.operands()?, precise(&g.detached())?);
+        let mut out = [None, None, None];
+        for ((to, like), _) in out.iter_mut().zip(&operands.all).zip(wanted).filter(|w| w.1) {
+            *to = Some(room(like.sizes(), like.dtype())?);
+        }
+        dispatch_real!(g.dtype(), T => {
+            let to = |t: &Option<Tensor>| t.as_ref().map(|t| Heads { ptr: t.first::<T>(), steps: heads::<T>(t).steps });
+            // SAFETY: as above.
+            unsafe { operands.shape.backward::<T>(operands.given(), heads(&g), [to(&out[0]), to(&out[1]), to(&out[2])]) };
+        });
+        Ok(out)
     }
 
-    fn key_grad(&self, scores: &Tensor) -> Result {
-        scores.transpose(-2i64, -1i64)?.matmul(precise(self.query)?)
+    /// The same written in ops, from weights that are computed once more.
+    fn recorded_grads(&self, g: &Tensor, wanted: [bool; 3]) -> Result<[Option<Tensor>; 3]> {
+        let (q, k, v, g) = (precise(self.query)?, precise(self.key)?, precise(self.value)?, precise(g)?);
+        let turned = |t: &Tensor| t.transpose(-2i64, -1i64);
+        let scores = q.matmul(turned(&k)?)?.mul(self.scale)?;
+        let causal = if self.causal { Some(causal_bias(&q, &k)?) } else { None };
+        let w = safe_softmax(&match self.bias.or(causal.as_ref()) {
+            Some(b) => scores.add(b, 1i64)?,
+            None => scores,
+        })?;
+        let value = wanted[2].then(|| turned(&w)?.matmul(&g)).transpose()?;
+        if !wanted[0] && !wanted[1] {
+            return Ok([None, None, value]);
+        }
+        let gw = g.matmul(turned(&v)?)?.mul(&w)?;
+        let scores = gw.sub(w.mul(gw.sum_dim([-1], true, ())?)?, 1i64)?.mul(self.scale)?;
+        let query = wanted[0].then(|| scores.matmul(&k)).transpose()?;
+        let key = wanted[1].then(|| turned(&scores)?.matmul(&q)).transpose()?;
+        Ok([query, key, value])
     }
 
-    fn value_grad(&self, g: &Tensor, weights: &Tensor) -> Result {
-        weights.transpose(-2i64, -1i64)?.matmul(precise(g)?)
-    }
-
-    /// The gradients of query, key and value from weights that are computed once.
-    fn grads(&self, g: &Tensor, wanted: &[bool]) -> Result<Option<[Option<Tensor>; 3]>> {
-        let w = self.weights()?;
-        let value = wanted[2].then(|| self.value_grad(g, &w)).transpose()?;
-        let scores = score_grad(g, &w, self.value, self.scale)?;
-        let query = wanted[0].then(|| self.query_grad(&scores)).transpose()?;
-        let key = wanted[1].then(|| self.key_grad(&scores)).transpose()?;
-        Ok(Some([query, key, value]))
+    /// One of the gradients.
+    fn grad(&self, g: &Tensor, which: usize) -> Result {
+        let [query, key, value] = self.grads(g, std::array::from_fn(|i| i == which))?;
+        [query, key, value].into_iter().flatten().next().map_or_else(|| Tensor::zeros(g.sizes(), g.dtype()), Ok)
     }
 }
 
@@ -251,17 +235,15 @@ ops! { TABLE, AttentionOps;
     fn scaled_dot_product_attention "nn.functional.scaled_dot_product_attention"(query: Tensor, key: Tensor, value: Tensor, attn_mask: Option<Tensor> = "null", dropout_p: f64 = "0", is_causal: bool = "false"; scale: Option<f64> = "null", enable_gqa: bool = "false") [function] compose {
         attention(&query, &key, &value, attn_mask.as_ref(), dropout_p, is_causal, scale, enable_gqa) };
     /// Attention as one step, whose weights are computed anew for the gradients.
-    fn _fused_attention(query: Tensor, key: Tensor, value: Tensor, bias: Option<Tensor>, scale: f64) [hidden, ScaledDotProductFlashAttentionForCpuBackward0] eval {
-        crate::state::with_grad(false, || crate::ops::cast(&weights(&query.detached(), &key.detached(), bias.as_ref(), scale)?.matmul(precise(&value.detached())?)?, query.dtype())) }
-        d query = |g, query, key, value, bias, scale| {
-            let given = Given { query: &query, key: &key, value: &value, bias: bias.as_ref(), scale };
-            given.query_grad(&given.score_grad(g)?) },
-        d key = |g, query, key, value, bias, scale| {
-            let given = Given { query: &query, key: &key, value: &value, bias: bias.as_ref(), scale };
-            given.key_grad(&given.score_grad(g)?) },
-        d value = |g, query, key, bias, scale| {
-            let given = Given { query: &query, key: &key, value: g, bias: bias.as_ref(), scale };
-            given.value_grad(g, &given.weights()?) },
-        joint (query, key, value) = |g, wanted, query, key, value, bias, scale|
-            Given { query: &query, key: &key, value: &value, bias: bias.as_ref(), scale }.grads(g, wanted);
+    fn _fused_attention(query: Tensor, key: Tensor, value: Tensor, bias: Option<Tensor>, causal: bool, scale: f64) [hidden, ScaledDotProductFlashAttentionForCpuBackward0] eval {
+        Fused { query: &query, key: &key, value: &value, bias: bias.as_ref(), causal, scale }.run() }
+        d query = |g, query, key, value, bias, causal, scale|
+            Fused { query: &query, key: &key, value: &value, bias: bias.as_ref(), causal, scale }.grad(g, 0),
+        d key = |g, query, key, value, bias, causal, scale|
+            Fused { query: &query, key: &key, value: &value, bias: bias.as_ref(), causal, scale }.grad(g, 1),
+        d value = |g, query, key, value, bias, causal, scale|
+            Fused { query: &query, key: &key, value: &value, bias: bias.as_ref(), causal, scale }.grad(g, 2),
+        joint (query, key, value) = |g, wanted, query, key, value, bias, causal, scale|
+            Fused { query: &query, key: &key, value: &value, bias: bias.as_ref(), causal, scale }
+                .grads(g, [wanted[0], wanted[1], wanted[2]]).map(Some);
 }

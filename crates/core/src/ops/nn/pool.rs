@@ -3,7 +3,9 @@
 use super::{by, linked, pair, triple};
 use crate::kernels::pool::Windows;
 use crate::kernels::simd::{F32x4, F64x2};
+use crate::ops::loops::{Arith, Real, GRAIN};
 use crate::ops::prelude::*;
+use crate::parallel::{parallel_for, Shared};
 
 /// The numbers of a pooling, one for each spatial dimension.
 pub(super) struct Pool {
@@ -178,18 +180,23 @@ pub(super) fn max_over(name: &str, input: &Tensor, windows: &Windows, sizes: &[i
 /// Elements written to the places of their plane that `indices` names; or added there.
 fn put(input: &Tensor, indices: &Tensor, sizes: &[i64], n: usize, add: bool) -> Result {
     let area = |s: &[i64]| s[s.len() - n..].iter().product::<i64>().max(1) as usize;
-    let (a, b) = (area(input.sizes()), area(sizes));
-    let indices = indices.contiguous_data()?;
-    super::accumulated(input, sizes, |x, out| dispatch_compute!(x.dtype(), T => {
-        use crate::ops::loops::Arith;
-        let planes = out.data_mut::<T>().chunks_exact_mut(b);
-        for ((plane, x), at) in planes.zip(x.data::<T>().chunks_exact(a)).zip(indices.data::<i64>().chunks_exact(a)) {
-            for (v, i) in x.iter().zip(at) {
-                let place = &mut plane[*i as usize];
+    let (a, b, work) = (area(input.sizes()), area(sizes), input.dtype().compute());
+    let (x, indices) = (input.as_contiguous(work)?, indices.contiguous_data()?);
+    let out = Tensor::empty(sizes, work)?;
+    dispatch_compute!(work, T => {
+        let (to, x, at) = (Shared(out.ptr::<T>()), x.data::<T>(), indices.data::<i64>());
+        parallel_for(out.numel() / b, (GRAIN / b).max(1), |range| for plane in range {
+            // SAFETY: planes are apart.
+            let to = unsafe { std::slice::from_raw_parts_mut(to.get().add(plane * b), b) };
+            to.fill(T::nil());
+            let range = if x.is_empty() { 0..0 } else { plane * a..(plane + 1) * a };
+            for (v, i) in x[range.clone()].iter().zip(&at[range]) {
+                let place = &mut to[*i as usize];
                 *place = if add { place.plus(*v) } else { *v };
             }
-        }
-    }))
+        });
+    });
+    out.as_contiguous(input.dtype())
 }
 
 /// The elements of each plane that `indices` names.
@@ -346,20 +353,31 @@ fn averaged(n: usize, input: &Tensor, kernel: &Dims, stride: Option<&Dims>, padd
 
 /// The sums of windows divided by `by`.
 pub(super) fn averages(input: &Tensor, sizes: &[i64], windows: &Windows, by: &[i64]) -> Result {
-    super::accumulated(input, sizes, |x, out| match x.dtype() {
-        DType::Float32 => windows.sum(x.data(), out.data_mut(), |s: f32, i| s / by[i] as f32),
-        DType::Float64 => windows.sum(x.data(), out.data_mut(), |s: f64, i| s / by[i] as f64),
-        _ => windows.sum(x.data(), out.data_mut(), |s: i64, i| s / by[i].max(1)),
-    })
+    let work = input.dtype().compute();
+    let (x, out) = (input.as_contiguous(work)?, Tensor::empty(sizes, work)?);
+    match work {
+        DType::Float32 => windows.average::<f32>(x.data(), &floats(by), out.data_mut()),
+        DType::Float64 => windows.average::<f64>(x.data(), &floats(by), out.data_mut()),
+        _ => windows.average::<i64>(x.data(), &by.iter().map(|n| (*n).max(1)).collect::<Vec<_>>(), out.data_mut()),
+    }
+    out.as_contiguous(input.dtype())
 }
 
 /// The transpose of `averages`.
 pub(super) fn spread(grad: &Tensor, sizes: &[i64], windows: &Windows, by: &[i64]) -> Result {
-    super::accumulated(grad, sizes, |g, out| match g.dtype() {
-        DType::Float32 => windows.spread(g.data(), out.data_mut(), |v: f32, i| v / by[i] as f32),
-        DType::Float64 => windows.spread(g.data(), out.data_mut(), |v: f64, i| v / by[i] as f64),
+    let work = grad.dtype().compute();
+    let g = grad.as_contiguous(work)?;
+    let out = if matches!(work, DType::Float32 | DType::Float64) { Tensor::empty(sizes, work)? } else { Tensor::zeros(sizes, work)? };
+    match work {
+        DType::Float32 => windows.spread::<f32>(g.data(), &floats(by), out.data_mut()),
+        DType::Float64 => windows.spread::<f64>(g.data(), &floats(by), out.data_mut()),
         _ => {}
-    })
+    }
+    out.as_contiguous(grad.dtype())
+}
+
+fn floats<T: Real>(by: &[i64]) -> Vec<T> {
+    by.iter().map(|n| T::of(*n as f64)).collect()
 }
 
 /// One dimension goes as two.

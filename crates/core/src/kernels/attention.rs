@@ -1,0 +1,210 @@
+//! Scaled dot-product attention: head by head and some queries at a time, so that the weights of a
+//! few queries are all that is ever written down (Rabe and Staats, "Self-attention Does Not Need
+//! O(n^2) Memory", 2021). Matrices are read where they lie, whatever their steps.
+
+use super::gemm::{product, Mat, Out, SHARED_WORK};
+use super::reduce::dot_row;
+use crate::ops::loops::Real;
+use crate::ops::softmax::{row_max, soft_in_place};
+use crate::parallel::{parallel_for, Shared};
+
+/// Queries whose weights are written down at once.
+const BLOCK: usize = 64;
+
+/// Matrices of the heads of a batch: an address, and the steps to the next batch, head, row and
+/// column.
+#[derive(Clone, Copy)]
+pub struct Heads<P> {
+    /// First element.
+    pub ptr: P,
+    /// Steps of batch, head, row and column.
+    pub steps: [isize; 4],
+}
+
+/// What attention reads.
+#[derive(Clone, Copy)]
+pub struct Given<T> {
+    /// Queries.
+    pub query: Heads<*const T>,
+    /// Keys.
+    pub key: Heads<*const T>,
+    /// Values.
+    pub value: Heads<*const T>,
+    /// What is added to the scores.
+    pub bias: Option<Heads<*const T>>,
+}
+
+/// The sizes, and how scores become weights.
+#[derive(Debug, Clone, Copy)]
+pub struct Attention {
+    /// Batches.
+    pub batch: usize,
+    /// Heads of a batch.
+    pub heads: usize,
+    /// Queries of a head.
+    pub queries: usize,
+    /// Keys of a head, and values.
+    pub keys: usize,
+    /// Numbers of a query, a key or a value.
+    pub width: usize,
+    /// What scores are multiplied by.
+    pub scale: f64,
+    /// Whether a query sees only the keys up to its own place.
+    pub causal: bool,
+}
+
+impl<T> Heads<*const T> {
+    /// The matrix of a head from a row on.
+    fn matrix(&self, [batch, head]: [usize; 2], row: usize) -> Mat<T> {
+        let at = batch as isize * self.steps[0] + head as isize * self.steps[1] + row as isize * self.steps[2];
+        Mat { ptr: self.ptr.wrapping_offset(at), row: self.steps[2], col: self.steps[3] }
+    }
+}
+
+impl<T> Heads<*mut T> {
+    /// Where rows of a head go; columns are adjacent.
+    fn out(&self, [batch, head]: [usize; 2], row: usize, add: bool) -> Out<T> {
+        let at = batch as isize * self.steps[0] + head as isize * self.steps[1] + row as isize * self.steps[2];
+        Out { ptr: self.ptr.wrapping_offset(at), row: self.steps[2] as usize, add }
+    }
+}
+
+/// A matrix whose rows are `n` adjacent elements.
+fn rows<T>(data: &[T], n: usize) -> Mat<T> {
+    Mat { ptr: data.as_ptr(), row: n as isize, col: 1 }
+}
+
+/// Its transpose.
+fn turned<T>(data: &[T], n: usize) -> Mat<T> {
+    Mat { ptr: data.as_ptr(), row: 1, col: n as isize }
+}
+
+/// A matrix with rows and columns exchanged.
+fn exchanged<T>(m: Mat<T>) -> Mat<T> {
+    Mat { ptr: m.ptr, row: m.col, col: m.row }
+}
+
+impl Attention {
+    /// Keys that are seen by one of the queries before `end`.
+    fn seen(&self, end: usize) -> usize {
+        if self.causal { end.min(self.keys) } else { self.keys }
+    }
+
+    /// Calls `f(first query, queries)` for every block of queries.
+    fn blocks(&self, mut f: impl FnMut(usize, usize)) {
+        for first in (0..self.queries).step_by(BLOCK) {
+            f(first, BLOCK.min(self.queries - first));
+        }
+    }
+
+    fn place(&self, i: usize) -> [usize; 2] {
+        [i / self.heads, i % self.heads]
+    }
+
+    /// Writes the weights of `count` queries from `first` on: for each as many as `seen` says.
+    ///
+    /// # Safety
+    /// What is given must be readable.
+    unsafe fn weights<T: Real>(&self, g: &Given<T>, at: [usize; 2], first: usize, count: usize, w: &mut [T]) {
+        let n = self.seen(first + count);
+        let to = Out { ptr: w.as_mut_ptr(), row: n, add: false };
+        // SAFETY: the caller's promise; `w` has room for `count` rows.
+        unsafe { product((count, n, self.width), g.query.matrix(at, first), exchanged(g.key.matrix(at, 0)), to) };
+        let scale = T::of(self.scale);
+        for (r, row) in w.chunks_exact_mut(n.max(1)).take(count).enumerate() {
+            let (row, unseen) = row.split_at_mut(self.seen(first + r + 1));
+            unseen.fill(T::nil());
+            row.iter_mut().for_each(|x| *x = *x * scale);
+            if let Some(bias) = &g.bias {
+                let bias = bias.matrix(at, first + r);
+                for (j, x) in row.iter_mut().enumerate() {
+                    // SAFETY: the caller's promise.
+                    *x += unsafe { *bias.ptr.wrapping_offset(j as isize * bias.col) };
+                }
+            }
+            let most = row_max(row);
+            if most == T::NEG_INF { row.fill(T::nil()) } else { soft_in_place(row, most) }
+        }
+    }
+
+    /// `softmax(query key^T scale + bias) value`; a query that sees nothing gets zeros.
+    ///
+    /// # Safety
+    /// What is given must be readable, `out` writable and apart from it.
+    pub unsafe fn forward<T: Real>(&self, given: Given<T>, out: Heads<*mut T>) {
+        let blocks = self.queries.div_ceil(BLOCK);
+        let work = BLOCK.min(self.queries) * self.keys * self.width;
+        let (given, out) = (Shared(given), Shared(out));
+        parallel_for(self.batch * self.heads * blocks, SHARED_WORK / work.max(1), |range| {
+            let given = given.get();
+            let mut room = vec![T::nil(); BLOCK.min(self.queries) * self.keys];
+            for i in range {
+                let (at, first) = (self.place(i / blocks), i % blocks * BLOCK);
+                let count = BLOCK.min(self.queries - first);
+                let n = self.seen(first + count);
+                // SAFETY: the caller's promise; rows of the result are this part's alone.
+                unsafe {
+                    self.weights(&given, at, first, count, &mut room);
+                    product((count, self.width, n), rows(&room, n), given.value.matrix(at, 0), out.get().out(at, first, false));
+                }
+            }
+        });
+    }
+
+    /// The gradients of query, key and value from that of the result, those that are asked for.
+    ///
+    /// # Safety
+    /// As for `forward`.
+    pub unsafe fn backward<T: Real>(&self, given: Given<T>, grad: Heads<*const T>, to: [Option<Heads<*mut T>>; 3]) {
+        let work = self.queries * self.keys * self.width;
+        let (given, grad, to) = (Shared(given), Shared(grad), Shared(to));
+        parallel_for(self.batch * self.heads, SHARED_WORK / work.max(1), |range| {
+            let (given, [query, key, value]) = (given.get(), to.get());
+            let mut room = vec![T::nil(); 2 * BLOCK.min(self.queries) * self.keys];
+            let (w, scores) = room.split_at_mut(BLOCK.min(self.queries) * self.keys);
+            for i in range {
+                let at = self.place(i);
+                // SAFETY: the caller's promise; a head's gradients are this part's alone.
+                unsafe {
+                    // Keys that no query of the first block sees are added to later, or never.
+                    for to in [key, value].into_iter().flatten() {
+                        let to = to.out(at, 0, false);
+                        for j in self.seen(BLOCK.min(self.queries))..self.keys {
+                            std::slice::from_raw_parts_mut(to.ptr.add(j * to.row), self.width).fill(T::nil());
+                        }
+                    }
+                    self.blocks(|first, count| {
+                        let (n, g) = (self.seen(first + count), grad.get().matrix(at, first));
+                        self.weights(&given, at, first, count, w);
+                        if let Some(to) = value {
+                            product((n, self.width, count), turned(w, n), g, to.out(at, 0, first > 0));
+                        }
+                        if query.is_none() && key.is_none() {
+                            return;
+                        }
+                        let into = Out { ptr: scores.as_mut_ptr(), row: n, add: false };
+                        product((count, n, self.width), g, exchanged(given.value.matrix(at, 0)), into);
+                        for r in 0..count {
+                            let (g, unseen) = scores[r * n..(r + 1) * n].split_at_mut(self.seen(first + r + 1));
+                            through_softmax(g, &w[r * n..], T::of(self.scale));
+                            unseen.fill(T::nil());
+                        }
+                        if let Some(to) = query {
+                            product((count, self.width, n), rows(scores, n), given.key.matrix(at, 0), to.out(at, first, false));
+                        }
+                        if let Some(to) = key {
+                            product((n, self.width, count), turned(scores, n), given.query.matrix(at, first), to.out(at, 0, first > 0));
+                        }
+                    });
+                }
+            }
+        });
+    }
+}
+
+/// `w (g - sum(g w)) scale` in the place of `g`, a row.
+fn through_softmax<T: Real>(g: &mut [T], w: &[T], scale: T) {
+    let w = &w[..g.len()];
+    let sum = dot_row(g, w, T::nil());
+    g.iter_mut().zip(w).for_each(|(g, w)| *g = *w * (*g - sum) * scale);
+}
