@@ -9,7 +9,7 @@ import type { Complex, Int, Num, Tensor, TensorLike } from './tensor.js';
 /** Several results: by name, or in their order. A list has a member `values` of its own. */
 export type Named<F, L> = F & Omit<L, keyof F>;
 
-export const TABLE_HASH = 1598956491;
+export const TABLE_HASH = 3246856303;
 
 export const TABLE: readonly Entry[] = [
   { names: ['add'], params: [['input', 'AsTensor', undefined, false], ['other', 'AsTensor', undefined, false], ['alpha', 'Scalar', 1n, true]], returns: [], marks: ['inplace'] },
@@ -812,7 +812,7 @@ export const TABLE: readonly Entry[] = [
   { names: ['nn.functional.multilabel_margin_loss'], params: [['input', 'Tensor', undefined, false], ['target', 'Tensor', undefined, false], ['size_average', 'Option<bool>', null, false], ['reduce', 'Option<bool>', null, false], ['reduction', 'String', 'mean', false]], returns: [], marks: ['function'] },
   { names: ['_multilabel_margin_loss'], params: [['input', 'Tensor', undefined, false], ['target', 'Tensor', undefined, false], ['reduction', 'String', undefined, false]], returns: [], marks: ['hidden'] },
   { names: ['nn.functional.scaled_dot_product_attention'], params: [['query', 'Tensor', undefined, false], ['key', 'Tensor', undefined, false], ['value', 'Tensor', undefined, false], ['attn_mask', 'Option<Tensor>', null, false], ['dropout_p', 'f64', 0, false], ['is_causal', 'bool', false, false], ['scale', 'Option<f64>', null, true], ['enable_gqa', 'bool', false, true]], returns: [], marks: ['function'] },
-  { names: ['_fused_attention'], params: [['query', 'Tensor', undefined, false], ['key', 'Tensor', undefined, false], ['value', 'Tensor', undefined, false], ['bias', 'Option<Tensor>', undefined, false], ['scale', 'f64', undefined, false]], returns: [], marks: ['hidden'] },
+  { names: ['_fused_attention'], params: [['query', 'Tensor', undefined, false], ['key', 'Tensor', undefined, false], ['value', 'Tensor', undefined, false], ['bias', 'Option<Tensor>', undefined, false], ['causal', 'bool', undefined, false], ['scale', 'f64', undefined, false]], returns: [], marks: ['hidden'] },
   { names: ['pixel_shuffle', 'nn.functional.pixel_shuffle'], params: [['input', 'Tensor', undefined, false], ['upscale_factor', 'i64', undefined, false]], returns: [], marks: ['function'] },
   { names: ['pixel_unshuffle', 'nn.functional.pixel_unshuffle'], params: [['input', 'Tensor', undefined, false], ['downscale_factor', 'i64', undefined, false]], returns: [], marks: ['function'] },
   { names: ['channel_shuffle', 'nn.functional.channel_shuffle'], params: [['input', 'Tensor', undefined, false], ['groups', 'i64', undefined, false]], returns: [], marks: ['function'] },

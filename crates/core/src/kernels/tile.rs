@@ -93,14 +93,17 @@ unsafe fn put<L: Lane, const ROWS: usize>(acc: [[L; WIDTH]; ROWS], c: *mut L::El
 pub unsafe fn tiles<L: Lane, M: MulAdd<L>, const ROWS: usize>(block: &Block<L::Elem>) {
     let columns = WIDTH * L::N;
     let (m, n) = block.size;
-    for j in (0..n).step_by(columns) {
+    // Two panels at a time: together they write whole lines of memory.
+    for pair in (0..n).step_by(2 * columns) {
         for i in (0..m).step_by(ROWS) {
-            // SAFETY: panels are full, padded with zeros; of the result only what exists is written.
-            unsafe {
-                let (a, b) = (block.a.add(i * block.depth), block.b.add(j * block.depth));
-                let c = block.c.add(i * block.step + j);
-                let acc = sums::<L, M, ROWS>(block.depth, a, 1, ROWS, b, columns);
-                put_some(acc, c, block.step, (m - i, n - j), block.add);
+            for j in (pair..n.min(pair + 2 * columns)).step_by(columns) {
+                // SAFETY: panels are full, padded with zeros; of the result only what exists is written.
+                unsafe {
+                    let (a, b) = (block.a.add(i * block.depth), block.b.add(j * block.depth));
+                    let c = block.c.add(i * block.step + j);
+                    let acc = sums::<L, M, ROWS>(block.depth, a, 1, ROWS, b, columns);
+                    put_some(acc, c, block.step, (m - i, n - j), block.add);
+                }
             }
         }
     }
