@@ -112,18 +112,22 @@ impl Attention {
         unsafe { product((count, n, self.width), g.query.matrix(at, first), exchanged(g.key.matrix(at, 0)), to) };
         let scale = T::of(self.scale);
         for (r, row) in w.chunks_exact_mut(n.max(1)).take(count).enumerate() {
-            let (row, unseen) = row.split_at_mut(self.seen(first + r + 1));
-            unseen.fill(T::nil());
-            row.iter_mut().for_each(|x| *x = *x * scale);
+            let seen = self.seen(first + r + 1);
+            // Exponentials come by whole vectors: those of what is not seen are zeros.
+            let end = seen.next_multiple_of(16).min(n);
+            row[seen..end].fill(T::NEG_INF);
+            row[..seen].iter_mut().for_each(|x| *x = *x * scale);
             if let Some(bias) = &g.bias {
                 let bias = bias.matrix(at, first + r);
-                for (j, x) in row.iter_mut().enumerate() {
+                for (j, x) in row[..seen].iter_mut().enumerate() {
                     // SAFETY: the caller's promise.
                     *x += unsafe { *bias.ptr.wrapping_offset(j as isize * bias.col) };
                 }
             }
-            let most = row_max(row);
-            if most == T::NEG_INF { row.fill(T::nil()) } else { soft_in_place(row, most) }
+            let most = row_max(&row[..end]);
+            if most == T::NEG_INF { row[..end].fill(T::nil()) } else { soft_in_place(&mut row[..end], most) }
+            // Zeros, if there is no NaN.
+            row[seen..].fill(T::nil());
         }
     }
 

@@ -202,6 +202,7 @@ fn slide<T: Number>(
                                 size: (filters, some.len()),
                                 depth,
                                 add: bias.is_some() || p > 0,
+                                row: std::ptr::null(),
                             };
                             let taps = &view.taps[p..p + depth];
                             if straight {
@@ -267,6 +268,7 @@ fn correlate<T: Number>(kernel: &Kernel<T>, g: &Geometry, view: &View, x: &[T], 
                                 size: (filters, part.len()),
                                 depth,
                                 add: first + p > 0,
+                                row: std::ptr::null(),
                             });
                         }
                     }

@@ -118,7 +118,7 @@ pub struct Kernel<T> {
     /// `patches::taps`.
     pub taps: unsafe fn(*const T, &[usize], &[usize], *mut T),
     /// `tile::direct`.
-    pub direct: unsafe fn((usize, usize, usize), Mat<T>, Mat<T>, *mut T, usize, bool),
+    pub direct: unsafe fn((usize, usize, usize), Mat<T>, Mat<T>, Out<T>, *const T),
     /// `tile::dots`.
     pub dots: unsafe fn(*const T, usize, usize, &[T], *mut T, usize, bool),
     /// `tile::scaled_rows`.
@@ -139,7 +139,7 @@ impl<T> Kernel<T> {
 #[macro_export]
 macro_rules! gemm_kernel {
     ($(#[$attr:meta])* $L:ty, $M:ty, $tall:literal, $short:literal) => {{
-        use $crate::kernels::{gemm::{Kernel, Mat, Tile}, pack::pack, patches, simd::Lane, tile};
+        use $crate::kernels::{gemm::{Kernel, Mat, Out, Tile}, pack::pack, patches, simd::Lane, tile};
         type T = <$L as Lane>::Elem;
         $(#[$attr])*
         unsafe fn tiles<const ROWS: usize>(b: &tile::Block<T>) {
@@ -151,8 +151,8 @@ macro_rules! gemm_kernel {
             unsafe { tile::taps::<$L, $M, ROWS>(b, x, taps, places) }
         }
         $(#[$attr])*
-        unsafe fn direct(size: (usize, usize, usize), a: Mat<T>, b: Mat<T>, c: *mut T, step: usize, add: bool) {
-            unsafe { tile::direct::<$L, $M>(size, a, b, c, step, add) }
+        unsafe fn direct(size: (usize, usize, usize), a: Mat<T>, b: Mat<T>, c: Out<T>, row: *const T) {
+            unsafe { tile::direct::<$L, $M>(size, a, b, c, row) }
         }
         $(#[$attr])*
         unsafe fn dots(rows: *const T, step: usize, count: usize, x: &[T], y: *mut T, y_step: usize, add: bool) {
@@ -224,30 +224,67 @@ pub unsafe fn batched<T: Number>(
 ///
 /// # Safety
 /// `a` and `b` must be readable, `c` writable and apart from both.
-pub unsafe fn product<T: Number>((m, n, k): (usize, usize, usize), a: Mat<T>, b: Mat<T>, c: Out<T>) {
+pub unsafe fn product<T: Number>(size: (usize, usize, usize), a: Mat<T>, b: Mat<T>, c: Out<T>) {
+    // SAFETY: the caller's promise.
+    unsafe { product_plus(size, a, b, c, std::ptr::null()) }
+}
+
+/// The same with a row of `n` numbers added to every row, unless it is null.
+///
+/// # Safety
+/// As for `product`, and the row must be readable.
+pub unsafe fn product_plus<T: Number>((m, n, k): (usize, usize, usize), a: Mat<T>, b: Mat<T>, c: Out<T>, row: *const T) {
     if m == 0 || n == 0 {
         return;
     }
     // SAFETY: the caller's promise.
     unsafe {
-        let Some(kernel) = T::kernel() else { return simple((m, n, k), a, b, c) };
+        let kernel = T::kernel();
         let adjacent = b.col == 1 || n == 1;
-        if k == 0 {
-            simple((m, n, k), a, b, c);
-        } else if n < 4 && n <= m && (a.col == 1 || a.row == 1 && c.row == 1) {
-            for j in 0..n {
-                times_vector(kernel, m, k, a, b.from(0, j).turned(), c.ptr.add(j), c.row, c.add);
+        let tall = n < 4 && n <= m && (a.col == 1 || a.row == 1 && c.row == 1);
+        let flat = m < 4 && (b.col == 1 || b.row == 1);
+        match kernel {
+            Some(kernel) if k > 0 && !tall && !flat => {
+                if adjacent && m <= 64 && n <= 64 && k <= 128 {
+                    (kernel.direct)((m, n, k), a, b, c, row);
+                } else {
+                    packed(kernel, (m, n, k), a, b, c, row);
+                }
+                return;
             }
-        } else if m < 4 && (b.col == 1 || b.row == 1) {
-            for i in 0..m {
-                times_vector(kernel, n, k, b.turned(), a.from(i, 0), c.ptr.add(i * c.row), 1, c.add);
+            _ => {}
+        }
+        let c = if row.is_null() { c } else { spread(row, m, n, c) };
+        match kernel {
+            Some(kernel) if k > 0 && tall => {
+                for j in 0..n {
+                    times_vector(kernel, m, k, a, b.from(0, j).turned(), c.ptr.add(j), c.row, c.add);
+                }
             }
-        } else if adjacent && m <= 64 && n <= 64 && k <= 128 {
-            (kernel.direct)((m, n, k), a, b, c.ptr, c.row, c.add);
-        } else {
-            packed(kernel, (m, n, k), a, b, c);
+            Some(kernel) if k > 0 => {
+                for i in 0..m {
+                    times_vector(kernel, n, k, b.turned(), a.from(i, 0), c.ptr.add(i * c.row), 1, c.add);
+                }
+            }
+            _ => simple((m, n, k), a, b, c),
         }
     }
+}
+
+/// Adds a row to every row of a result, or writes it there; more is then to be added.
+unsafe fn spread<T: Number>(row: *const T, m: usize, n: usize, c: Out<T>) -> Out<T> {
+    // SAFETY: the caller's promise.
+    let row = unsafe { std::slice::from_raw_parts(row, n) };
+    for i in 0..m {
+        // SAFETY: as above.
+        let to = unsafe { std::slice::from_raw_parts_mut(c.ptr.add(i * c.row), n) };
+        if c.add {
+            to.iter_mut().zip(row).for_each(|(d, x)| *d += *x);
+        } else {
+            to.copy_from_slice(row);
+        }
+    }
+    Out { add: true, ..c }
 }
 
 /// The sum of products.
@@ -331,7 +368,9 @@ thread_local! {
 }
 
 /// Large products.
-unsafe fn packed<T: Number>(kernel: &Kernel<T>, (m, n, k): (usize, usize, usize), a: Mat<T>, b: Mat<T>, c: Out<T>) {
+unsafe fn packed<T: Number>(
+    kernel: &Kernel<T>, (m, n, k): (usize, usize, usize), a: Mat<T>, b: Mat<T>, c: Out<T>, row: *const T,
+) {
     let columns = kernel.columns;
     let &Tile { rows, tiles, .. } = kernel.tile(m);
     let threads = if m * n < SHARED_WORK / k { 1 } else { crate::parallel::available() };
@@ -344,7 +383,7 @@ unsafe fn packed<T: Number>(kernel: &Kernel<T>, (m, n, k): (usize, usize, usize)
     scratch.resize(scratch.len().max(((left + right) * size_of::<T>()).div_ceil(8)), 0);
     let pa = Shared(scratch.as_mut_ptr().cast::<T>());
     let pb = Shared(pa.get().wrapping_add(left));
-    let (a, b, target) = (Shared(a), Shared(b), Shared(c.ptr));
+    let (a, b, target, row) = (Shared(a), Shared(b), Shared(c.ptr), Shared(row));
 
     for j0 in (0..n).step_by(column_max) {
         let width = column_max.min(n - j0);
@@ -383,6 +422,7 @@ unsafe fn packed<T: Number>(kernel: &Kernel<T>, (m, n, k): (usize, usize, usize)
                                 size: (ROWS.min(height - i), part.min(width - j)),
                                 depth,
                                 add: c.add || p0 > 0,
+                                row: if p0 > 0 || row.get().is_null() { std::ptr::null() } else { row.get().add(j0 + j) },
                             });
                         }
                     }

@@ -1,7 +1,7 @@
 //! The inner loops of matrix products, over lanes: a tile of sums held in registers, dot products of
 //! several rows at once, sums of scaled rows. A build that can round once instantiates them anew.
 
-use super::gemm::Mat;
+use super::gemm::{Mat, Out};
 use super::simd::{Lane, MulAdd};
 
 /// Vectors in a row of a tile. V8 keeps 15 vectors in registers: 6 rows of 2, their 2 factors and 1 more.
@@ -23,6 +23,8 @@ pub struct Block<T> {
     pub depth: usize,
     /// Whether the sums are added to what is there.
     pub add: bool,
+    /// What is added to every row, if it is not null.
+    pub row: *const T,
 }
 
 /// Sums of `depth` products: `rows` numbers of `a` times `WIDTH` vectors of `b`, at fixed steps.
@@ -73,11 +75,14 @@ unsafe fn sums_at<L: Lane, M: MulAdd<L>, const ROWS: usize>(
 }
 
 #[inline(always)]
-unsafe fn put<L: Lane, const ROWS: usize>(acc: [[L; WIDTH]; ROWS], c: *mut L::Elem, step: usize, add: bool) {
-    for (i, line) in acc.into_iter().enumerate() {
-        for (j, v) in line.into_iter().enumerate() {
-            // SAFETY: the caller's promise: the whole tile is writable.
-            unsafe {
+unsafe fn put<L: Lane, const ROWS: usize>(
+    acc: [[L; WIDTH]; ROWS], c: *mut L::Elem, step: usize, add: bool, row: *const L::Elem,
+) {
+    // SAFETY: the caller's promise: the whole tile is writable, and the row readable.
+    unsafe {
+        let acc = if row.is_null() { acc } else { acc.map(|line| std::array::from_fn(|j| line[j].add(L::load(row.add(j * L::N))))) };
+        for (i, line) in acc.into_iter().enumerate() {
+            for (j, v) in line.into_iter().enumerate() {
                 let at = c.add(i * step + j * L::N);
                 (if add { L::load(at).add(v) } else { v }).store(at);
             }
@@ -102,7 +107,8 @@ pub unsafe fn tiles<L: Lane, M: MulAdd<L>, const ROWS: usize>(block: &Block<L::E
                     let (a, b) = (block.a.add(i * block.depth), block.b.add(j * block.depth));
                     let c = block.c.add(i * block.step + j);
                     let acc = sums::<L, M, ROWS>(block.depth, a, 1, ROWS, b, columns);
-                    put_some(acc, c, block.step, (m - i, n - j), block.add);
+                    let row = if block.row.is_null() { block.row } else { block.row.add(j) };
+                    put_some(acc, c, block.step, (m - i, n - j), block.add, row);
                 }
             }
         }
@@ -112,18 +118,19 @@ pub unsafe fn tiles<L: Lane, M: MulAdd<L>, const ROWS: usize>(block: &Block<L::E
 /// Of a tile, what lies inside `m` rows and `n` columns.
 #[inline(always)]
 unsafe fn put_some<L: Lane, const ROWS: usize>(
-    acc: [[L; WIDTH]; ROWS], c: *mut L::Elem, step: usize, (m, n): (usize, usize), add: bool,
+    acc: [[L; WIDTH]; ROWS], c: *mut L::Elem, step: usize, (m, n): (usize, usize), add: bool, row: *const L::Elem,
 ) {
-    // SAFETY: the caller's promise: so much of the result is writable.
+    // SAFETY: the caller's promise: so much of the result is writable, and so much of the row readable.
     unsafe {
         if ROWS <= m && WIDTH * L::N <= n {
-            return put(acc, c, step, add);
+            return put(acc, c, step, add, row);
         }
         let mut edge = [[<L::Elem>::default(); 8]; ROWS];
-        put(acc, edge.as_mut_ptr().cast(), 8, false);
+        put(acc, edge.as_mut_ptr().cast(), 8, false, std::ptr::null());
         for (r, line) in edge.iter().enumerate().take(m) {
             for (q, &x) in line.iter().enumerate().take(n) {
                 let at = c.add(r * step + q);
+                let x = if row.is_null() { x } else { x + *row.add(q) };
                 *at = if add { *at + x } else { x };
             }
         }
@@ -144,54 +151,55 @@ pub unsafe fn taps<L: Lane, M: MulAdd<L>, const ROWS: usize>(
         let (first, second) = (x.add(places[0]), x.add(places[L::N]));
         for i in (0..block.size.0).step_by(ROWS) {
             let acc = sums_at::<L, M, ROWS>(taps, block.a.add(i * block.depth), first, second);
-            put_some(acc, block.c.add(i * block.step), block.step, (block.size.0 - i, block.size.1), block.add);
+            put_some(acc, block.c.add(i * block.step), block.step, (block.size.0 - i, block.size.1), block.add, std::ptr::null());
         }
     }
 }
 
-/// A small product straight from its matrices; the columns of `b` must be adjacent.
+/// A small product straight from its matrices; the columns of `b` must be adjacent. A row that is not
+/// null is added to every row.
 ///
 /// # Safety
 /// The matrices must be readable as `m` by `k` and `k` by `n`, the result writable.
 #[inline(always)]
 pub unsafe fn direct<L: Lane, M: MulAdd<L>>(
-    (m, n, k): (usize, usize, usize), a: Mat<L::Elem>, b: Mat<L::Elem>, c: *mut L::Elem, step: usize, add: bool,
+    (m, n, k): (usize, usize, usize), a: Mat<L::Elem>, b: Mat<L::Elem>, c: Out<L::Elem>, row: *const L::Elem,
 ) {
     const ROWS: usize = 4;
     let (a_row, a_step, b_step) = (a.row as usize, a.col as usize, b.row as usize);
     let columns = WIDTH * L::N;
     // The last tile may overlap the one before, unless sums are added.
-    let overlap = !add && m >= ROWS && n >= columns;
+    let overlap = !c.add && m >= ROWS && n >= columns;
     let wide = if overlap { n } else { n / columns * columns };
     // SAFETY: the caller's promise; steps may be negative, so they wrap.
     unsafe {
         for j in (0..wide).step_by(columns) {
             let j = j.min(n - columns);
+            let row = if row.is_null() { row } else { row.add(j) };
             let mut i = 0;
             while i < m {
                 if overlap {
                     i = i.min(m - ROWS);
                 }
                 let left = a.ptr.wrapping_add(i.wrapping_mul(a_row));
+                let (right, to) = (b.ptr.wrapping_add(j), c.ptr.add(i * c.row + j));
                 if i + ROWS <= m {
-                    let acc = sums::<L, M, ROWS>(k, left, a_row, a_step, b.ptr.wrapping_add(j), b_step);
-                    put(acc, c.add(i * step + j), step, add);
+                    put(sums::<L, M, ROWS>(k, left, a_row, a_step, right, b_step), to, c.row, c.add, row);
                     i += ROWS;
                 } else {
-                    let acc = sums::<L, M, 1>(k, left, a_row, a_step, b.ptr.wrapping_add(j), b_step);
-                    put(acc, c.add(i * step + j), step, add);
+                    put(sums::<L, M, 1>(k, left, a_row, a_step, right, b_step), to, c.row, c.add, row);
                     i += 1;
                 }
             }
         }
         for i in 0..m {
             for j in wide..n {
-                let mut sum = <L::Elem>::default();
+                let mut sum = if row.is_null() { <L::Elem>::default() } else { *row.add(j) };
                 for p in 0..k {
                     sum += a.at(i, p) * b.at(p, j);
                 }
-                let at = c.add(i * step + j);
-                *at = if add { *at + sum } else { sum };
+                let at = c.ptr.add(i * c.row + j);
+                *at = if c.add { *at + sum } else { sum };
             }
         }
     }

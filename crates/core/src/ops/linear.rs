@@ -2,7 +2,7 @@
 
 use super::prelude::*;
 use super::loops::Arith;
-use crate::kernels::gemm::{batched, dot as dot_row, product, Mat, Number, Out, Wrapping};
+use crate::kernels::gemm::{batched, dot as dot_row, product, product_plus, Mat, Number, Out, Wrapping};
 
 /// A number type and the dtype it multiplies for.
 macro_rules! with_number {
@@ -127,9 +127,28 @@ fn addmm_of(input: &Tensor, a: &Tensor, b: &Tensor, beta: Scalar, alpha: Scalar)
         return combined(input, &mm_of("addmm", a, b)?, beta, alpha);
     }
     check_mm("addmm", a, b)?;
+    if let Some(out) = with_bias(input, a, b)? {
+        return Ok(out);
+    }
     let out = input.detached().expand([a.sizes()[0], b.sizes()[1]])?.copied(a.dtype())?;
     multiply(a, b, &out, true)?;
     Ok(out)
+}
+
+/// `input + a @ b` where `input` is a row of adjacent numbers, added as the product is written.
+fn with_bias(input: &Tensor, a: &Tensor, b: &Tensor) -> Result<Option<Tensor>> {
+    let size = (a.sizes()[0] as usize, b.sizes()[1] as usize, a.sizes()[1] as usize);
+    let is_row = matches!(input.sizes(), [n] | [1, n] if *n as usize == size.1) && input.is_contiguous();
+    if !is_row {
+        return Ok(None);
+    }
+    let out = Tensor::empty(&[a.sizes()[0], b.sizes()[1]], a.dtype())?;
+    dispatch_real!(a.dtype(), T => {
+        let to = Out { ptr: out.first::<T>(), row: size.1, add: false };
+        // SAFETY: the layouts were made from the tensors, the output is ours.
+        unsafe { product_plus::<T>(size, matrix(a), matrix(b), to, input.first::<T>()) };
+    });
+    Ok(Some(out))
 }
 
 /// Truth values are not multiplied.

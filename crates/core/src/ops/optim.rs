@@ -75,11 +75,24 @@ impl Sgd {
         if self.weight_decay == 0.0 { g } else { g + T::of(self.weight_decay) * p }
     }
 
+    fn run<T: Real>(&self, p: &mut [T], g: &[T], b: Option<&mut [T]>, fresh: bool) {
+        let (p, b) = (Parts::of(p), b.map(Parts::of));
+        parallel_for(g.len(), GRAIN, |range| {
+            // SAFETY: the parts of the loop are apart, and the lists have one length.
+            let (p, b) = unsafe { (p.part(&range), b.as_ref().map(|b| b.part(&range))) };
+            match b {
+                Some(b) => self.with_buffer(p, &g[range], b, fresh),
+                None => self.plain(p, &g[range]),
+            }
+        });
+    }
+
     fn plain<T: Real>(&self, p: &mut [T], g: &[T]) {
         let lr = T::of(self.lr);
-        for (p, g) in p.iter_mut().zip(g) {
-            *p = *p - lr * self.slope(*g, *p);
+        if self.weight_decay == 0.0 && !self.maximize {
+            return p.iter_mut().zip(g).for_each(|(p, g)| *p = *p - lr * *g);
         }
+        p.iter_mut().zip(g).for_each(|(p, g)| *p = *p - lr * self.slope(*g, *p));
     }
 
     fn with_buffer<T: Real>(&self, p: &mut [T], g: &[T], b: &mut [T], fresh: bool) {
@@ -96,15 +109,15 @@ impl Sgd {
     fn step(&self, p: &Tensor, g: &Tensor, buffer: Option<&Tensor>) -> Result<Option<Tensor>> {
         if self.momentum == 0.0 {
             let ops = Operands::new(&[p, g])?;
-            dispatch_real!(ops.tensors[0].dtype(), T => self.plain::<T>(ops.tensors[0].data_mut(), ops.tensors[1].data()));
+            dispatch_real!(ops.tensors[0].dtype(), T => self.run::<T>(ops.tensors[0].data_mut(), ops.tensors[1].data(), None, false));
             ops.finish(&[0]);
             return Ok(None);
         }
         let made = if buffer.is_none() { Some(Tensor::empty(p.sizes(), p.dtype())?) } else { None };
         let b = buffer.or(made.as_ref()).unwrap_or(p);
         let ops = Operands::new(&[p, g, b])?;
-        dispatch_real!(ops.tensors[0].dtype(), T => self.with_buffer::<T>(
-            ops.tensors[0].data_mut(), ops.tensors[1].data(), ops.tensors[2].data_mut(), made.is_some()));
+        dispatch_real!(ops.tensors[0].dtype(), T => self.run::<T>(
+            ops.tensors[0].data_mut(), ops.tensors[1].data(), Some(ops.tensors[2].data_mut()), made.is_some()));
         ops.finish(&[0, 2]);
         Ok(made)
     }

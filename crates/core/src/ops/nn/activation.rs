@@ -37,6 +37,18 @@ fn relu_of(t: &Tensor) -> Result {
     ordered_map!("", t, |x| x.max(0), if x < 0.0 { 0.0 } else { x })
 }
 
+/// `g` where the result is not zero; in one pass where nothing is recorded.
+fn relu_grad(g: &Tensor, out: &Tensor) -> Result {
+    fn pass(g: &[f32], y: &[f32], to: &mut [f32]) {
+        to.iter_mut().zip(g).zip(y).for_each(|((d, g), y)| *d = if *y <= 0.0 { 0.0 } else { *g });
+    }
+    let plain = g.dtype() == DType::Float32 && out.dtype() == DType::Float32 && g.sizes() == out.sizes();
+    if plain && crate::state::unobserved() {
+        return slice_zip(g, out, out.dtype(), pass);
+    }
+    blocked(g, out, out.le(0i64))
+}
+
 /// `input` limited to a range that an integer tensor sees in its own type.
 fn hard_tanh(t: &Tensor, low: f64, high: f64) -> Result {
     if t.dtype() == DType::Bool {
@@ -178,7 +190,7 @@ fn soft_limit(t: &Tensor, lambd: f64) -> Result<()> {
 ops! { TABLE, ActivationOps;
     /// `max(input, 0)`.
     fn relu(input: Tensor) [inplace] eval { relu_of(&input) }
-        d input = |g, out| blocked(g, &out, out.le(0i64));
+        d input = |g, out| relu_grad(g, &out);
 
     /// `max(input, 0)`.
     fn relu_fn "nn.functional.relu"(input: Tensor, inplace: bool = "false") [] compose {
