@@ -63,7 +63,7 @@ fn check<T: Number + From<i8> + PartialEq + std::fmt::Debug>(g: &Geometry) {
 /// Geometries: images, groups, channels and filters of a group; size, kernel, stride, padding and
 /// dilation of the last two dimensions.
 type Shape = ([usize; 4], [(usize, usize, usize, usize, usize); 2]);
-const SHAPES: [Shape; 12] = [
+const SHAPES: [Shape; 13] = [
     ([2, 1, 1, 1], [(5, 3, 1, 0, 1), (7, 3, 1, 0, 1)]),
     ([3, 1, 3, 8], [(9, 3, 1, 1, 1), (10, 3, 1, 1, 1)]),
     ([2, 2, 2, 3], [(1, 1, 1, 0, 1), (8, 3, 3, 1, 2)]),
@@ -76,6 +76,7 @@ const SHAPES: [Shape; 12] = [
     ([9, 1, 5, 9], [(4, 1, 1, 0, 1), (4, 1, 1, 0, 1)]),
     ([1, 1, 33, 3], [(2, 3, 1, 1, 1), (5, 3, 1, 1, 1)]),
     ([1, 1, 1, 5], [(19, 3, 1, 1, 1), (20, 3, 1, 1, 1)]),
+    ([17, 1, 1, 8], [(32, 3, 1, 1, 1), (33, 3, 1, 1, 1)]),
 ];
 
 #[test]

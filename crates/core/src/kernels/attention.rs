@@ -8,9 +8,6 @@ use crate::ops::loops::Real;
 use crate::ops::softmax::{row_max, soft_in_place};
 use crate::parallel::{parallel_for, Shared};
 
-/// Queries whose weights are written down at once.
-const BLOCK: usize = 64;
-
 /// Matrices of the heads of a batch: an address, and the steps to the next batch, head, row and
 /// column.
 #[derive(Clone, Copy)]
@@ -85,6 +82,12 @@ fn exchanged<T>(m: Mat<T>) -> Mat<T> {
 }
 
 impl Attention {
+    /// Queries whose weights are written down at once: fewer where that saves products with keys that
+    /// most of them do not see.
+    fn block(&self) -> usize {
+        if self.causal && self.keys <= 128 { 32 } else { 64 }.min(self.queries)
+    }
+
     /// Keys that are seen by one of the queries before `end`.
     fn seen(&self, end: usize) -> usize {
         if self.causal { end.min(self.keys) } else { self.keys }
@@ -92,8 +95,8 @@ impl Attention {
 
     /// Calls `f(first query, queries)` for every block of queries.
     fn blocks(&self, mut f: impl FnMut(usize, usize)) {
-        for first in (0..self.queries).step_by(BLOCK) {
-            f(first, BLOCK.min(self.queries - first));
+        for first in (0..self.queries).step_by(self.block()) {
+            f(first, self.block().min(self.queries - first));
         }
     }
 
@@ -136,15 +139,15 @@ impl Attention {
     /// # Safety
     /// What is given must be readable, `out` writable and apart from it.
     pub unsafe fn forward<T: Real>(&self, given: Given<T>, out: Heads<*mut T>) {
-        let blocks = self.queries.div_ceil(BLOCK);
-        let work = BLOCK.min(self.queries) * self.keys * self.width;
+        let block = self.block();
+        let (blocks, work) = (self.queries.div_ceil(block), block * self.keys * self.width);
         let (given, out) = (Shared(given), Shared(out));
         parallel_for(self.batch * self.heads * blocks, SHARED_WORK / work.max(1), |range| {
             let given = given.get();
-            let mut room = vec![T::nil(); BLOCK.min(self.queries) * self.keys];
+            let mut room = vec![T::nil(); block * self.keys];
             for i in range {
-                let (at, first) = (self.place(i / blocks), i % blocks * BLOCK);
-                let count = BLOCK.min(self.queries - first);
+                let (at, first) = (self.place(i / blocks), i % blocks * block);
+                let count = block.min(self.queries - first);
                 let n = self.seen(first + count);
                 // SAFETY: the caller's promise; rows of the result are this part's alone.
                 unsafe {
@@ -164,8 +167,8 @@ impl Attention {
         let (given, grad, to) = (Shared(given), Shared(grad), Shared(to));
         parallel_for(self.batch * self.heads, SHARED_WORK / work.max(1), |range| {
             let (given, [query, key, value]) = (given.get(), to.get());
-            let mut room = vec![T::nil(); 2 * BLOCK.min(self.queries) * self.keys];
-            let (w, scores) = room.split_at_mut(BLOCK.min(self.queries) * self.keys);
+            let mut room = vec![T::nil(); 2 * self.block() * self.keys];
+            let (w, scores) = room.split_at_mut(self.block() * self.keys);
             for i in range {
                 let at = self.place(i);
                 // SAFETY: the caller's promise; a head's gradients are this part's alone.
@@ -173,7 +176,7 @@ impl Attention {
                     // Keys that no query of the first block sees are added to later, or never.
                     for to in [key, value].into_iter().flatten() {
                         let to = to.out(at, 0, false);
-                        for j in self.seen(BLOCK.min(self.queries))..self.keys {
+                        for j in self.seen(self.block())..self.keys {
                             std::slice::from_raw_parts_mut(to.ptr.add(j * to.row), self.width).fill(T::nil());
                         }
                     }

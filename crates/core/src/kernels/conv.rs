@@ -7,6 +7,7 @@ use super::gemm::{Kernel, Mat, Number, Tile, DEPTH, SHARED_WORK};
 use super::patches::{in_vectors, padded, Frame};
 use super::tile::Block;
 use crate::parallel::{parallel_for, Shared};
+use std::ops::Range;
 
 /// The shape of a convolution; dimensions that are missing stand in front with size one.
 #[derive(Debug, Clone)]
@@ -219,20 +220,48 @@ fn slide<T: Number>(
     });
 }
 
-/// The gradient of the weight: sums over the pixels of all images, some at a time; threads share the
-/// taps.
+/// Parts of a batch that threads share where there are too few taps for them.
+const PARTS: usize = 8;
+
+/// The gradient of the weight: threads share the taps, or parts of the batch, whose sums are then
+/// added in order. Which of both depends on the sizes alone.
 fn correlate<T: Number>(kernel: &Kernel<T>, g: &Geometry, view: &View, x: &[T], y: &[T], w: &mut [T]) {
+    let (panels, pixels) = (view.taps.len().div_ceil(kernel.columns), view.pixels.len());
+    let work = g.filters * kernel.columns * pixels;
+    let depth = if pixels < DEPTH { DEPTH } else { part(pixels, DEPTH) };
+    let few = panels * g.filters * kernel.columns * depth < 2 * SHARED_WORK;
+    if !few || g.batch < 2 * PARTS || g.batch / PARTS * panels * work < SHARED_WORK / 2 {
+        return correlate_some(kernel, g, view, 0..g.batch, x, y, w);
+    }
+    let n = w.len();
+    let mut sums = vec![T::default(); (PARTS - 1) * n];
+    let (first, rest) = (Shared(w.as_mut_ptr()), Shared(sums.as_mut_ptr()));
+    parallel_for(PARTS, 1, |range| {
+        for i in range {
+            let to = if i == 0 { first.get() } else { rest.get().wrapping_add((i - 1) * n) };
+            // SAFETY: each part has sums of its own.
+            let to = unsafe { std::slice::from_raw_parts_mut(to, n) };
+            correlate_some(kernel, g, view, i * g.batch / PARTS..(i + 1) * g.batch / PARTS, x, y, to);
+        }
+    });
+    for part in sums.chunks_exact(n) {
+        w.iter_mut().zip(part).for_each(|(w, part)| *w += *part);
+    }
+}
+
+/// The same for some of the images: sums over the pixels of all of them, some at a time.
+fn correlate_some<T: Number>(kernel: &Kernel<T>, g: &Geometry, view: &View, batch: Range<usize>, x: &[T], y: &[T], w: &mut [T]) {
     let (taps, pixels, filters, columns) = (view.taps.len(), view.pixels.len(), g.filters, kernel.columns);
     let &Tile { rows, tiles, .. } = kernel.tile(filters);
     // Small images go together, large ones in parts.
-    let (images, strip) = ((DEPTH / pixels).clamp(1, g.batch), part(pixels, DEPTH));
+    let (images, strip) = ((DEPTH / pixels).clamp(1, batch.len()), part(pixels, DEPTH));
     let mut left = vec![T::default(); filters.next_multiple_of(rows) * images * strip];
     let (image, framed) = (view.frame.image_len(), if view.frame.is_image() { 0 } else { view.frame.len() });
     let mut frames = vec![T::default(); images * framed];
     let (left, target) = (Shared(left.as_mut_ptr()), Shared(w.as_mut_ptr()));
     for group in 0..g.groups {
-        for first in (0..g.batch).step_by(images) {
-            let count = images.min(g.batch - first);
+        for first in batch.clone().step_by(images) {
+            let count = images.min(batch.end - first);
             let at = |i: usize| (first + i) * g.groups + group;
             for (i, frame) in frames.chunks_exact_mut(framed.max(1)).enumerate().take(count) {
                 view.frame.fill(&x[at(i) * image..][..image], frame);
@@ -267,7 +296,7 @@ fn correlate<T: Number>(kernel: &Kernel<T>, g: &Geometry, view: &View, x: &[T], 
                                 step: taps,
                                 size: (filters, part.len()),
                                 depth,
-                                add: first + p > 0,
+                                add: first + p > batch.start,
                                 row: std::ptr::null(),
                             });
                         }
