@@ -1,68 +1,94 @@
 /**
  * Who lets handles go: scopes, `dispose`, the garbage collector page by page, and evacuation.
  *
- * A tensor object points to a cell, and only the cell knows the handle. A cell made inside a scope
- * goes when the scope ends. Any other belongs to a page of up to 16, which the garbage collector
- * reports as one when the last of its tensors is gone. Since no finalizer runs inside synchronous
- * code, cells that lie unused are evacuated: their bytes move to a JavaScript array that only the
- * cell holds, so that the ordinary collector takes them, and come back when they are used again.
+ * A tensor object knows a place on a shelf, and only the shelf knows the handle. What is made inside a
+ * scope stands on the scope's own shelf, which is cleared when the scope ends. Any other shelf has up to
+ * 16 places and belongs to a page, which the garbage collector reports when the last of its tensors is
+ * gone. Since no finalizer runs inside synchronous code, tensors that lie unused are evacuated: their
+ * bytes move to a JavaScript array that only the shelf holds, and the page forgets the shelf, so that the
+ * ordinary collector takes both; they come back when they are used again.
  */
 import { door, wasm } from '#wasm';
 import { check } from './buffer.js';
+import { RuntimeError } from './errors.js';
 import type { Tensor } from './tensor.js';
-
-/** Cells of one page; holds no tensor, so that the collector can tell when all are gone. */
-interface Page { cells: Cell[] }
-
-/** The page that new tensors go to. Each of them holds the token, and the collector watches it. */
-class OpenPage {
-  page: Page = { cells: [] };
-  #token: object = {};
-  add(tensor: Tensor, cell: Cell): void {
-    if (this.page.cells.length === 0) registry.register(this.#token, this.page);
-    cell.page = this.page;
-    tensor._page = this.#token;
-    this.page.cells.push(cell);
-  }
-  get isEmpty(): boolean { return this.page.cells.length === 0; }
-  get isFull(): boolean { return this.page.cells.length >= PAGE; }
-  /** Begins another page; returns the one before. */
-  turn(): Page {
-    const full = this.page;
-    this.page = { cells: [] };
-    this.#token = {};
-    return full;
-  }
-}
 
 /** The bytes of an evacuated tensor, as a part of what one evacuation moved. */
 interface Evacuated { units: BigUint64Array; at: number; length: number }
 
-/** What a tensor object holds of the core. Handle 0: disposed of, or evacuated. */
-export class Cell {
-  evacuated: Evacuated | null = null;
-  scope: Scope | null = null;
-  page: Page | null = null;
-  /** The beat that is now. */
-  static beats = 0;
-  /** The beat of its last use. */
-  used = Cell.beats;
-  /** Came back from evacuation once: it is used now and then, and stays. */
-  pinned = false;
-  /** How often evacuation was tried in vain. */
+/** Now, in training steps and turns of the event loop. */
+let beats = 0;
+
+/** The handles of some tensors; a bit for each place tells more of it. */
+export class Shelf {
+  /** 0: disposed of, or evacuated. */
+  handles: number[] = [];
+  moved: (Evacuated | undefined)[] | null = null;
+  /** When a place was used last, those used then, and those used in the beat before. */
+  beat = beats;
+  recent = 0;
+  before = 0;
+  /** What came back from evacuation is used now and then, and stays. */
   stays = 0;
-  constructor(public handle: number) {}
+  constructor(readonly isScope: boolean) {}
+  /** The places used in this beat or the one before. */
+  get busy(): number {
+    if (this.beat !== beats) this.turn();
+    return this.recent | this.before;
+  }
+  turn(): void {
+    this.before = this.beat === beats - 1 ? this.recent : 0;
+    this.recent = 0;
+    this.beat = beats;
+  }
 }
 
-type Scope = Cell[];
+/** What the collector reports: the handles of a shelf, and the shelf while its tensors may be evacuated. */
+class Page {
+  shelf: Shelf | null = new Shelf(false);
+  handles: number[] = this.shelf!.handles;
+  /** How often some were to be evacuated. */
+  tries = 0;
+  get isEmpty(): boolean { return this.handles.every((handle) => handle === 0); }
+}
+
+/** The page that new tensors go to. Each of them holds the token, and the collector watches it. */
+class OpenPage {
+  page = new Page();
+  token: object = {};
+  get isEmpty(): boolean { return this.page.handles.length === 0; }
+  get isFull(): boolean { return this.page.handles.length >= PAGE; }
+  add(tensor: Tensor, handle: number): void {
+    const { page, token } = this;
+    const count = page.handles.push(handle);
+    if (count === 1) registry.register(token, page);
+    const shelf = page.shelf!;
+    tensor._shelf = shelf;
+    tensor._place = count - 1;
+    tensor._page = token;
+    if (shelf.beat !== beats) shelf.turn();
+    shelf.recent |= 1 << count - 1;
+  }
+  /** Begins another page; returns the one before. */
+  turn(): Page {
+    const full = this.page;
+    this.page = new Page();
+    this.token = {};
+    return full;
+  }
+}
 
 const PAGE = 16;
 /** A tensor that added more bytes than this has a page of its own. */
 const LARGE = 1 << 16;
 /** More unscoped tensors than this are not kept in wasm memory between two beats. */
 const MANY = 1 << 16;
+/** After so many tries what is left of a page is the finalizer's alone. */
+const TRIES = 8;
+/** Every place of a page. */
+const ALL = -1;
 
-const scopes: Scope[] = [];
+const scopes: Shelf[] = [];
 const registry = new FinalizationRegistry<Page>(retire);
 /** Full pages, the oldest first; those before `oldest` are done with. */
 let pages: Page[] = [];
@@ -82,45 +108,50 @@ function liveBytes(): number {
   return counter[counterAt]! >>> 0;
 }
 
-function retire(page: Page): void {
-  for (const cell of page.cells) free(cell);
-  page.cells.length = 0;
+function retire({ handles }: Page): void {
+  for (const handle of handles) if (handle !== 0) door.release(handle);
+  handles.length = 0;
 }
+
+/** The handle of a tensor that is used now; what was evacuated comes back, what was disposed of is an error. */
+export function use({ _shelf: shelf, _place: place }: Tensor): number {
+  if (shelf.beat !== beats) shelf.turn();
+  shelf.recent |= 1 << place;
+  return shelf.handles[place]! || revive(shelf, place);
+}
+
+/** The handle of a tensor, if it has one now. */
+export function held(tensor: Tensor): number { return tensor._shelf.handles[tensor._place]!; }
+
+/** Whether it has been let go for good. */
+export function isDisposed(tensor: Tensor): boolean { return held(tensor) === 0 && !tensor._shelf.moved?.[tensor._place]; }
 
 /** Lets a tensor go now. */
-export function free(cell: Cell): void {
-  if (cell.handle !== 0) door.release(cell.handle);
-  cell.handle = 0;
-  cell.evacuated = null;
-  cell.page = null;
+export function free({ _shelf: shelf, _place: place }: Tensor): void {
+  const handle = shelf.handles[place]!;
+  if (handle !== 0) door.release(handle);
+  shelf.handles[place] = 0;
+  if (shelf.moved) shelf.moved[place] = undefined;
 }
 
-/** Brings an evacuated tensor back; false for one that has been disposed of. */
-export function revive(cell: Cell): boolean {
-  const from = cell.evacuated;
-  if (!from) return false;
+function revive(shelf: Shelf, place: number): number {
+  const from = shelf.moved?.[place];
+  if (!from) throw new RuntimeError('this tensor has been disposed of');
   const room = check(door.record_room(from.length)) >>> 0;
   new BigUint64Array(wasm.memory.buffer, room, from.length).set(from.units.subarray(from.at, from.at + from.length));
-  cell.handle = check(door.revive());
-  cell.evacuated = null;
-  cell.pinned = true;
-  cell.page?.cells.push(cell);
-  return true;
+  const handle = check(door.revive());
+  shelf.moved![place] = undefined;
+  shelf.stays |= 1 << place;
+  return (shelf.handles[place] = handle);
 }
 
-/** Puts a cell on a page, which lives as long as one of its tensors. */
-function settle(tensor: Tensor, cell: Cell, leaf: boolean): void {
-  cell.scope = null;
-  if (leaf) {
-    if (leaves.isFull) leaves.turn();
-    leaves.add(tensor, cell);
-    return;
-  }
+/** Puts a tensor on a page, which lives as long as one of its tensors. */
+function settle(tensor: Tensor, handle: number): void {
   const live = liveBytes();
   const large = live - lastLive > LARGE;
   lastLive = live;
   if (open.isFull || (large && !open.isEmpty)) turn();
-  open.add(tensor, cell);
+  open.add(tensor, handle);
   if (large) turn();
   if (live > budget || pages.length - oldest > MANY / PAGE) relieve(live);
 }
@@ -132,72 +163,75 @@ function turn(): void {
 }
 
 /** Notes a new tensor: in the innermost scope, or on a page. */
-export function track(tensor: Tensor, cell: Cell): void {
+export function track(tensor: Tensor, handle: number): void {
   if (scopes.length > 0) {
     const scope = scopes[scopes.length - 1]!;
-    cell.scope = scope;
-    scope.push(cell);
+    tensor._shelf = scope;
+    tensor._place = scope.handles.push(handle) - 1;
+    tensor._page = null;
   } else {
-    settle(tensor, cell, false);
+    settle(tensor, handle);
   }
+}
+
+/** Takes a handle off its shelf. */
+function taken(tensor: Tensor): number {
+  const handle = isDisposed(tensor) ? 0 : use(tensor);
+  tensor._shelf.handles[tensor._place] = 0;
+  return handle;
 }
 
 /** Takes a tensor out of its scope: it lives until it is disposed of or collected. */
 export function keep<T extends Tensor>(tensor: T): T {
-  if (tensor._cell.scope) settle(tensor, tensor._cell, true);
+  if (tensor._shelf.isScope) keepLeaf(tensor);
   return tensor;
 }
 
 /** `keep` for every tensor in a value. */
 export function keepAll<T>(value: T, isTensor: (v: unknown) => v is Tensor): T {
-  cellsIn(value, isTensor, keep);
+  tensorsIn(value, isTensor, keep);
   return value;
 }
 
 /** Moves a new tensor to a page of leaves, which are never evacuated. */
 export function keepLeaf(tensor: Tensor): void {
-  const { page } = tensor._cell;
-  if (page) page.cells = page.cells.filter((c) => c !== tensor._cell);
-  settle(tensor, tensor._cell, true);
+  if (leaves.isFull) leaves.turn();
+  leaves.add(tensor, taken(tensor));
 }
 
-/** Writes handles for one evacuation, and hands the records to their cells. */
-function evacuate(cells: readonly Cell[]): void {
-  const count = cells.length;
+/** Evacuates what of a page may go, of these places. */
+function evacuatePage(page: Page, among: number): void {
+  const { handles, shelf } = page;
+  if (!shelf) return;
+  const places: number[] = [];
+  for (let i = 0; i < handles.length; i++) if (handles[i] !== 0 && (among & ~shelf.stays) >> i & 1) places.push(i);
+  const count = places.length;
+  if (count === 0) return;
   const base = door.buffer(8 * count + 64) >>> 0;
   const words = new Int32Array(wasm.memory.buffer, base, 2 + 2 * count);
   words[0] = 5;
   words[1] = count;
-  for (let i = 0; i < count; i++) {
-    words[2 + 2 * i] = cells[i]!.handle;
-    words[3 + 2 * i] = cells[i]!.handle >> 31;
-  }
+  places.forEach((place, i) => {
+    words[2 + 2 * i] = handles[place]!;
+    words[3 + 2 * i] = handles[place]! >> 31;
+  });
+  page.tries += 1;
   if (door.evacuate() !== 0) {
     door.error();
     return;
   }
   const out = new Int32Array(wasm.memory.buffer, door.buffer(0) >>> 0, 2 * count + 4);
   const units = new BigUint64Array(wasm.memory.buffer, out[2 * count]! >>> 0, out[2 * count + 2]!).slice();
-  for (let i = 0; i < count; i++) {
-    const cell = cells[i]!, at = out[2 * i]!;
-    if (at < 0) {
-      // A part of a graph, or shared: after a few tries it is the finalizer's alone.
-      cell.used = Cell.beats + 4;
-      cell.pinned = ++cell.stays >= 4;
-      continue;
-    }
-    cell.handle = 0;
-    cell.evacuated = { units, at, length: Number(units[at]!) };
+  places.forEach((place, i) => {
+    const at = out[2 * i]!;
+    // A part of a graph, or shared.
+    if (at < 0) return;
+    handles[place] = 0;
+    (shelf.moved ??= [])[place] = { units, at, length: Number(units[at]!) };
     evacuations += 1;
-  }
+  });
   door.evacuated();
-}
-
-/** Evacuates what of a page may go; the page forgets what went. */
-function evacuatePage(page: Page, idle: number): void {
-  const cells = page.cells.filter((c) => c.handle !== 0 && !c.pinned && Cell.beats - c.used >= idle);
-  if (cells.length > 0) evacuate(cells);
-  page.cells = page.cells.filter((c) => c.handle !== 0);
+  if (page.tries >= TRIES || page.isEmpty) page.shelf = null;
 }
 
 /** Under pressure: the oldest go, until there is room again. */
@@ -209,7 +243,9 @@ function relieve(live: number): void {
   }
   const few = Math.max(oldest + 1, pages.length - MANY / PAGE / 2);
   while (oldest < pages.length && (liveBytes() > budget || (oldest < few && pages.length - oldest > MANY / PAGE / 2))) {
-    evacuatePage(pages[oldest++]!, 0);
+    const page = pages[oldest++]!;
+    evacuatePage(page, ALL);
+    page.shelf = null;
   }
   compact();
   // All that is left is in use: the budget was too small for the program.
@@ -228,14 +264,15 @@ function compact(): void {
  * before are evacuated, for most of them are garbage that no finalizer has seen yet.
  */
 export function beat(): void {
-  Cell.beats += 1;
+  beats += 1;
   if (!open.isEmpty) turn();
   const kept: Page[] = [];
   for (let i = oldest; i < pages.length; i++) {
     const page = pages[i]!;
-    const young = page.cells.length > 0 && Cell.beats - page.cells[page.cells.length - 1]!.used < 2;
-    if (!young) evacuatePage(page, 2);
-    if (page.cells.some((c) => !c.pinned)) kept.push(page);
+    const busy = page.shelf?.busy ?? 0;
+    // What was made last tells whether the page is young.
+    if ((busy >> page.handles.length - 1 & 1) === 0) evacuatePage(page, ~busy);
+    if (page.shelf && !page.isEmpty) kept.push(page);
   }
   pages = kept;
   oldest = 0;
@@ -252,11 +289,11 @@ function scheduleBeat(): void {
   (timer as { unref?(): void }).unref?.();
 }
 
-function cellsIn(value: unknown, isTensor: (v: unknown) => v is Tensor, found: (t: Tensor) => void, depth = 0): void {
+function tensorsIn(value: unknown, isTensor: (v: unknown) => v is Tensor, found: (t: Tensor) => void, depth = 0): void {
   if (isTensor(value)) found(value);
   else if (depth < 4 && value !== null && typeof value === 'object' && !ArrayBuffer.isView(value)) {
     for (const v of value instanceof Map || value instanceof Set ? value.values() : Object.values(value)) {
-      cellsIn(v, isTensor, found, depth + 1);
+      tensorsIn(v, isTensor, found, depth + 1);
     }
   }
 }
@@ -264,7 +301,7 @@ function cellsIn(value: unknown, isTensor: (v: unknown) => v is Tensor, found: (
 /** Runs `fn` and lets every tensor go that was made in it, except what it returns, what is kept,
  * and what `holder` holds as a property. */
 export function scoped<T>(fn: () => T, isTensor: (v: unknown) => v is Tensor, holder?: object): T {
-  const mine: Scope = [];
+  const mine = new Shelf(true);
   scopes.push(mine);
   let result: T | undefined;
   let done = false;
@@ -274,16 +311,14 @@ export function scoped<T>(fn: () => T, isTensor: (v: unknown) => v is Tensor, ho
     return result;
   } finally {
     scopes.pop();
-    if (mine.length > 0) {
-      const escape = (t: Tensor): void => {
-        const cell = t._cell;
-        if (cell.scope !== mine) return;
-        cell.scope = null;
-        track(t, cell);
-      };
-      if (done) cellsIn(result, isTensor, escape);
-      if (holder) for (const v of Object.values(holder)) if (isTensor(v) && v._cell.scope === mine) keep(v);
-      for (const cell of mine) if (cell.scope === mine) free(cell);
+    const { handles } = mine;
+    if (handles.length > 0) {
+      if (done) tensorsIn(result, isTensor, (t) => { if (t._shelf === mine) track(t, taken(t)); });
+      if (holder) for (const v of Object.values(holder)) if (isTensor(v) && v._shelf === mine) keep(v);
+      for (let i = 0; i < handles.length; i++) {
+        if (handles[i] !== 0) door.release(handles[i]!);
+        handles[i] = 0;
+      }
     }
   }
 }

@@ -10,7 +10,7 @@ import { IndexError, RuntimeError } from './errors.js';
 import { addAccumulateHook, addHook, gradFn, noteLeaf, runBackward, type BackwardOptions, type Node, type RemovableHandle } from './autograd/index.js';
 import type { Methods } from './generated.js';
 import { indexed, putIndexed, type Index } from './indexing.js';
-import { Cell, free, keepLeaf, revive, scoped, track } from './memory.js';
+import { free, held, isDisposed, keepLeaf, scoped, track, use, type Shelf } from './memory.js';
 
 /** Python's float, int or bool. */
 export type Num = number | bigint | boolean;
@@ -28,10 +28,11 @@ export type List = number | bigint | boolean | Complex | List[];
 export interface Tensor extends Omit<Methods, 'index_put_'> {}
 /** An n-dimensional array with automatic differentiation; make one with `torch.tensor` and its like. */
 export class Tensor {
-  /** @internal What it holds of the core. */
-  _cell: Cell;
+  /** @internal Where its handle is. */
+  declare _shelf: Shelf;
+  declare _place: number;
   /** @internal Keeps its page of tensors from being taken for garbage. */
-  _page: object | null = null;
+  declare _page: object | null;
   // dtype, flags, version, offset, number of dimensions; then sizes and strides: all but the flags
   // and the version stay as they are.
   #info: number[] | null = null;
@@ -39,17 +40,11 @@ export class Tensor {
 
   /** @internal Takes over a handle of the core. */
   constructor(handle: number) {
-    this._cell = new Cell(handle);
-    track(this, this._cell);
+    track(this, handle);
   }
 
   /** @internal The handle; an error once the tensor has been disposed of. */
-  get handle(): number {
-    const cell = this._cell;
-    if (cell.handle === 0 && !revive(cell)) throw new RuntimeError('this tensor has been disposed of');
-    cell.used = Cell.beats;
-    return cell.handle;
-  }
+  get handle(): number { return use(this); }
   /** @internal Becomes what another tensor is. */
   _become(other: Tensor): this {
     check(door.replace(this.handle, other.handle));
@@ -152,7 +147,7 @@ export class Tensor {
 
   /** The gradient that `backward` has accumulated; `null` before there is one. */
   get grad(): Tensor | null {
-    const known = this.#grad?._cell.handle ?? 0;
+    const known = this.#grad ? held(this.#grad) : 0;
     const handle = check(door.grad(this.handle, known));
     if (handle === -3) return (this.#grad = null);
     return handle === known && this.#grad ? this.#grad : (this.#grad = new Tensor(handle));
@@ -175,7 +170,7 @@ export class Tensor {
   requires_grad_(on = true): this {
     check(door.set_requires_grad(this.handle, on));
     // A leaf that will have a gradient is held for long, with its like.
-    if (on && this._cell.page) keepLeaf(this);
+    if (on && !this._shelf.isScope) keepLeaf(this);
     if (on) noteLeaf(this);
     return this;
   }
@@ -265,12 +260,12 @@ export class Tensor {
   }
 
   /** Frees it now. */
-  dispose(): void { free(this._cell); }
-  [Symbol.dispose](): void { free(this._cell); }
+  dispose(): void { free(this); }
+  [Symbol.dispose](): void { free(this); }
   toString(): string { return door.repr(this.handle); }
   [Symbol.toPrimitive](hint: string): unknown { return hint === 'string' || this.numel() !== 1 ? this.toString() : this.item(); }
   [Symbol.for('nodejs.util.inspect.custom')](): string {
-    return this._cell.handle === 0 && !this._cell.evacuated ? '<disposed tensor>' : this.toString();
+    return isDisposed(this) ? '<disposed tensor>' : this.toString();
   }
 }
 

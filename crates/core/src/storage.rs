@@ -2,35 +2,35 @@
 
 use crate::error::{Error, Result};
 use std::alloc::{alloc, dealloc, Layout};
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, RefCell, UnsafeCell};
+use std::mem::MaybeUninit;
+use std::rc::Rc;
 
 const ALIGN: usize = 64;
+/// Up to this many bytes lie in the storage itself, which then is all there is to allocate.
+const SMALL: usize = 64;
 /// Blocks of up to this many bytes are kept for reuse when they are freed.
 const POOLED: usize = 1 << 26;
 /// The pool keeps at most this many bytes in all.
 const POOL_LIMIT: usize = 1 << 28;
 
-#[derive(Default)]
 struct Pool {
     free: Vec<Vec<*mut u8>>,
     held: usize,
-    peak: usize,
-    blocks: usize,
-}
-
-impl Pool {
-    /// One more block is in use.
-    fn count(&mut self, bytes: usize) {
-        let live = LIVE.get() + bytes;
-        LIVE.set(live);
-        self.peak = self.peak.max(live);
-        self.blocks += 1;
-    }
 }
 
 thread_local! {
-    static POOL: RefCell<Pool> = RefCell::new(Pool::default());
+    static POOL: RefCell<Pool> = const { RefCell::new(Pool { free: Vec::new(), held: 0 }) };
     static LIVE: Cell<usize> = const { Cell::new(0) };
+    static PEAK: Cell<usize> = const { Cell::new(0) };
+    static STORAGES: Cell<usize> = const { Cell::new(0) };
+}
+
+/// So many bytes more are in use.
+fn count(bytes: usize) {
+    let live = LIVE.get() + bytes;
+    LIVE.set(live);
+    PEAK.set(PEAK.get().max(live));
 }
 
 /// Where the number of live bytes is kept.
@@ -40,7 +40,7 @@ pub fn live_address() -> usize {
 
 /// Counts the peak anew from what is live now.
 pub fn reset_peak() {
-    POOL.with_borrow_mut(|p| p.peak = LIVE.get());
+    PEAK.set(LIVE.get());
 }
 
 /// What `torch.memory.stats()` tells of storages.
@@ -58,12 +58,12 @@ pub struct Stats {
 
 /// The counts of this thread's storages.
 pub fn stats() -> Stats {
-    POOL.with_borrow(|p| Stats {
+    Stats {
         live_bytes: LIVE.get(),
-        peak_bytes: p.peak,
-        storages: p.blocks,
-        cached_bytes: p.held,
-    })
+        peak_bytes: PEAK.get(),
+        storages: STORAGES.get(),
+        cached_bytes: POOL.with_borrow(|p| p.held),
+    }
 }
 
 /// Size classes are powers of two and their three quarters, so at most a third is lost.
@@ -78,19 +78,22 @@ fn class(bytes: usize) -> (usize, usize) {
     }
 }
 
+/// Bytes that vector instructions may load.
+#[repr(align(16))]
+struct Few(#[allow(dead_code)] [u8; SMALL]);
+
 /// A block of bytes; dropping it gives the block back to the pool.
 pub struct Storage {
     ptr: Cell<*mut u8>,
     bytes: Cell<usize>,
+    /// The size of a block from the pool; 0 while there is none.
     room: Cell<usize>,
     /// How often it was written in place.
     pub(crate) version: Cell<u32>,
+    few: UnsafeCell<MaybeUninit<Few>>,
 }
 
 fn take(bytes: usize) -> Result<(*mut u8, usize)> {
-    if bytes == 0 {
-        return Ok((std::ptr::without_provenance_mut(ALIGN), 0));
-    }
     if bytes > isize::MAX as usize / 2 {
         return Err(Error::out_of_memory(bytes, stats().live_bytes));
     }
@@ -98,7 +101,6 @@ fn take(bytes: usize) -> Result<(*mut u8, usize)> {
     let reused = POOL.with_borrow_mut(|p| {
         let ptr = p.free.get_mut(class).and_then(Vec::pop)?;
         p.held -= room;
-        p.count(bytes);
         Some(ptr)
     });
     if let Some(ptr) = reused {
@@ -114,18 +116,15 @@ fn take(bytes: usize) -> Result<(*mut u8, usize)> {
     if ptr.is_null() {
         return Err(Error::out_of_memory(bytes, stats().live_bytes));
     }
-    POOL.with_borrow_mut(|p| p.count(bytes));
     Ok((ptr, room))
 }
 
-fn give(ptr: *mut u8, bytes: usize, room: usize) {
+fn give(ptr: *mut u8, room: usize) {
     if room == 0 {
         return;
     }
     let kept = POOL.try_with(|p| {
         let mut p = p.borrow_mut();
-        LIVE.set(LIVE.get() - bytes);
-        p.blocks -= 1;
         if room > POOLED || p.held + room > POOL_LIMIT {
             return false;
         }
@@ -161,9 +160,19 @@ pub fn clear_pool() {
 
 impl Storage {
     /// A block of `bytes` undefined bytes.
-    pub fn new(bytes: usize) -> Result<Storage> {
-        let (ptr, room) = take(bytes)?;
-        Ok(Storage { ptr: Cell::new(ptr), bytes: Cell::new(bytes), room: Cell::new(room), version: Cell::new(0) })
+    pub fn new(bytes: usize) -> Result<Rc<Storage>> {
+        let (ptr, room) = if bytes <= SMALL { (std::ptr::without_provenance_mut(ALIGN), 0) } else { take(bytes)? };
+        let few = UnsafeCell::new(MaybeUninit::uninit());
+        let made = Rc::new(Storage { ptr: Cell::new(ptr), bytes: Cell::new(bytes), room: Cell::new(room), version: Cell::new(0), few });
+        if bytes > 0 {
+            count(bytes);
+            STORAGES.set(STORAGES.get() + 1);
+            if room == 0 {
+                // It does not move any more.
+                made.ptr.set(made.few.get().cast());
+            }
+        }
+        Ok(made)
     }
 
     /// The first byte.
@@ -179,19 +188,28 @@ impl Storage {
 
     /// Grows the block, keeping its contents; it never shrinks.
     pub fn grow(&self, bytes: usize) -> Result<()> {
-        if bytes <= self.bytes.get() {
+        let had = self.bytes.get();
+        if bytes <= had {
             return Ok(());
         }
         let (ptr, room) = take(bytes)?;
         // SAFETY: both blocks hold at least the old number of bytes and are distinct.
-        unsafe { std::ptr::copy_nonoverlapping(self.ptr(), ptr, self.bytes.get()) };
-        give(self.ptr.replace(ptr), self.bytes.replace(bytes), self.room.replace(room));
+        unsafe { std::ptr::copy_nonoverlapping(self.ptr(), ptr, had) };
+        give(self.ptr.replace(ptr), self.room.replace(room));
+        count(bytes - had);
+        STORAGES.set(STORAGES.get() + usize::from(had == 0));
+        self.bytes.set(bytes);
         Ok(())
     }
 }
 
 impl Drop for Storage {
     fn drop(&mut self) {
-        give(self.ptr.get(), self.bytes.get(), self.room.get());
+        let bytes = self.bytes.get();
+        if bytes > 0 {
+            LIVE.set(LIVE.get() - bytes);
+            STORAGES.set(STORAGES.get() - 1);
+            give(self.ptr.get(), self.room.get());
+        }
     }
 }

@@ -27,6 +27,9 @@
 //! apply. It works on plain data: the engine runs it where gradients are not recorded and more than
 //! one is needed, and the single formulas otherwise, which can always be called one by one.
 //!
+//! What an elementwise entry does with few float32 numbers may stand between its body and its formulas,
+//! `quick (quick_zip!(|x, y| x + y))`: see `ops/quick.rs`.
+//!
 //! Every entry with rules is checked against differences, twice, by `tests/gradcheck.rs`, on default
 //! arguments that its types suggest. An entry that needs others gets a row, `("narrow", "x(2,5), 1,
 //! 1, 3")`, in its family's file of `tests/samples`, whose `mod.rs` describes how rows are written.
@@ -34,6 +37,7 @@
 use crate::autograd::Kept;
 use crate::error::Result;
 use crate::layout::{Dims, Layout};
+use crate::ops::quick::Quick;
 use crate::tensor::Tensor;
 use crate::value::Value;
 use smallvec::SmallVec;
@@ -175,6 +179,8 @@ pub struct Op {
     pub how: How,
     /// The forward.
     pub eval: fn(&[Value]) -> Result<Value>,
+    /// The forward of few numbers.
+    pub quick: Option<Quick>,
     /// The backward, one rule for each differentiable input.
     pub rules: &'static [Rule],
     /// The formula that stands for several of them, where there is one.
@@ -184,6 +190,15 @@ pub struct Op {
 }
 
 impl Op {
+    /// Runs the body; autograd knows nothing of it.
+    #[inline]
+    pub(crate) fn evaluate(&self, args: &[Value]) -> Result<Value> {
+        match self.quick.and_then(|quick| quick.run(args)) {
+            Some(out) => out.map(Value::Tensor),
+            None => (self.eval)(args),
+        }
+    }
+
     /// Other public names of the same op.
     pub fn aliases(&self) -> impl Iterator<Item = &'static str> {
         self.marks.iter().filter_map(|m| m.strip_prefix('"')?.strip_suffix('"'))
@@ -311,6 +326,7 @@ macro_rules! ops {
     ($table:ident, $tr:ident; $(
         $(#[doc = $doc:literal])*
         fn $name:ident $($path:literal)? ($($sig:tt)*) $(-> ($($result:ident),+))? [$($mark:tt),*] $how:ident $body:block
+        $(quick ($quick:expr))?
         $(d $wrt:ident = |$g:ident $(, $keep:ident)*| $rule:expr),*
         $(, joint ($($of:ident),+) = |$jg:ident, $wanted:ident $(, $jkeep:ident)*| $joint:expr)?
     ;)*) => {
@@ -327,6 +343,7 @@ macro_rules! ops {
                 how: $crate::ops!(@how $how),
                 eval: |v| { $crate::ops!(@bind v ($($sig)*)); Ok($crate::table::IntoValue::into_value($body?)) },
                 copy: None,
+                quick: $crate::ops!(@quick $($quick)?),
                 rules: &[$($crate::table::Rule {
                     wrt: Ix::$wrt as usize,
                     saves: &[$($crate::table::saves::slot(NAMES, stringify!($keep))),*],
@@ -369,6 +386,8 @@ macro_rules! ops {
     (@class $mark:literal) => { "" };
     (@class ($($in_place:tt)*)) => { "" };
     (@class $mark:ident) => { stringify!($mark) };
+    (@quick) => { None };
+    (@quick $quick:expr) => { Some($quick) };
     (@joint) => { None };
     (@joint ($($of:ident),+) |$g:ident, $wanted:ident $(, $keep:ident)*| $rule:expr) => {
         Some($crate::table::Joint {

@@ -109,21 +109,36 @@ impl std::fmt::Debug for Tensor {
 }
 
 impl Tensor {
-    fn make(storage: Rc<Storage>, layout: Layout, dtype: DType, inference: bool) -> Tensor {
-        let meta = RefCell::default();
-        Tensor(Rc::new(TensorImpl { storage, version: None, layout, dtype, inference, wrapped: false, meta }))
+    /// The one place where tensors are made: every part is written where it stays, because moving them
+    /// together is a call, and takes as long as an op on a few elements.
+    #[inline]
+    fn make(storage: Rc<Storage>, version: Option<Rc<Cell<u32>>>, layout: Layout, dtype: DType, inference: bool) -> Tensor {
+        let mut room = Rc::<TensorImpl>::new_uninit();
+        if let Some(inner) = Rc::get_mut(&mut room) {
+            let at = inner.as_mut_ptr();
+            // SAFETY: the place is ours, and every field is written.
+            unsafe {
+                (&raw mut (*at).storage).write(storage);
+                (&raw mut (*at).version).write(version);
+                (&raw mut (*at).layout).write(layout);
+                (&raw mut (*at).dtype).write(dtype);
+                (&raw mut (*at).inference).write(inference);
+                (&raw mut (*at).wrapped).write(false);
+                (&raw mut (*at).meta).write(RefCell::default());
+            }
+        }
+        // SAFETY: it was just made, so nobody else has it, and the fields have been written.
+        Tensor(unsafe { room.assume_init() })
     }
 
     /// Another view of its memory, as it is to be shared.
     fn share(&self, layout: Layout, dtype: DType) -> Tensor {
-        let (storage, version) = (self.0.storage.clone(), self.0.version.clone());
-        let (inference, meta) = (self.0.inference, RefCell::default());
-        Tensor(Rc::new(TensorImpl { storage, version, layout, dtype, inference, wrapped: false, meta }))
+        Self::make(self.0.storage.clone(), self.0.version.clone(), layout, dtype, self.0.inference)
     }
 
     fn room(elements: usize, dtype: DType) -> Result<Rc<Storage>> {
         let bytes = elements.checked_mul(dtype.itemsize()).ok_or_else(|| Error::out_of_memory(usize::MAX, 0))?;
-        Storage::new(bytes).map(Rc::new)
+        Storage::new(bytes)
     }
 
     /// Undefined elements that lie in a block of their own as the strides say.
@@ -131,7 +146,7 @@ impl Tensor {
         checked_numel(sizes)?;
         let layout = Layout { sizes: sizes.into(), strides: strides.into(), offset: 0 };
         let storage = Self::room(layout.extent(), dtype)?;
-        Ok(Self::make(storage, layout, dtype, crate::state::inference_mode()))
+        Ok(Self::make(storage, None, layout, dtype, crate::state::inference_mode()))
     }
 
     /// Undefined elements, row-major.
@@ -147,7 +162,14 @@ impl Tensor {
             return Err(Error::storage_overflow(sizes));
         }
         let storage = Self::room(elements, dtype)?;
-        Ok(Self::make(storage, Layout::contiguous(sizes), dtype, crate::state::inference_mode()))
+        Ok(Self::make(storage, None, Layout::contiguous(sizes), dtype, crate::state::inference_mode()))
+    }
+
+    /// Undefined elements in the sizes and dtype of a tensor that is row-major.
+    pub(crate) fn empty_alike(&self) -> Result {
+        debug_assert!(self.is_contiguous());
+        let storage = Self::room(self.numel(), self.dtype())?;
+        Ok(Self::make(storage, None, Layout::contiguous(self.sizes()), self.dtype(), crate::state::inference_mode()))
     }
 
     /// Every element the same.
@@ -177,7 +199,11 @@ impl Tensor {
             Scalar::Complex(_) => DType::Complex128,
             other => other.dtype(),
         };
-        let mut out = Self::full(&[], value, dtype)?;
+        let mut out = Self::empty(&[], dtype)?;
+        match value {
+            Scalar::Float(x) => out.data_mut::<f64>().fill(x),
+            other => dispatch!(dtype, T => out.data_mut::<T>().fill(other.to())),
+        }
         if let Some(inner) = Rc::get_mut(&mut out.0) {
             inner.wrapped = true;
         }

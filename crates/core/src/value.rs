@@ -120,6 +120,28 @@ impl Value {
     }
 }
 
+impl Value {
+    /// Whether it is or has a tensor to which gradients flow.
+    #[inline]
+    pub fn requires_grad(&self) -> bool {
+        match self {
+            Value::Tensor(t) => t.requires_grad(),
+            Value::Tensors(list) => list.iter().flatten().any(Tensor::requires_grad),
+            _ => false,
+        }
+    }
+
+    /// Whether it is or has this very tensor.
+    #[inline]
+    pub fn holds(&self, t: &Tensor) -> bool {
+        match self {
+            Value::Tensor(own) => own.is(t),
+            Value::Tensors(list) => list.iter().flatten().any(|own| own.is(t)),
+            _ => false,
+        }
+    }
+}
+
 impl FromValue for Tensor {
     fn from_value(value: &Value) -> Result<Self> {
         match value {

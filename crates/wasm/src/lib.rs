@@ -105,16 +105,13 @@ pub fn tell_defaults(op: usize, count: u32) -> i32 {
 
 /// Runs an op on the arguments given, and on its defaults for the others.
 fn short_call<const N: usize>(op: usize, given: [Value; N], in_place: bool) -> Result<i32> {
-    let mut values = args::Values::new();
-    for value in given {
-        values.push(value);
-    }
-    DEFAULTS.with_borrow(|all| {
-        for value in all.get(op).into_iter().flatten().skip(N) {
-            values.push(value.clone());
-        }
-    });
     let entry = entry(op)?;
+    if entry.params.len() == N {
+        return run(entry, &given, in_place);
+    }
+    let mut values = args::Values::new();
+    values.extend(given);
+    DEFAULTS.with_borrow(|all| values.extend(all.get(op).into_iter().flatten().skip(N).cloned()));
     if values.len() != entry.params.len() {
         return Err(Error::runtime("the defaults of this op are not known"));
     }

@@ -1,6 +1,7 @@
 /** Hooks on tensors: on their gradients, on several at once, and on leaves after accumulation. */
 import { door } from '#wasm';
 import { check } from '../buffer.js';
+import { held } from '../memory.js';
 import type { Tensor } from '../tensor.js';
 import { lend } from './callbacks.js';
 import type { RemovableHandle } from './node.js';
@@ -8,7 +9,7 @@ import type { RemovableHandle } from './node.js';
 function add(t: Tensor, key: number, after: boolean): RemovableHandle {
   check(door.add_hook(t.handle, key, after));
   // A tensor that was disposed of has no hooks any more.
-  return { remove: () => { if (t._cell.handle !== 0) door.remove_hook(t._cell.handle, key); } };
+  return { remove: () => { if (held(t) !== 0) door.remove_hook(held(t), key); } };
 }
 
 /** Calls `hook` with each gradient of `t`; what it returns takes the gradient's place. */

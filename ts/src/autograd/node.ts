@@ -2,6 +2,7 @@
 import { door } from '#wasm';
 import { check, readUnits, result } from '../buffer.js';
 import { RuntimeError } from '../errors.js';
+import { held } from '../memory.js';
 import { isTensor, Tensor } from '../tensor.js';
 import { lend } from './callbacks.js';
 
@@ -39,7 +40,7 @@ export class Node {
   get variable(): Tensor | null {
     const handle = check(door.node_variable(this._id)), known = leaves.get(handle)?.deref();
     // Without an object that the user has, a new one.
-    return known?._cell.handle === handle ? known : (result(door.node_leaf(this._id)) as Tensor | null);
+    return known && held(known) === handle ? known : (result(door.node_leaf(this._id)) as Tensor | null);
   }
   /** What a `Function` saved for its backward. */
   get saved_tensors(): (Tensor | null)[] { return result(door.saved_tensors(this._id)) as (Tensor | null)[]; }
@@ -81,7 +82,10 @@ let tidyAt = 64;
 export function noteLeaf(t: Tensor): void {
   leaves.set(t.handle, new WeakRef(t));
   if (leaves.size < tidyAt) return;
-  for (const [handle, ref] of leaves) if (ref.deref()?._cell.handle !== handle) leaves.delete(handle);
+  for (const [handle, ref] of leaves) {
+    const leaf = ref.deref();
+    if (!leaf || held(leaf) !== handle) leaves.delete(handle);
+  }
   tidyAt = 2 * leaves.size + 64;
 }
 /** The object of a node that the core has lent; null for none. */

@@ -10,7 +10,7 @@
 //! products", 2017). All of it is made of recorded ops.
 
 use super::node::{apply, Job, Node};
-use super::{backward, engine, record, record_outputs, Backward};
+use super::{backward, engine, record, record_outputs, Needs, Backward};
 use crate::batch;
 use crate::error::{Error, Result};
 use crate::kinds::{self, Derivative};
@@ -292,8 +292,9 @@ fn shadow(op: &'static Op, args: &[Value], outs: &[Tensor], level: u32) -> Resul
     recorded &= state::grad_enabled();
     let outs = outs.iter().map(|t| t.below(level)).collect::<Result<Vec<_>>>()?;
     let node = state::with_grad(true, || {
-        let node = record(op, &below, &outs)?;
-        record_outputs(op, &node, &below, &outs)?;
+        let needs = Needs::of(op, &below);
+        let node = record(op, needs, &below, &outs)?;
+        record_outputs(needs, &node, &outs)?;
         Ok::<_, Error>(node)
     })?;
     Ok((node, recorded))

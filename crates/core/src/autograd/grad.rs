@@ -6,6 +6,7 @@ use crate::batch::{self, Randomness};
 use crate::error::{Error, Result};
 use crate::state;
 use crate::tensor::{Scalar, Tensor};
+use smallvec::SmallVec;
 
 /// What a pass is asked to do.
 #[derive(Default)]
@@ -86,7 +87,7 @@ pub(crate) fn backward_below(roots: &[Tensor], grads: &[Option<Tensor>], ask: &B
         let name = if ask.accumulate { "backward" } else { "grad" };
         return Err(Error::runtime(format!("`inputs` argument to `{name}()` cannot be empty.")));
     }
-    let mut starts = Vec::with_capacity(roots.len());
+    let mut starts: SmallVec<[Option<Tensor>; 1]> = SmallVec::with_capacity(roots.len());
     for (i, root) in roots.iter().enumerate() {
         let given = grads.get(i).and_then(Option::as_ref);
         // Only one that needs a gradient must be a scalar: the others fail below.
@@ -95,7 +96,7 @@ pub(crate) fn backward_below(roots: &[Tensor], grads: &[Option<Tensor>], ask: &B
     let edge = |(i, (root, grad)): (usize, (&Tensor, Option<Tensor>))| -> Result<(Edge, Tensor)> {
         root.edge()?.zip(grad).ok_or_else(|| Error::no_grad_fn(i))
     };
-    let starts = roots.iter().zip(starts).enumerate().map(edge).collect::<Result<Vec<_>>>()?;
+    let starts = roots.iter().zip(starts).enumerate().map(edge).collect::<Result<SmallVec<[(Edge, Tensor); 1]>>>()?;
     let targets = match ask.inputs {
         None => None,
         Some(inputs) => Some(targets(inputs, ask.accumulate)?),

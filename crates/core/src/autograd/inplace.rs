@@ -2,7 +2,7 @@
 
 use super::node::{Edge, Node};
 use super::views::{check_in_place, rebase};
-use super::{anomaly, describe, forward, needs_record, record, record_outputs};
+use super::{anomaly, describe, forward, needs_record, record, record_outputs, Needs};
 use crate::error::{Error, Result};
 use crate::layout::{broadcast, Layout};
 use crate::{profile, state};
@@ -50,7 +50,7 @@ fn run(op: &'static Op, args: &[Value]) -> Result<Tensor> {
         return compose(op, args, target, recording);
     }
     anomaly::enter(op, args);
-    let result = super::first_of((op.eval)(args)?)?;
+    let result = super::first_of(op.evaluate(args)?)?;
     if op.is("resizes") && result.sizes() != target.sizes() {
         return if recording { super::first_of(super::call(op, args)?) } else { Ok(result) };
     }
@@ -62,14 +62,15 @@ fn run(op: &'static Op, args: &[Value]) -> Result<Tensor> {
     // What is saved is from before the write: the value written over, if a formula needs it, and
     // the versions of the others.
     let mut kept = args.to_vec();
-    let reads = |r: &crate::table::Rule| r.saves.contains(&0) && args[r.wrt].tensors().any(Tensor::requires_grad);
+    let reads = |r: &crate::table::Rule| r.saves.contains(&0) && args[r.wrt].requires_grad();
     if op.rules.iter().any(reads) {
         kept[0] = Value::Tensor(as_it_was(target)?);
     }
-    let node = record(op, &kept, std::slice::from_ref(target))?;
+    let needs = Needs::of(op, args);
+    let node = record(op, needs, &kept, std::slice::from_ref(target))?;
     node.in_place.set(true);
     store(target, &result);
-    record_outputs(op, &node, args, std::slice::from_ref(target))?;
+    record_outputs(needs, &node, std::slice::from_ref(target))?;
     rebase(target, &node, 0)?;
     Ok(target.clone())
 }
@@ -197,7 +198,8 @@ pub fn write_to(target: &Tensor, value: &Tensor) -> Result<()> {
         store(target, value);
         return forward::write(target, value);
     }
-    let node: Rc<Node> = record(crate::ops::copy_op(), &args, std::slice::from_ref(target))?;
+    let op = crate::ops::copy_op();
+    let node: Rc<Node> = record(op, Needs::of(op, &args), &args, std::slice::from_ref(target))?;
     store(target, value);
     rebase(target, &node, 0)?;
     forward::write(target, value)

@@ -47,20 +47,43 @@ fn first_list(lists: &[(usize, Vec<Dims>)], wrt: usize) -> Option<&Vec<Dims>> {
 
 /// Whether the door must record: gradients are on and an input that has a formula needs one.
 fn needs_record(op: &Op, args: &[Value]) -> bool {
-    state::grad_enabled() && op.rules.iter().any(|r| args[r.wrt].tensors().any(Tensor::requires_grad))
+    state::grad_enabled() && op.rules.iter().any(|r| args[r.wrt].requires_grad())
 }
 
 /// What the formulas of the inputs that need gradients name.
-fn needs(op: &Op, args: &[Value]) -> impl Iterator<Item = u8> {
-    let needed = |r: &&crate::table::Rule| args[r.wrt].tensors().any(Tensor::requires_grad);
-    let mut slots: SmallVec<[u8; 8]> = op.rules.iter().filter(needed).flat_map(|r| r.saves.iter().copied()).collect();
-    if let Some(joint) = &op.joint {
-        // It runs only for more than one.
-        if joint.wrt.iter().filter(|wrt| args[**wrt].tensors().any(Tensor::requires_grad)).count() > 1 {
-            slots.extend_from_slice(joint.saves);
+#[derive(Clone, Copy, Default)]
+struct Needs {
+    /// A bit for each argument.
+    args: u64,
+    layout: bool,
+    outs: bool,
+}
+
+impl Needs {
+    fn of(op: &Op, args: &[Value]) -> Needs {
+        let mut needs = Needs::default();
+        for rule in op.rules.iter().filter(|r| args[r.wrt].requires_grad()) {
+            needs.add(rule.saves);
+        }
+        if let Some(joint) = &op.joint {
+            // It runs only for more than one.
+            if joint.wrt.iter().filter(|wrt| args[**wrt].requires_grad()).count() > 1 {
+                needs.add(joint.saves);
+            }
+        }
+        needs
+    }
+
+    fn add(&mut self, slots: &[u8]) {
+        for slot in slots {
+            match *slot {
+                saves::LAYOUT => self.layout = true,
+                saves::OUT | saves::OUTS => self.outs = true,
+                s if s < saves::FIRST => self.args |= 1 << s,
+                _ => {}
+            }
         }
     }
-    slots.into_iter()
 }
 
 /// Whether a tensor is a matrix whose columns are adjacent in memory.
@@ -69,9 +92,9 @@ fn is_turned(t: &Tensor) -> bool {
 }
 
 /// Saves the arguments that are named, and makes the node of `outs`.
-fn record(op: &'static Op, args: &[Value], outs: &[Tensor]) -> Result<Rc<Node>> {
+fn record(op: &'static Op, needs: Needs, args: &[Value], outs: &[Tensor]) -> Result<Rc<Node>> {
     let mut edges = Edges::new();
-    let mut saved = Box::new(Saved::default());
+    let mut saved = Box::<Saved>::default();
     for rule in op.rules {
         match &args[rule.wrt] {
             Value::Tensor(t) => {
@@ -90,27 +113,20 @@ fn record(op: &'static Op, args: &[Value], outs: &[Tensor]) -> Result<Rc<Node>> 
             _ => edges.push(None),
         }
     }
-    let mut named = 0u64;
-    for slot in needs(op, args) {
-        match slot {
-            saves::LAYOUT => {
-                saved.layout = args.iter().find_map(|v| v.tensors().next()).map(|t| t.layout().clone());
-            }
-            s if s < saves::FIRST => named |= 1 << s,
-            _ => {}
-        }
+    if needs.layout {
+        saved.layout = args.iter().find_map(|v| v.tensors().next()).map(|t| Box::new(t.layout().clone()));
     }
     for (i, arg) in args.iter().enumerate() {
         // A number that Python wraps in a tensor is saved as one.
-        saved.keep(arg, named >> i & 1 == 1, || op.params[i].ty == "AsTensor")?;
+        saved.keep(arg, needs.args >> i & 1 == 1, || op.params[i].ty == "AsTensor")?;
     }
     let metas = outs.iter().map(OutMeta::of).collect();
-    Ok(Rc::new(Node::new(Job::Op(op, RefCell::new(Some(saved))), edges, metas)))
+    Ok(Node::new(Job::Op(op, RefCell::new(Some(saved))), edges, metas))
 }
 
 /// Saves the results, if a formula names them.
-fn record_outputs(op: &'static Op, node: &Rc<Node>, args: &[Value], outs: &[Tensor]) -> Result<()> {
-    if !needs(op, args).any(|s| matches!(s, saves::OUT | saves::OUTS)) {
+fn record_outputs(needs: Needs, node: &Rc<Node>, outs: &[Tensor]) -> Result<()> {
+    if !needs.outs {
         return Ok(());
     }
     if let Job::Op(_, cell) = &node.job {
@@ -148,7 +164,7 @@ fn run(op: &'static Op, args: &[Value]) -> Result<Value> {
     }
     let recording = needs_record(op, args);
     // A body that is written with other ops does not record them.
-    let mut value = if recording { state::with_grad(false, || (op.eval)(args))? } else { (op.eval)(args)? };
+    let mut value = if recording { state::with_grad(false, || op.evaluate(args))? } else { op.evaluate(args)? };
     if op.how == How::Copy {
         value = copies(&value)?;
     }
@@ -161,15 +177,23 @@ fn run(op: &'static Op, args: &[Value]) -> Result<Value> {
     if !recording {
         return Ok(value);
     }
-    let outs: SmallVec<[Tensor; 2]> = value.tensors().cloned().collect();
+    let several: Vec<Tensor>;
+    let outs = match &value {
+        Value::Tensor(t) => std::slice::from_ref(t),
+        other => {
+            several = other.tensors().cloned().collect();
+            &several
+        }
+    };
     // A result that is the input itself (`contiguous`, `to`) is not a new step.
-    if outs.iter().any(|o| args.iter().any(|a| a.tensors().any(|t| t.is(o)))) {
+    if outs.iter().any(|o| args.iter().any(|a| a.holds(o))) {
         return Ok(value);
     }
     anomaly::enter(op, args);
-    let node = record(op, args, &outs)?;
-    record_outputs(op, &node, args, &outs)?;
-    let differentiable = if op.is("first") { 1 } else { outs.len() };
+    let needs = Needs::of(op, args);
+    let node = record(op, needs, args, outs)?;
+    record_outputs(needs, &node, outs)?;
+    let differentiable = if outs.len() > 1 && op.is("first") { 1 } else { outs.len() };
     for (i, t) in outs.iter().enumerate().take(differentiable) {
         if t.dtype().is_differentiable() {
             t.set_history(&node, i);

@@ -156,7 +156,7 @@ pub(super) fn bury(edges: Edges, saved: Option<Box<Saved>>) {
 
 impl Node {
     /// A node over these edges.
-    pub fn new(job: Job, edges: Edges, outputs: SmallVec<[OutMeta; 1]>) -> Node {
+    pub fn new(job: Job, edges: Edges, outputs: SmallVec<[OutMeta; 1]>) -> Rc<Node> {
         let seq = match job {
             Job::Accumulate(_) => u64::MAX,
             _ => SEQ.with(|s| s.replace(s.get() + 1)),
@@ -164,12 +164,13 @@ impl Node {
         let trace = anomaly::trace();
         let extra = trace.map(|t| Box::new(Extra { trace: Some(t), ..Extra::default() }));
         let mark = Cell::new((0, 0));
-        Node { job, edges, seq, outputs, extra: RefCell::new(extra), mark, spent: Cell::new(false), in_place: Cell::new(false) }
+        let (extra, spent, in_place) = (RefCell::new(extra), Cell::new(false), Cell::new(false));
+        Rc::new(Node { job, edges, seq, outputs, extra, mark, spent, in_place })
     }
 
     /// A node of this name whose use is this error: for a graph that is gone, `Error::freed_graph`.
     pub fn failing(name: &str, error: Error, outputs: &[OutMeta]) -> Rc<Node> {
-        Rc::new(Node::new(Job::Fail(name.into(), error), Edges::new(), outputs.into()))
+        Node::new(Job::Fail(name.into(), error), Edges::new(), outputs.into())
     }
 
     /// The class name that PyTorch gives it.

@@ -153,7 +153,7 @@ pub struct Saved {
     packed: Vec<(usize, usize, SavedTensor)>,
     /// Results, or what a function from outside the table keeps.
     pub(super) outs: SmallVec<[Option<SavedTensor>; 1]>,
-    pub(super) layout: Option<Layout>,
+    pub(super) layout: Option<Box<Layout>>,
     /// A bit for each argument that is a matrix of adjacent columns, where a formula asks.
     pub(super) turned: u64,
     /// The sizes of the tensors in list arguments.
@@ -265,7 +265,7 @@ impl Kept<'_> {
 
     /// The layout of the first tensor argument.
     pub fn layout(&self) -> Result<Layout> {
-        self.saved.layout.clone().ok_or_else(Error::freed_graph)
+        self.saved.layout.as_deref().cloned().ok_or_else(Error::freed_graph)
     }
 
     /// Whether the argument differentiated is a matrix of adjacent columns.

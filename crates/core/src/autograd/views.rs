@@ -2,7 +2,7 @@
 
 use super::copy_slices::CopySlices;
 use super::node::{Edge, Edges, Job, Node, OutMeta};
-use super::record;
+use super::{record, Needs};
 use crate::error::{Error, Result};
 use crate::layout::Layout;
 use crate::state;
@@ -159,7 +159,7 @@ pub(super) fn rebase(t: &Tensor, node: &Rc<Node>, index: usize) -> Result<()> {
     let mut edges: Edges = smallvec![base.edge()?];
     edges.extend(node.edges.iter().skip(usize::from(own)).cloned());
     let job = CopySlices::new(node.clone(), own, &base, t);
-    let slices = Rc::new(Node::new(Job::CopySlices(Box::new(job)), edges, smallvec![OutMeta::of(&base)]));
+    let slices = Node::new(Job::CopySlices(Box::new(job)), edges, smallvec![OutMeta::of(&base)]);
     let old = base.0.meta.borrow_mut().grad_fn.take();
     base.move_hooks(old.as_ref().map(|o| &o.0), &slices, 0);
     base.set_history(&slices, 0);
@@ -209,7 +209,8 @@ impl Tensor {
                 Value::Ints(l.strides.clone()),
                 Value::Scalar(Scalar::Int(l.offset)),
             ];
-            Some((record(crate::ops::as_strided_op(), &args, std::slice::from_ref(self))?, 0))
+            let op = crate::ops::as_strided_op();
+            Some((record(op, Needs::of(op, &args), &args, std::slice::from_ref(self))?, 0))
         } else {
             state::with_grad(true, || replay(&base, self))?.0.meta.borrow_mut().grad_fn.take()
         };
@@ -241,7 +242,7 @@ impl Tensor {
         if let Some(node) = meta.accumulate.upgrade() {
             return Ok(Some(Edge { node, index: 0 }));
         }
-        let node = Rc::new(Node::new(Job::Accumulate(self.clone()), smallvec![], smallvec![OutMeta::of(self)]));
+        let node = Node::new(Job::Accumulate(self.clone()), smallvec![], smallvec![OutMeta::of(self)]);
         meta.accumulate = Rc::downgrade(&node);
         Ok(Some(Edge { node, index: 0 }))
     }

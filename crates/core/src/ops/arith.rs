@@ -238,6 +238,7 @@ pub(crate) fn no_formula(op: &str) -> Result {
 ops! { TABLE, ArithOps;
     /// Sum of `input` and `alpha` times `other`, with broadcasting.
     fn add(input: AsTensor, other: AsTensor; alpha: Scalar = "1") [inplace] eval { add_scaled(&input, &other, alpha) }
+        quick (quick_zip!(|x, y| x + y))
         d input = |g| Ok(g.clone()),
         d other = |g, alpha| scaled(g, alpha);
 
@@ -245,6 +246,7 @@ ops! { TABLE, ArithOps;
     fn sub(input: AsTensor, other: AsTensor; alpha: Scalar = "1") [inplace, "subtract"] eval {
         sub_scaled(&input, &other, alpha)
     }
+        quick (quick_zip!(|x, y| x - y))
         d input = |g| Ok(g.clone()),
         d other = |g, alpha| scaled(&g.neg()?, alpha);
 
@@ -261,6 +263,7 @@ ops! { TABLE, ArithOps;
 
     /// Product of `input` and `other`, with broadcasting.
     fn mul(input: AsTensor, other: AsTensor) [inplace, "multiply"] eval { arith!(&input, &other, |x, y| x.times(y)) }
+        quick (quick_zip!(|x, y| x * y))
         d input = |g, other| g.mul(other.conj()),
         d other = |g, input| g.mul(input.conj());
 
@@ -268,6 +271,7 @@ ops! { TABLE, ArithOps;
     fn true_divide "div"(input: AsTensor, other: AsTensor) [inplace, "divide", "true_divide"] eval {
         true_div(&input, &other)
     }
+        quick (quick_zip!(|x, y| x / y))
         d input = |g, other| g.true_divide(other.conj()),
         d other = |g, input, other| g.mul(input.true_divide(&other).true_divide(&other).conj()).neg();
 
@@ -351,6 +355,7 @@ ops! { TABLE, ArithOps;
 
     /// Minus `input`.
     fn neg(input: Tensor) [inplace, "negative"] eval { negative(&input) }
+        quick (quick_map!(|x| -x))
         d input = |g| g.neg();
 
     /// `input` itself.

@@ -3,6 +3,8 @@
 pub mod promote;
 #[macro_use]
 pub mod loops;
+#[macro_use]
+pub mod quick;
 
 /// Declares families of entries: a file each, the trait of its methods for the prelude, and its part of
 /// the table, in this order (which is that of overloads in several files).
@@ -99,7 +101,7 @@ pub mod prelude {
     pub use crate::error::{Error, Result};
     pub use crate::layout::{broadcast, wrap_dim, Dims, Layout};
     pub use crate::tensor::{Scalar, Tensor};
-    pub use crate::{dispatch, dispatch_compute, dispatch_real, ops};
+    pub use crate::{dispatch, dispatch_compute, dispatch_real, ops, quick_map, quick_zip};
     pub use crate::value::{AsTensor, DimPair, Floats, MaybeDims, Operand, Receiver, Value};
     pub use num_complex::Complex;
     pub use smallvec::{smallvec, SmallVec};
