@@ -5,7 +5,7 @@ import { fromUser, RuntimeError } from './errors.js';
 import { TABLE, TABLE_HASH } from './generated.js';
 import { writeOut } from './out.js';
 import { Generator } from './random.js';
-import { bind, bound, isKeywords, Kind, KINDS, mismatch, short, write, type Compiled, type Slot } from './signatures.js';
+import { bind, bound, compile, isKeywords, Kind, mismatch, short, write, type Compiled } from './signatures.js';
 import { requireGrad, Tensor } from './tensor.js';
 
 /** Calls an op whose arguments are in `bound`. */
@@ -100,18 +100,27 @@ function shortWay(list: readonly Compiled[], inPlace: boolean): Short {
 
 // --- calling by name ----------------------------------------------------------------------------
 
-const OVERLOADS = new Map<string, Compiled[]>();
-TABLE.forEach((entry, index) => {
-  const slots = entry.params.map(([name, type, fallback, keyword]): Slot => {
-    const optional = type.startsWith('Option<');
-    return { name, kind: KINDS[optional ? type.slice(7, -1) : type]!, optional, fallback, keyword };
-  });
-  for (const name of entry.names) {
-    const list = OVERLOADS.get(name) ?? [];
-    list.push({ index, name, slots, places: slots.filter((s) => !s.keyword).length, fields: entry.returns, entry, told: false });
-    OVERLOADS.set(name, list);
+const LINES = TABLE.split('\n');
+/** Which entries are called by a name. */
+const NUMBERS = new Map<string, number[]>();
+LINES.pop();
+LINES.forEach((line, index) => {
+  for (const name of line.slice(0, line.indexOf(';')).split(' ')) {
+    const list = NUMBERS.get(name);
+    if (list) list.push(index);
+    else NUMBERS.set(name, [index]);
   }
 });
+const COMPILED = new Map<string, readonly Compiled[]>();
+
+/** The overloads of a name, which are read when it is first asked for. */
+function overloads(name: string): readonly Compiled[] | undefined {
+  const known = COMPILED.get(name);
+  if (known) return known;
+  const list = NUMBERS.get(name)?.map((index) => compile(index, name, LINES[index]!));
+  if (list) COMPILED.set(name, list);
+  return list;
+}
 
 if (door.table_hash() >>> 0 !== TABLE_HASH) {
   throw new RuntimeError('the wasm module and the TypeScript facade were built from different op tables');
@@ -137,7 +146,7 @@ function call(name: string, list: readonly Compiled[], args: readonly unknown[],
     const generator = keywords?.['generator'];
     let out = generator instanceof Generator ? generator.during(() => run(op, inPlace)) : run(op, inPlace);
     if (keywords) {
-      if (keywords['out'] !== undefined && keywords['out'] !== null) out = writeOut(op.entry, short(op.name), bound, out, keywords['out']);
+      if (keywords['out'] !== undefined && keywords['out'] !== null) out = writeOut(op, short(op.name), bound, out, keywords['out']);
       if (keywords['requires_grad'] && out instanceof Tensor) requireGrad(out, true);
     }
     return out;
@@ -146,13 +155,13 @@ function call(name: string, list: readonly Compiled[], args: readonly unknown[],
 }
 
 /** Whether the table has an op of this name. */
-export function has(name: string): boolean { return OVERLOADS.has(name); }
+export function has(name: string): boolean { return NUMBERS.has(name); }
 
 /** Calls an op by name: the first overload that the arguments fit. */
 export function invoke(name: string, args: readonly unknown[], inPlace = false): unknown {
-  const list = OVERLOADS.get(name);
+  const list = overloads(name);
   if (!list) throw new RuntimeError(`no op is called ${name}`);
-  return call(name, inPlace ? list.filter((op) => op.entry.marks.includes('inplace')) : list, args, inPlace);
+  return call(name, inPlace ? list.filter((op) => op.marks.includes('inplace')) : list, args, inPlace);
 }
 
 /** The function of an op. Its overloads are looked up when it is first called: the table's functions
@@ -160,36 +169,51 @@ export function invoke(name: string, args: readonly unknown[], inPlace = false):
 export function functionOf(name: string): (...args: unknown[]) => unknown {
   let list: readonly Compiled[] | undefined;
   let short: Short | undefined;
-  return { [name](input?: unknown, given?: unknown): unknown {
+  const f = function (input?: unknown, given?: unknown): unknown {
     const count = arguments.length;
-    list ??= OVERLOADS.get(name)!.filter(({ entry: { marks } }) => !marks.includes('hidden') && !marks.includes('method'));
+    list ??= overloads(name)!.filter(({ marks }) => !marks.includes('hidden') && !marks.includes('method'));
     const out = count === 1 || count === 2 ? (short ??= shortWay(list, false))(input, given, count) : undefined;
     return out === undefined ? call(name, list, [...arguments], false) : out;
-  } }[name]!;
+  };
+  return Object.defineProperty(f, 'name', { value: name });
 }
 
+const isMethod = (op: Compiled): boolean => op.slots[0]!.kind <= Kind.Operand && !op.marks.includes('function') && !op.marks.includes('create');
+
 /** The same as a method. */
-function methodOf(name: string, list: readonly Compiled[], inPlace: boolean): (...args: unknown[]) => unknown {
-  const short = shortWay(list, inPlace);
+function methodOf(name: string, inPlace: boolean): (...args: unknown[]) => unknown {
+  let list: readonly Compiled[] | undefined;
+  let short: Short | undefined;
   return function (this: Tensor, given?: unknown): unknown {
     const count = arguments.length;
-    const out = count <= 1 ? short(this, given, count + 1) : undefined;
+    list ??= overloads(name)!.filter((op) => isMethod(op) && (inPlace ? op.marks.includes('inplace') : !op.marks.includes('hidden')));
+    const out = count <= 1 ? (short ??= shortWay(list, inPlace))(this, given, count + 1) : undefined;
     return out === undefined ? call(name, list, [this, ...arguments], inPlace) : out;
   };
 }
 
-/** Defines the methods of the table on the prototype of tensors, and the in-place ones. */
+/** An entry, not yet read, whose first parameter is a tensor. */
+const ON_TENSOR = /^[^;]*;\w+:(?:Option<)?(?:Tensor|Operand|AsTensor)\b/;
+
+/** Defines the methods of the table, and the in-place ones, for the prototype of tensors. They lie on a prototype of
+ * its own: an object that begins without one takes many properties quickly, and what the class defines comes first. */
 export function defineMethods(prototype: object): void {
+  const methods = Object.create(null) as object;
   const define = (key: string, value: unknown): void => {
-    if (!Object.hasOwn(prototype, key)) Object.defineProperty(prototype, key, { value, writable: true, configurable: true });
+    Object.defineProperty(methods, key, { value, writable: true, configurable: true });
   };
-  for (const [name, list] of OVERLOADS) {
-    const methods = list.filter((o) => o.slots[0]?.name !== undefined && o.slots[0].kind <= Kind.Operand
-      && !o.entry.marks.includes('function') && !o.entry.marks.includes('create'));
-    if (name.includes('.') || methods.length === 0) continue;
-    const readers = methods.filter((o) => !o.entry.marks.includes('hidden'));
-    if (readers.length > 0) define(name, methodOf(name, readers, false));
-    const writers = methods.filter((o) => o.entry.marks.includes('inplace'));
-    if (writers.length > 0) define(`${name}_`, methodOf(name, writers, true));
+  for (const [name, numbers] of NUMBERS) {
+    if (name.includes('.')) continue;
+    let reads = false, writes = false;
+    for (const index of numbers) {
+      const line = LINES[index]!, marks = line.slice(line.lastIndexOf(';') + 1).split(' ');
+      if (!ON_TENSOR.test(line) || marks.includes('function') || marks.includes('create')) continue;
+      reads ||= !marks.includes('hidden');
+      writes ||= marks.includes('inplace');
+    }
+    if (reads) define(name, methodOf(name, false));
+    if (writes) define(`${name}_`, methodOf(name, true));
   }
+  Object.setPrototypeOf(methods, Object.prototype);
+  Object.setPrototypeOf(prototype, methods);
 }

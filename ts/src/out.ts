@@ -1,7 +1,7 @@
 /** `out`: results put into tensors that exist, with PyTorch's checks. */
 import { door } from '#wasm';
 import { invoke } from './call.js';
-import type { Entry } from './signatures.js';
+import type { Compiled } from './signatures.js';
 import { can_cast, type DType } from './dtype.js';
 import { RuntimeError, ValueError } from './errors.js';
 import { Tensor } from './tensor.js';
@@ -33,34 +33,34 @@ function checkApart(target: Tensor, inputs: readonly unknown[]): void {
 }
 
 /** Some ops write to no other dtype than that of the result, and say so in one of two ways. */
-function checkDtype(entry: Entry, from: DType, to: DType): void {
+function checkDtype(op: Compiled, from: DType, to: DType): void {
   if (from === to) return;
-  if (entry.marks.includes('exact_out')) {
+  if (op.marks.includes('exact_out')) {
     throw new RuntimeError(`Expected out tensor to have dtype ${from.cpp_name}, but got ${to.cpp_name} instead`);
   }
-  if (entry.marks.includes('input_out')) {
+  if (op.marks.includes('input_out')) {
     throw new RuntimeError(`Expected the dtype for input and out to match, but got ${from.scalar_type} for input's dtype and ${to.scalar_type} for out's dtype.`);
   }
 }
 
 /** Puts results into the tensors of `out`, in the sizes of the results. */
-export function writeOut(entry: Entry, name: string, inputs: readonly unknown[], value: unknown, out: unknown): unknown {
+export function writeOut(op: Compiled, name: string, inputs: readonly unknown[], value: unknown, out: unknown): unknown {
   const targets = (Array.isArray(out) ? out : [out]) as Tensor[];
   const values = (Array.isArray(value) ? value : [value]) as Tensor[];
   if (door.grad_mode() && [...targets, ...inputs].some((t) => t instanceof Tensor && t.requires_grad)) {
     throw new RuntimeError(`${name}(): functions with out=... arguments don't support automatic differentiation, but one of the arguments requires grad.`);
   }
-  if (entry.marks.includes('exact_out') && new Set(targets).size < targets.length) {
-    const names = entry.returns.map((f) => `\`${f}\``).join(' and ');
+  if (op.marks.includes('exact_out') && new Set(targets).size < targets.length) {
+    const names = op.fields.map((f) => `\`${f}\``).join(' and ');
     throw new ValueError(`${name}(): the ${names} out= tensors must not overlap.`);
   }
   targets.forEach((t, i) => {
     const v = values[i]!;
-    checkDtype(entry, v.dtype, t.dtype);
+    checkDtype(op, v.dtype, t.dtype);
     if (!can_cast(v.dtype, t.dtype)) {
       throw new RuntimeError(`result type ${v.dtype.scalar_type} can't be cast to the desired output type ${t.dtype.scalar_type}`);
     }
-    if (entry.marks.includes('apart')) checkApart(t, inputs);
+    if (op.marks.includes('apart')) checkApart(t, inputs);
     if (String(v.shape) !== String(t.shape)) t._become(invoke('empty', [v.shape, { dtype: t.dtype }]) as Tensor);
     invoke('copy', [t, v], true);
   });

@@ -5,16 +5,9 @@ import { unexpected } from './errors.js';
 import { noOverload } from './overloads.js';
 import { isComplex, Tensor } from './tensor.js';
 
-/** Name, Rust type, default, keyword only. */
-export type Param = readonly [string, string, unknown, boolean];
-/** One entry of the op table: its name and aliases, and what its results are called. */
-export interface Entry {
-  names: readonly string[]; params: readonly Param[]; returns: readonly string[]; marks: readonly string[];
-}
-
 /** The kind of a parameter, from its Rust type. */
 export const enum Kind { Tensor, Operand, Scalar, Float, Int, Bool, Str, DType, Dims, MaybeDims, Floats, Tensors, DimPair }
-export const KINDS: Record<string, Kind> = {
+const KINDS: Record<string, Kind> = {
   Tensor: Kind.Tensor, Operand: Kind.Operand, AsTensor: Kind.Operand, Scalar: Kind.Scalar, f64: Kind.Float, i64: Kind.Int,
   bool: Kind.Bool, String: Kind.Str, DType: Kind.DType, Dims: Kind.Dims, MaybeDims: Kind.MaybeDims, Floats: Kind.Floats,
   'Vec<Tensor>': Kind.Tensors, 'Vec<Option<Tensor>>': Kind.Tensors, DimPair: Kind.DimPair,
@@ -25,11 +18,35 @@ const WANTED = ['Tensor', 'Tensor', 'Number', 'float', 'int', 'bool', 'str', 'to
 
 /** One parameter, ready to be bound. */
 export interface Slot { name: string; kind: Kind; optional: boolean; fallback: unknown; keyword: boolean }
-/** One entry, ready to be called. */
+/** One entry, ready to be called: what its results are called, and its marks, are those of the table. */
 export interface Compiled {
-  index: number; name: string; slots: Slot[]; places: number; fields: readonly string[]; entry: Entry;
+  index: number; name: string; slots: Slot[]; places: number; fields: readonly string[]; marks: readonly string[];
   /** Whether the core knows the defaults. */
   told: boolean;
+}
+
+/** A default as the table writes it; none is undefined. */
+function literal(text: string | undefined): unknown {
+  if (text === undefined) return undefined;
+  if (text.startsWith("'")) return text.slice(1, -1);
+  if (text.endsWith('n')) return BigInt(text.slice(0, -1));
+  return JSON.parse(text);
+}
+
+/** Reads a parameter: `dim:Dims`, `*keepdim:bool=false`. */
+function slotOf(text: string): Slot {
+  const [, star, name, type, fallback] = /^(\*?)(\w+):([^=]+)(?:=(.*))?$/.exec(text)!;
+  const optional = type!.startsWith('Option<');
+  return { name: name!, kind: KINDS[optional ? type!.slice(7, -1) : type!]!, optional, fallback: literal(fallback), keyword: star === '*' };
+}
+
+const words = (text: string): string[] => (text === '' ? [] : text.split(' '));
+
+/** Reads an entry of the table, to be called by this name. */
+export function compile(index: number, name: string, line: string): Compiled {
+  const [, params, fields, marks] = line.split(';') as [string, string, string, string];
+  const slots = words(params).map(slotOf);
+  return { index, name, slots, places: slots.filter((s) => !s.keyword).length, fields: words(fields), marks: words(marks), told: false };
 }
 
 const isInt = (v: unknown): boolean => typeof v === 'bigint' || (typeof v === 'number' && Number.isInteger(v));
@@ -172,7 +189,7 @@ export function bind(op: Compiled, args: readonly unknown[], count: number, keyw
     }
   }
   // One of two operands must be a tensor.
-  if (slots.length > 1 && slots[0]!.kind === Kind.Operand && slots[1]!.kind === Kind.Operand && !op.entry.marks.includes('create')
+  if (slots.length > 1 && slots[0]!.kind === Kind.Operand && slots[1]!.kind === Kind.Operand && !op.marks.includes('create')
     && !(bound[0] instanceof Tensor) && !(bound[1] instanceof Tensor)) {
     return `argument '${slots[0]!.name}' (position 1) must be Tensor, not ${typeName(bound[0])}`;
   }

@@ -1,6 +1,7 @@
 /** Picks a wasm module and loads it in Node, at once; the variable `CRESSET_BUILD` can name it. */
 import { existsSync, readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
+import { setFlagsFromString } from 'node:v8';
 import { Worker } from 'node:worker_threads';
 import * as simd from '../pkg/simd/cresset.js';
 import * as threads from '../pkg/threads/cresset.js';
@@ -8,9 +9,20 @@ import { choose } from './builds.js';
 
 const file = (name: string): URL => new URL(`../pkg/${name}/cresset_bg.wasm`, import.meta.url);
 
+/** Compiles the module. Functions are compiled at their first call, and here validated no earlier either: to read all
+ * of them would take most of the time in which the package loads. */
+function compiled(bytes: Uint8Array<ArrayBuffer>): WebAssembly.Module {
+  try {
+    setFlagsFromString('--wasm-lazy-validation');
+    return new WebAssembly.Module(bytes);
+  } finally {
+    setFlagsFromString('--no-wasm-lazy-validation');
+  }
+}
+
 /** The module's name. */
 export const build = choose(process.env['CRESSET_BUILD'], ['threads', 'relaxed', 'simd'], (name) => existsSync(file(name)));
-const module = new WebAssembly.Module(readFileSync(file(build)));
+const module = compiled(readFileSync(file(build)));
 /** The module's functions: flat ones on handles. */
 export const door: typeof simd = build === 'threads' ? { ...threads } as unknown as typeof simd : { ...simd };
 /** Its exports, the memory among them. */

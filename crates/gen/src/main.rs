@@ -132,20 +132,19 @@ fn is_method(op: &Op) -> bool {
     tensor && !op.is("function") && !op.is("create")
 }
 
+/// The table as text: a line is read when its op is first called, which costs less than a literal that is
+/// built at every start.
 fn print_table() {
     for op in ops::all() {
         let params: Vec<String> = op.params.iter().map(|p| {
-            let default = p.default.unwrap_or("undefined");
             // A whole number that stands for Python's int is a bigint.
-            let int = rust_type(p) == "Scalar" && default.parse::<i64>().is_ok();
-            format!("['{}', '{}', {default}{}, {}]", p.name, rust_type(p), if int { "n" } else { "" }, p.keyword)
+            let int = |default: &str| rust_type(p) == "Scalar" && default.parse::<i64>().is_ok();
+            let default = p.default.filter(|d| *d != "undefined");
+            let default = default.map(|d| format!("={}{}", d.replace(' ', ""), if int(d) { "n" } else { "" })).unwrap_or_default();
+            format!("{}{}:{}{default}", if p.keyword { "*" } else { "" }, p.name, rust_type(p))
         }).collect();
-        let quoted = |list: Vec<&str>| {
-            list.iter().map(|s| format!("'{s}'")).collect::<Vec<_>>().join(", ")
-        };
-        let marks: Vec<&str> = op.marks.iter().copied().filter(|m| !m.starts_with('"') && !m.contains("Backward")).collect();
-        println!("  {{ names: [{}], params: [{}], returns: [{}], marks: [{}] }},",
-            quoted(names(op)), params.join(", "), quoted(op.returns.to_vec()), quoted(marks));
+        let marks: Vec<&str> = op.marks.iter().copied().filter(|m| m.bytes().all(|c| c.is_ascii_lowercase() || c == b'_')).collect();
+        println!("{};{};{};{}", names(op).join(" "), params.join(" "), op.returns.join(" "), marks.join(" "));
     }
 }
 
@@ -206,13 +205,14 @@ fn main() {
     println!("import {{ functionOf }} from './call.js';");
     println!("import type {{ DType }} from './dtype.js';");
     println!("import type {{ Generator }} from './random.js';");
-    println!("import type {{ Entry }} from './signatures.js';");
     println!("import type {{ Complex, Int, Num, Tensor, TensorLike }} from './tensor.js';\n");
     println!("/** Several results: by name, or in their order. A list has a member `values` of its own. */");
     println!("export type Named<F, L> = F & Omit<L, keyof F>;\n");
-    println!("export const TABLE_HASH = {};\n\nexport const TABLE: readonly Entry[] = [", hash());
+    println!("export const TABLE_HASH = {};\n", hash());
+    println!("/** An entry a line: its names; parameters, by name only after a star; names of results; marks. */");
+    print!("export const TABLE = `");
     print_table();
-    println!("];\n");
+    println!("`;\n");
     let all: Vec<&Op> = ops::all().filter(|o| !o.is("hidden") || o.is("inplace")).collect();
     print_methods(&all);
     print_functions(&all);
