@@ -16,13 +16,33 @@ const TUNED = `${FLAGS} -C llvm-args=-pre-RA-sched=source -C llvm-args=-disable-
 const SHARED = ['--shared-memory', '--import-memory', '--max-memory=4294967296',
   '--export=__wasm_init_tls', '--export=__tls_size', '--export=__tls_align', '--export=__tls_base'].map((a) => `-C link-arg=${a}`).join(' ');
 
+/** Takes the names of functions out of a module, which only profilers read. */
+function strip(file) {
+  const bytes = readFileSync(file), kept = [bytes.subarray(0, 8)];
+  let at = 8;
+  const number = () => {
+    for (let n = 0, shift = 0; ; shift += 7) {
+      const byte = bytes[at++];
+      n += (byte & 127) * 2 ** shift;
+      if (byte < 128) return n;
+    }
+  };
+  while (at < bytes.length) {
+    const start = at, kind = bytes[at++], size = number(), end = at + size, length = kind === 0 ? number() : 0;
+    if (kind !== 0 || bytes.toString('latin1', at, at + length) !== 'name') kept.push(bytes.subarray(start, end));
+    at = end;
+  }
+  writeFileSync(file, Buffer.concat(kept));
+}
+
 /** Compiles one module to `ts/pkg/NAME`. */
-function module(name, env, { profile = '--release', flags = TUNED, target = 'wasm', features = [] }) {
+function module(name, env, { profile = '--release', flags = TUNED, target = 'wasm', features = [], names = false }) {
   return step(`wasm module ${name}`, () => start('wasm-pack', ['build', join(ROOT, 'crates/wasm'), profile, '--target', 'web', '--mode', 'no-install', '--no-pack',
     '--out-dir', join(PACKAGES, name), '--out-name', 'cresset', ...(features.length ? ['--', '--features', features.join(',')] : [])],
   { env: { ...env, RUSTFLAGS: `${env.RUSTFLAGS} ${flags}`.trim(), CARGO_TARGET_DIR: join(ROOT, 'target', target) } }).then(() => {
     // It would keep npm from packing the module.
     rmSync(join(PACKAGES, name, '.gitignore'), { force: true });
+    if (!names) strip(join(PACKAGES, name, 'cresset_bg.wasm'));
     return 'done';
   }));
 }
@@ -48,10 +68,10 @@ function sameDoor() {
 export async function build({ quick = false, fast = false } = {}) {
   const env = await setup({ shared: !quick && !fast });
   if (quick) {
-    await module('simd', env.plain, { profile: '--dev', flags: FLAGS });
+    await module('simd', env.plain, { profile: '--dev', flags: FLAGS, names: true });
     alone('simd');
   } else if (fast) {
-    await module('relaxed', env.plain, { features: ['relaxed'] });
+    await module('relaxed', env.plain, { features: ['relaxed'], names: true });
     alone('relaxed');
   } else {
     const plain = module('simd', env.plain, {}).then(() => module('relaxed', env.plain, { features: ['relaxed'] }));

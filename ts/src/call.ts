@@ -141,8 +141,7 @@ function call(name: string, list: readonly Compiled[], args: readonly unknown[],
       why ||= problem;
       continue;
     }
-    const place = op.slots.length > 1 && !inPlace ? op.slots.findIndex((s) => s.name === 'inplace') : -1;
-    if (place >= 0 && bound[place] === true) inPlace = true;
+    if (op.inplace >= 0 && bound[op.inplace] === true) inPlace = true;
     const generator = keywords?.['generator'];
     let out = generator instanceof Generator ? generator.during(() => run(op, inPlace)) : run(op, inPlace);
     if (keywords) {

@@ -13,8 +13,8 @@ import { check } from './buffer.js';
 import { RuntimeError } from './errors.js';
 import type { Tensor } from './tensor.js';
 
-/** The bytes of an evacuated tensor, as a part of what one evacuation moved. */
-interface Evacuated { units: BigUint64Array; at: number; length: number }
+/** The record of an evacuated tensor: a few words are a list, which is made and collected faster than a typed array. */
+type Evacuated = number[] | Int32Array;
 
 /** Now, in training steps and turns of the event loop. */
 let beats = 0;
@@ -49,6 +49,7 @@ class Page {
   handles: number[] = this.shelf!.handles;
   /** How often some were to be evacuated. */
   tries = 0;
+  isLarge = false;
   get isEmpty(): boolean { return this.handles.every((handle) => handle === 0); }
 }
 
@@ -81,6 +82,10 @@ class OpenPage {
 const PAGE = 16;
 /** A tensor that added more bytes than this has a page of its own. */
 const LARGE = 1 << 16;
+/** So many tensors are evacuated by one call, unless they are large. */
+const TOGETHER = 256;
+/** Records of up to so many words are lists. */
+const WORDS = 64;
 /** More unscoped tensors than this are not kept in wasm memory between two beats. */
 const MANY = 1 << 16;
 /** After so many tries what is left of a page is the finalizer's alone. */
@@ -100,13 +105,16 @@ let budget = 1 << 29;
 let warned = false;
 let evacuations = 0;
 let lastLive = 0;
-let counter = new Int32Array(0);
+let words = new Int32Array(0);
 const counterAt = door.live_address() >>> 2;
 
-function liveBytes(): number {
-  if (counter.length === 0) counter = new Int32Array(wasm.memory.buffer);
-  return counter[counterAt]! >>> 0;
+/** The memory of the module, which it may have grown since. */
+function memoryWords(): Int32Array {
+  if (words.buffer !== wasm.memory.buffer) words = new Int32Array(wasm.memory.buffer);
+  return words;
 }
+
+function liveBytes(): number { return (words.length === 0 ? memoryWords() : words)[counterAt]! >>> 0; }
 
 function retire({ handles }: Page): void {
   for (const handle of handles) if (handle !== 0) door.release(handle);
@@ -137,8 +145,8 @@ export function free({ _shelf: shelf, _place: place }: Tensor): void {
 function revive(shelf: Shelf, place: number): number {
   const from = shelf.moved?.[place];
   if (!from) throw new RuntimeError('this tensor has been disposed of');
-  const room = check(door.record_room(from.length)) >>> 0;
-  new BigUint64Array(wasm.memory.buffer, room, from.length).set(from.units.subarray(from.at, from.at + from.length));
+  const room = check(door.record_room(from.length / 2)) >>> 2;
+  memoryWords().set(from, room);
   const handle = check(door.revive());
   shelf.moved![place] = undefined;
   shelf.stays |= 1 << place;
@@ -152,7 +160,10 @@ function settle(tensor: Tensor, handle: number): void {
   lastLive = live;
   if (open.isFull || (large && !open.isEmpty)) turn();
   open.add(tensor, handle);
-  if (large) turn();
+  if (large) {
+    open.page.isLarge = true;
+    turn();
+  }
   if (live > budget || pages.length - oldest > MANY / PAGE) relieve(live);
 }
 
@@ -199,39 +210,64 @@ export function keepLeaf(tensor: Tensor): void {
   leaves.add(tensor, taken(tensor));
 }
 
-/** Evacuates what of a page may go, of these places. */
-function evacuatePage(page: Page, among: number): void {
-  const { handles, shelf } = page;
+/** What the next call evacuates: places, each with its shelf. */
+const leaving: { shelves: Shelf[]; places: number[] } = { shelves: [], places: [] };
+
+/** Evacuates what of a page may go, of these places: now or with others. */
+function evacuate(page: Page, among: number): void {
+  const { shelf, isLarge } = page;
   if (!shelf) return;
-  const places: number[] = [];
-  for (let i = 0; i < handles.length; i++) if (handles[i] !== 0 && (among & ~shelf.stays) >> i & 1) places.push(i);
-  const count = places.length;
+  const { handles } = shelf, may = among & ~shelf.stays, waiting = leaving.places.length;
+  for (let i = 0; i < handles.length; i++) {
+    if (handles[i] === 0 || (may >> i & 1) === 0) continue;
+    leaving.shelves.push(shelf);
+    leaving.places.push(i);
+  }
+  if (leaving.places.length > waiting) page.tries += 1;
+  if (isLarge || leaving.places.length >= TOGETHER) leave();
+}
+
+/** Evacuates what waits for it. */
+function leave(): void {
+  const { shelves, places } = leaving, count = places.length;
   if (count === 0) return;
-  const base = door.buffer(8 * count + 64) >>> 0;
-  const words = new Int32Array(wasm.memory.buffer, base, 2 + 2 * count);
-  words[0] = 5;
-  words[1] = count;
-  places.forEach((place, i) => {
-    words[2 + 2 * i] = handles[place]!;
-    words[3 + 2 * i] = handles[place]! >> 31;
-  });
-  page.tries += 1;
+  leaving.shelves = [];
+  leaving.places = [];
+  const list = door.buffer(8 * count + 64) >>> 2;
+  let memory = memoryWords();
+  memory[list] = 5;
+  memory[list + 1] = count;
+  for (let i = 0; i < count; i++) {
+    const handle = shelves[i]!.handles[places[i]!]!;
+    memory[list + 2 + 2 * i] = handle;
+    memory[list + 3 + 2 * i] = handle >> 31;
+  }
   if (door.evacuate() !== 0) {
     door.error();
     return;
   }
-  const out = new Int32Array(wasm.memory.buffer, door.buffer(0) >>> 0, 2 * count + 4);
-  const units = new BigUint64Array(wasm.memory.buffer, out[2 * count]! >>> 0, out[2 * count + 2]!).slice();
-  places.forEach((place, i) => {
-    const at = out[2 * i]!;
+  const answer = door.buffer(0) >>> 2;
+  memory = memoryWords();
+  const records = memory[answer + 2 * count]! >>> 2;
+  for (let i = 0; i < count; i++) {
+    const at = memory[answer + 2 * i]!;
     // A part of a graph, or shared.
-    if (at < 0) return;
-    handles[place] = 0;
-    (shelf.moved ??= [])[place] = { units, at, length: Number(units[at]!) };
-    evacuations += 1;
-  });
+    if (at < 0) continue;
+    const shelf = shelves[i]!, place = places[i]!;
+    shelf.handles[place] = 0;
+    (shelf.moved ??= [])[place] = copied(memory, records + 2 * at);
+  }
   door.evacuated();
-  if (page.tries >= TRIES || page.isEmpty) page.shelf = null;
+}
+
+/** The record at this place, whose first word tells its length in pairs of words. */
+function copied(memory: Int32Array, at: number): Evacuated {
+  const length = 2 * memory[at]!;
+  evacuations += 1;
+  if (length > WORDS) return memory.slice(at, at + length);
+  const record = new Array<number>(length);
+  for (let i = 0; i < length; i++) record[i] = memory[at + i]!;
+  return record;
 }
 
 /** Under pressure: the oldest go, until there is room again. */
@@ -244,9 +280,10 @@ function relieve(live: number): void {
   const few = Math.max(oldest + 1, pages.length - MANY / PAGE / 2);
   while (oldest < pages.length && (liveBytes() > budget || (oldest < few && pages.length - oldest > MANY / PAGE / 2))) {
     const page = pages[oldest++]!;
-    evacuatePage(page, ALL);
+    evacuate(page, ALL);
     page.shelf = null;
   }
+  leave();
   compact();
   // All that is left is in use: the budget was too small for the program.
   if (liveBytes() > budget) budget = liveBytes() * 1.5;
@@ -266,15 +303,18 @@ function compact(): void {
 export function beat(): void {
   beats += 1;
   if (!open.isEmpty) turn();
-  const kept: Page[] = [];
-  for (let i = oldest; i < pages.length; i++) {
-    const page = pages[i]!;
-    const busy = page.shelf?.busy ?? 0;
+  const seen = pages.slice(oldest);
+  for (const page of seen) {
+    const busy = page.shelf?.busy ?? ALL;
     // What was made last tells whether the page is young.
-    if ((busy >> page.handles.length - 1 & 1) === 0) evacuatePage(page, ~busy);
-    if (page.shelf && !page.isEmpty) kept.push(page);
+    if ((busy >> page.handles.length - 1 & 1) === 0) evacuate(page, ~busy);
   }
-  pages = kept;
+  leave();
+  pages = seen.filter((page) => {
+    const stays = page.tries < TRIES && !page.isEmpty;
+    if (!stays) page.shelf = null;
+    return stays;
+  });
   oldest = 0;
   lastLive = liveBytes();
 }

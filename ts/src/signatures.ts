@@ -21,6 +21,8 @@ export interface Slot { name: string; kind: Kind; optional: boolean; fallback: u
 /** One entry, ready to be called: what its results are called, and its marks, are those of the table. */
 export interface Compiled {
   index: number; name: string; slots: Slot[]; places: number; fields: readonly string[]; marks: readonly string[];
+  /** The place of a parameter `inplace`; -1 without one. */
+  inplace: number;
   /** Whether the core knows the defaults. */
   told: boolean;
 }
@@ -46,7 +48,8 @@ const words = (text: string): string[] => (text === '' ? [] : text.split(' '));
 export function compile(index: number, name: string, line: string): Compiled {
   const [, params, fields, marks] = line.split(';') as [string, string, string, string];
   const slots = words(params).map(slotOf);
-  return { index, name, slots, places: slots.filter((s) => !s.keyword).length, fields: words(fields), marks: words(marks), told: false };
+  const places = slots.filter((s) => !s.keyword).length, inplace = slots.findIndex((s) => s.name === 'inplace');
+  return { index, name, slots, places, fields: words(fields), marks: words(marks), inplace, told: false };
 }
 
 const isInt = (v: unknown): boolean => typeof v === 'bigint' || (typeof v === 'number' && Number.isInteger(v));
@@ -138,8 +141,8 @@ function settled(kind: Kind, v: unknown): unknown {
 /** Binds arguments to the slots of `op` in `bound`; a string says why they do not fit. */
 export function bind(op: Compiled, args: readonly unknown[], count: number, keywords: Record<string, unknown> | null): string | null {
   const { slots, places } = op;
-  bound.length = slots.length;
-  bound.fill(undefined);
+  bound.length = 0;
+  for (let i = 0; i < slots.length; i++) bound.push(undefined);
   let next = 0;
   for (let i = 0; i < places && next < count; i++) {
     const slot = slots[i]!;

@@ -108,27 +108,31 @@ impl std::fmt::Debug for Tensor {
     }
 }
 
+/// A counted structure whose parts are written where they stay: more than 64 bytes are moved by a call, which
+/// takes as long as an op on a few elements. Every field must be named, in nested ones every field of theirs.
+#[macro_export]
+macro_rules! counted {
+    ($t:ty { $($($field:ident).+ = $value:expr),* $(,)? }) => {{
+        let mut room = std::rc::Rc::<$t>::new_uninit();
+        if let Some(inner) = std::rc::Rc::get_mut(&mut room) {
+            let at = inner.as_mut_ptr();
+            // SAFETY: the place is ours and nobody reads it yet.
+            unsafe { $((&raw mut (*at).$($field).+).write($value);)* }
+        }
+        // SAFETY: it was just made, so nobody else has it, and all fields have been written.
+        unsafe { room.assume_init() }
+    }};
+}
+
 impl Tensor {
-    /// The one place where tensors are made: every part is written where it stays, because moving them
-    /// together is a call, and takes as long as an op on a few elements.
+    /// The one place where tensors are made.
     #[inline]
     fn make(storage: Rc<Storage>, version: Option<Rc<Cell<u32>>>, layout: Layout, dtype: DType, inference: bool) -> Tensor {
-        let mut room = Rc::<TensorImpl>::new_uninit();
-        if let Some(inner) = Rc::get_mut(&mut room) {
-            let at = inner.as_mut_ptr();
-            // SAFETY: the place is ours, and every field is written.
-            unsafe {
-                (&raw mut (*at).storage).write(storage);
-                (&raw mut (*at).version).write(version);
-                (&raw mut (*at).layout).write(layout);
-                (&raw mut (*at).dtype).write(dtype);
-                (&raw mut (*at).inference).write(inference);
-                (&raw mut (*at).wrapped).write(false);
-                (&raw mut (*at).meta).write(RefCell::default());
-            }
-        }
-        // SAFETY: it was just made, so nobody else has it, and the fields have been written.
-        Tensor(unsafe { room.assume_init() })
+        let Layout { sizes, strides, offset } = layout;
+        Tensor(crate::counted!(TensorImpl {
+            storage = storage, version = version, layout.sizes = sizes, layout.strides = strides, layout.offset = offset,
+            dtype = dtype, inference = inference, wrapped = false, meta = RefCell::default()
+        }))
     }
 
     /// Another view of its memory, as it is to be shared.

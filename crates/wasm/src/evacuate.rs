@@ -35,7 +35,8 @@ fn record(t: &Tensor, to: &mut Vec<u64>) -> bool {
     }
     let Ok(row) = t.contiguous_data() else { return false };
     let start = to.len();
-    let (name, output) = t.grad_fn().ok().flatten().map_or((String::new(), 0), |(node, output)| (node.name(), output));
+    let history = if t.requires_grad() { t.grad_fn().ok().flatten() } else { None };
+    let (name, output) = history.map_or((String::new(), 0), |(node, output)| (node.name(), output));
     let bytes = row.numel() * row.dtype().itemsize();
     // Evacuation comes when memory is short: it must not be what fails.
     if to.try_reserve(5 + t.ndim() + name.len().div_ceil(8) + bytes.div_ceil(8)).is_err() {

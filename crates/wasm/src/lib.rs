@@ -104,14 +104,20 @@ pub fn tell_defaults(op: usize, count: u32) -> i32 {
 }
 
 /// Runs an op on the arguments given, and on its defaults for the others.
-fn short_call<const N: usize>(op: usize, given: [Value; N], in_place: bool) -> Result<i32> {
+fn short_call<const N: usize>(op: usize, mut given: [Value; N], in_place: bool) -> Result<i32> {
     let entry = entry(op)?;
     if entry.params.len() == N {
         return run(entry, &given, in_place);
     }
     let mut values = args::Values::new();
-    values.extend(given);
-    DEFAULTS.with_borrow(|all| values.extend(all.get(op).into_iter().flatten().skip(N).cloned()));
+    for value in &mut given {
+        values.push(std::mem::take(value));
+    }
+    DEFAULTS.with_borrow(|all| {
+        for value in all.get(op).and_then(|list| list.get(N..)).unwrap_or_default() {
+            values.push(value.clone());
+        }
+    });
     if values.len() != entry.params.len() {
         return Err(Error::runtime("the defaults of this op are not known"));
     }

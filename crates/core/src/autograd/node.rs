@@ -164,8 +164,10 @@ impl Node {
         let trace = anomaly::trace();
         let extra = trace.map(|t| Box::new(Extra { trace: Some(t), ..Extra::default() }));
         let mark = Cell::new((0, 0));
-        let (extra, spent, in_place) = (RefCell::new(extra), Cell::new(false), Cell::new(false));
-        Rc::new(Node { job, edges, seq, outputs, extra, mark, spent, in_place })
+        crate::counted!(Node {
+            job = job, edges = edges, seq = seq, outputs = outputs, extra = RefCell::new(extra), mark = mark,
+            spent = Cell::new(false), in_place = Cell::new(false)
+        })
     }
 
     /// A node of this name whose use is this error: for a graph that is gone, `Error::freed_graph`.
