@@ -18,7 +18,7 @@ function run(op: Compiled, inPlace: boolean): unknown {
     const value = bound[i];
     write(slot.kind, value === undefined ? slot.fallback : value);
   }
-  return answer(op, door.call(op.index, slots.length, inPlace), inPlace ? target : null);
+  return answer(op, door.call(op.index, slots.length, inPlace ? 1 : 0), inPlace ? target : null);
 }
 
 /** What a call gave; `target` is the tensor that it wrote to, if it wrote in place. */
@@ -75,6 +75,7 @@ type Short = (input: unknown, given: unknown, count: number) => unknown;
 /** Calls with one argument, or with a tensor or a number as the second; undefined where these overloads
  * need a closer look. */
 function shortWay(list: readonly Compiled[], inPlace: boolean): Short {
+  const flag = inPlace ? 1 : 0;
   let alone: Compiled | null | undefined, tensor: Compiled | null | undefined, number: Compiled | null | undefined;
   return (input, given, count) => {
     if (!(input instanceof Tensor)) return undefined;
@@ -82,15 +83,15 @@ function shortWay(list: readonly Compiled[], inPlace: boolean): Short {
     if (count === 1) {
       op = alone === undefined ? (alone = prepared(list, null)) : alone;
       if (op === null) return undefined;
-      status = door.call_tensors(op.index, input.handle, 0, inPlace);
+      status = door.call_tensors(op.index, input.handle, 0, flag);
     } else if (given instanceof Tensor) {
       op = tensor === undefined ? (tensor = prepared(list, Kind.Tensor)) : tensor;
       if (op === null) return undefined;
-      status = door.call_tensors(op.index, input.handle, given.handle, inPlace);
+      status = door.call_tensors(op.index, input.handle, given.handle, flag);
     } else if (typeof given === 'number') {
       op = number === undefined ? (number = prepared(list, Kind.Scalar)) : number;
       if (op === null) return undefined;
-      status = door.call_number(op.index, input.handle, given, inPlace);
+      status = door.call_number(op.index, input.handle, given, flag);
     } else {
       return undefined;
     }

@@ -56,6 +56,7 @@ impl Layout {
     }
 
     /// The number of elements.
+    #[inline]
     pub fn numel(&self) -> usize {
         self.sizes.iter().product::<i64>() as usize
     }

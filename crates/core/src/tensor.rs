@@ -90,6 +90,9 @@ pub struct TensorImpl {
     /// How often it was written, if not the storage counts that: for `.data`.
     pub(crate) version: Option<Rc<Cell<u32>>>,
     pub(crate) layout: Layout,
+    /// What every op asks of the layout.
+    numel: usize,
+    row_major: bool,
     pub(crate) dtype: DType,
     /// Made in inference mode: autograd knows nothing of it.
     pub(crate) inference: bool,
@@ -113,14 +116,15 @@ impl std::fmt::Debug for Tensor {
 #[macro_export]
 macro_rules! counted {
     ($t:ty { $($($field:ident).+ = $value:expr),* $(,)? }) => {{
-        let mut room = std::rc::Rc::<$t>::new_uninit();
+        let mut room = std::rc::Rc::new(std::mem::MaybeUninit::<$t>::uninit());
         if let Some(inner) = std::rc::Rc::get_mut(&mut room) {
             let at = inner.as_mut_ptr();
             // SAFETY: the place is ours and nobody reads it yet.
             unsafe { $((&raw mut (*at).$($field).+).write($value);)* }
         }
-        // SAFETY: it was just made, so nobody else has it, and all fields have been written.
-        unsafe { room.assume_init() }
+        // SAFETY: it was just made, so nobody else has it, and all fields have been written; what may not yet be a
+        // value lies as the value does.
+        unsafe { std::rc::Rc::from_raw(std::rc::Rc::into_raw(room).cast::<$t>()) }
     }};
 }
 
@@ -128,10 +132,11 @@ impl Tensor {
     /// The one place where tensors are made.
     #[inline]
     fn make(storage: Rc<Storage>, version: Option<Rc<Cell<u32>>>, layout: Layout, dtype: DType, inference: bool) -> Tensor {
+        let (numel, row_major) = (layout.numel(), layout.is_contiguous());
         let Layout { sizes, strides, offset } = layout;
         Tensor(crate::counted!(TensorImpl {
             storage = storage, version = version, layout.sizes = sizes, layout.strides = strides, layout.offset = offset,
-            dtype = dtype, inference = inference, wrapped = false, meta = RefCell::default()
+            numel = numel, row_major = row_major, dtype = dtype, inference = inference, wrapped = false, meta = RefCell::default()
         }))
     }
 
@@ -235,41 +240,49 @@ impl Tensor {
     }
 
     /// Sizes.
+    #[inline]
     pub fn sizes(&self) -> &[i64] {
         &self.0.layout.sizes
     }
 
     /// Strides in elements.
+    #[inline]
     pub fn strides(&self) -> &[i64] {
         &self.0.layout.strides
     }
 
     /// The layout.
+    #[inline]
     pub fn layout(&self) -> &Layout {
         &self.0.layout
     }
 
     /// The element type.
+    #[inline]
     pub fn dtype(&self) -> DType {
         self.0.dtype
     }
 
     /// The number of dimensions.
+    #[inline]
     pub fn ndim(&self) -> usize {
         self.0.layout.sizes.len()
     }
 
     /// The number of elements.
+    #[inline]
     pub fn numel(&self) -> usize {
-        self.0.layout.numel()
+        self.0.numel
     }
 
     /// Row-major from its offset.
+    #[inline]
     pub fn is_contiguous(&self) -> bool {
-        self.0.layout.is_contiguous()
+        self.0.row_major
     }
 
     /// Whether both are the same object.
+    #[inline]
     pub fn is(&self, other: &Tensor) -> bool {
         Rc::ptr_eq(&self.0, &other.0)
     }
@@ -343,6 +356,7 @@ impl Tensor {
     }
 
     /// The elements of a contiguous tensor.
+    #[inline]
     pub fn data<T: Element>(&self) -> &[T] {
         debug_assert!(self.is_contiguous());
         // SAFETY: contiguous, so `numel` elements follow; no `&mut` outlives a kernel call.
@@ -358,6 +372,7 @@ impl Tensor {
 
     /// The elements of a contiguous tensor, to be written by the kernel that made it.
     #[allow(clippy::mut_from_ref)]
+    #[inline]
     pub fn data_mut<T: Element>(&self) -> &mut [T] {
         debug_assert!(self.is_contiguous());
         // SAFETY: as in `data`; kernels run one at a time.

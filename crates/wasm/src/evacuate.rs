@@ -1,9 +1,9 @@
 //! Evacuation: a tensor that nothing but its handle holds leaves wasm memory as a record of bytes,
 //! which the JavaScript garbage collector can take; and comes back from the record when it is used.
 //!
-//! A record is, in units of 8 bytes: its length, dtype, number of dimensions, output number and the
-//! length of the name of a history that has been run backward (0: none); sizes; then the name and the
-//! elements, each padded. Only this file knows.
+//! A record is, in units of 8 bytes: its length; dtype, number of dimensions, output number and the
+//! length of the name of a history that has been run backward (0: none), 16 bits each; sizes; then the
+//! name and the elements, each padded. Only this file knows, but for the length.
 
 use crate::args::{self, Reader};
 use crate::{guard, handles};
@@ -30,7 +30,8 @@ unsafe fn append(from: *const u8, bytes: usize, to: &mut Vec<u64>) {
 
 /// Appends the record of a tensor; nothing if it has to stay.
 fn record(t: &Tensor, to: &mut Vec<u64>) -> bool {
-    if !t.is_evacuable() {
+    let few = |n: usize| n < 1 << 16;
+    if !t.is_evacuable() || !few(t.ndim()) || !few(t.output_nr()) {
         return false;
     }
     let Ok(row) = t.contiguous_data() else { return false };
@@ -39,10 +40,10 @@ fn record(t: &Tensor, to: &mut Vec<u64>) -> bool {
     let (name, output) = history.map_or((String::new(), 0), |(node, output)| (node.name(), output));
     let bytes = row.numel() * row.dtype().itemsize();
     // Evacuation comes when memory is short: it must not be what fails.
-    if to.try_reserve(5 + t.ndim() + name.len().div_ceil(8) + bytes.div_ceil(8)).is_err() {
+    if to.try_reserve(2 + t.ndim() + name.len().div_ceil(8) + bytes.div_ceil(8)).is_err() {
         return false;
     }
-    to.extend([0, t.dtype() as u64, t.ndim() as u64, output as u64, name.len() as u64]);
+    to.extend([0, t.dtype() as u64 | (t.ndim() as u64) << 16 | (output as u64) << 32 | (name.len() as u64) << 48]);
     to.extend(t.sizes().iter().map(|n| *n as u64));
     // SAFETY: a string's bytes; and `row` is row-major, so its bytes follow each other.
     unsafe {
@@ -55,20 +56,21 @@ fn record(t: &Tensor, to: &mut Vec<u64>) -> bool {
 
 fn restored(units: &[u64]) -> Result<Tensor> {
     let broken = || Error::runtime("a record of a tensor is damaged");
-    let [_, dtype, ndim, output, name] = *units.first_chunk::<5>().ok_or_else(broken)?;
-    let dtype = DType::from_index(dtype as usize).ok_or_else(broken)?;
-    let sizes: Vec<i64> = units.get(5..5 + ndim as usize).ok_or_else(broken)?.iter().map(|n| *n as i64).collect();
-    let at = 5 + ndim as usize;
-    let text: Vec<u8> = units.get(at..at + (name as usize).div_ceil(8)).ok_or_else(broken)?
-        .iter().flat_map(|u| u.to_le_bytes()).take(name as usize).collect();
-    let at = at + (name as usize).div_ceil(8);
+    let [_, head] = *units.first_chunk::<2>().ok_or_else(broken)?;
+    let [dtype, ndim, output, name] = [0, 16, 32, 48].map(|shift| (head >> shift & 0xffff) as usize);
+    let dtype = DType::from_index(dtype).ok_or_else(broken)?;
+    let sizes: Vec<i64> = units.get(2..2 + ndim).ok_or_else(broken)?.iter().map(|n| *n as i64).collect();
+    let at = 2 + ndim;
+    let text: Vec<u8> = units.get(at..at + name.div_ceil(8)).ok_or_else(broken)?
+        .iter().flat_map(|u| u.to_le_bytes()).take(name).collect();
+    let at = at + name.div_ceil(8);
     let t = Tensor::empty(&sizes, dtype)?;
     let bytes = t.numel() * dtype.itemsize();
     let data = units.get(at..at + bytes.div_ceil(8)).ok_or_else(broken)?;
     // SAFETY: the tensor was just made with this many bytes, and the record holds them.
     unsafe { std::ptr::copy_nonoverlapping(data.as_ptr().cast::<u8>(), t.ptr_bytes(), bytes) };
     if !text.is_empty() {
-        t.set_freed_history(&String::from_utf8_lossy(&text), output as usize);
+        t.set_freed_history(&String::from_utf8_lossy(&text), output);
     }
     Ok(t)
 }

@@ -75,15 +75,16 @@ fn run(entry: &'static Op, values: &[Value], in_place: bool) -> Result<i32> {
     args::reply(autograd_core::call(entry, values)?)
 }
 
-/// Runs op number `op` on `count` arguments in the buffer; in place, the first takes the result, and
-/// there is an answer only where that makes it another tensor (`t_`).
+/// Runs op number `op` on `count` arguments in the buffer; in place (not 0: JavaScript hands a number over
+/// faster than a boolean), the first takes the result, and there is an answer only where that makes it
+/// another tensor (`t_`).
 #[wasm_bindgen]
-pub fn call(op: usize, count: u32, in_place: bool) -> i32 {
+pub fn call(op: usize, count: u32, in_place: u32) -> i32 {
     guard(|| {
         let entry = entry(op)?;
         let mut values = Reader::new().values(count)?;
         values.resize(entry.params.len(), Value::None);
-        run(entry, &values, in_place)
+        run(entry, &values, in_place != 0)
     })
 }
 
@@ -104,10 +105,10 @@ pub fn tell_defaults(op: usize, count: u32) -> i32 {
 }
 
 /// Runs an op on the arguments given, and on its defaults for the others.
-fn short_call<const N: usize>(op: usize, mut given: [Value; N], in_place: bool) -> Result<i32> {
+fn short_call<const N: usize>(op: usize, mut given: [Value; N], in_place: u32) -> Result<i32> {
     let entry = entry(op)?;
     if entry.params.len() == N {
-        return run(entry, &given, in_place);
+        return run(entry, &given, in_place != 0);
     }
     let mut values = args::Values::new();
     for value in &mut given {
@@ -121,12 +122,12 @@ fn short_call<const N: usize>(op: usize, mut given: [Value; N], in_place: bool) 
     if values.len() != entry.params.len() {
         return Err(Error::runtime("the defaults of this op are not known"));
     }
-    run(entry, &values, in_place)
+    run(entry, &values, in_place != 0)
 }
 
 /// `call` on one tensor, or on two where `other` is not 0; the op's defaults have been told.
 #[wasm_bindgen]
-pub fn call_tensors(op: usize, input: i32, other: i32, in_place: bool) -> i32 {
+pub fn call_tensors(op: usize, input: i32, other: i32, in_place: u32) -> i32 {
     guard(|| {
         let input = Value::Tensor(handles::get(input)?);
         if other == 0 {
@@ -138,7 +139,7 @@ pub fn call_tensors(op: usize, input: i32, other: i32, in_place: bool) -> i32 {
 
 /// `call` on a tensor and a float; the op's defaults have been told.
 #[wasm_bindgen]
-pub fn call_number(op: usize, input: i32, other: f64, in_place: bool) -> i32 {
+pub fn call_number(op: usize, input: i32, other: f64, in_place: u32) -> i32 {
     guard(|| short_call(op, [Value::Tensor(handles::get(input)?), Value::Scalar(Scalar::Float(other))], in_place))
 }
 

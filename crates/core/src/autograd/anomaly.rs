@@ -28,6 +28,7 @@ pub struct Trace {
 }
 
 /// Whether it is on.
+#[inline]
 pub fn enabled() -> bool {
     MODE.get().0
 }

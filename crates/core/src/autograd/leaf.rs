@@ -7,6 +7,7 @@ use crate::tensor::Tensor;
 
 impl Tensor {
     /// Whether gradients flow to it.
+    #[inline]
     pub fn requires_grad(&self) -> bool {
         let meta = self.0.meta.borrow();
         meta.requires_grad || meta.grad_fn.is_some() || meta.view.as_ref().is_some_and(|v| v.base.requires_grad())

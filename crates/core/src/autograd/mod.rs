@@ -120,7 +120,10 @@ fn record(op: &'static Op, needs: Needs, args: &[Value], outs: &[Tensor]) -> Res
         // A number that Python wraps in a tensor is saved as one.
         saved.keep(arg, needs.args >> i & 1 == 1, || op.params[i].ty == "AsTensor")?;
     }
-    let metas = outs.iter().map(OutMeta::of).collect();
+    let mut metas = SmallVec::with_capacity(outs.len());
+    for out in outs {
+        metas.push(OutMeta::of(out));
+    }
     Ok(Node::new(Job::Op(op, RefCell::new(Some(saved))), edges, metas))
 }
 

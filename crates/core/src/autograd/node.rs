@@ -116,11 +116,15 @@ impl Drop for Node {
     // loop by whoever came first.
     fn drop(&mut self) {
         let saved = match &mut self.job {
-            Job::Op(_, saved) => saved.get_mut().take(),
-            Job::Custom(c) => c.saved.get_mut().take(),
-            _ => None,
+            Job::Op(_, saved) => saved.get_mut(),
+            Job::Custom(c) => c.saved.get_mut(),
+            _ => &mut None,
         };
-        bury(std::mem::take(&mut self.edges), saved);
+        // What others hold too, and what has no history, ends here.
+        let deep = self.edges.iter().flatten().any(|e| Rc::strong_count(&e.node) == 1) || saved.as_ref().is_some_and(|s| s.is_deep());
+        if deep {
+            bury(std::mem::take(&mut self.edges), saved.take());
+        }
     }
 }
 
@@ -161,8 +165,7 @@ impl Node {
             Job::Accumulate(_) => u64::MAX,
             _ => SEQ.with(|s| s.replace(s.get() + 1)),
         };
-        let trace = anomaly::trace();
-        let extra = trace.map(|t| Box::new(Extra { trace: Some(t), ..Extra::default() }));
+        let extra = if anomaly::enabled() { Some(Box::new(Extra { trace: anomaly::trace(), ..Extra::default() })) } else { None };
         let mark = Cell::new((0, 0));
         crate::counted!(Node {
             job = job, edges = edges, seq = seq, outputs = outputs, extra = RefCell::new(extra), mark = mark,
@@ -262,7 +265,7 @@ pub(super) fn apply(node: &Rc<Node>, grads: &[Option<Tensor>], keep: bool, wante
             let done = formulas(op, node, &saved, grads, wanted);
             if keep || done.is_err() || !saved.holds {
                 cell.replace(Some(saved));
-            } else {
+            } else if saved.is_deep() {
                 bury(Edges::new(), Some(saved));
             }
             done

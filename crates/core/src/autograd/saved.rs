@@ -113,6 +113,13 @@ impl SavedTensor {
 }
 
 impl Tensor {
+    /// Whether it may hold more than its elements: a history, a gradient, a base, what stands behind or beside it.
+    fn has_ties(&self) -> bool {
+        let meta = self.0.meta.borrow();
+        meta.requires_grad || meta.grad_fn.is_some() || meta.grad.is_some() || meta.view.is_some() || meta.tangents.is_some()
+            || meta.batch.is_some()
+    }
+
     /// Lets its gradient flow along an edge.
     pub(super) fn join(&self, edge: &Edge) {
         if !self.dtype().is_differentiable() {
@@ -163,20 +170,34 @@ pub struct Saved {
 }
 
 impl Saved {
+    /// Whether freeing it may free a graph: it alone holds a tensor that has a history.
+    pub(super) fn is_deep(&self) -> bool {
+        let deep = |t: &Tensor| Rc::strong_count(&t.0) == 1 && t.has_ties();
+        let out = |saved: &SavedTensor| match &saved.data {
+            Data::Held(t) => deep(t),
+            Data::Packed(..) => true,
+        };
+        !self.packed.is_empty() || self.values.iter().any(|v| match v {
+            Value::Tensor(t) => deep(t),
+            Value::Tensors(list) => list.iter().flatten().any(deep),
+            _ => false,
+        }) || self.outs.iter().flatten().any(out)
+    }
+
     /// Keeps one more argument; `named` by a formula or not.
     pub(super) fn keep(&mut self, arg: &Value, named: bool, wraps: impl Fn() -> bool) -> Result<()> {
         let value = match arg {
-            Value::Tensor(_) | Value::Tensors(_) if !named => Value::None,
-            Value::Scalar(_) if named && wraps() => {
-                self.holds = true;
-                arg.clone()
+            Value::Tensor(_) | Value::Tensors(_) if named => arg.clone(),
+            Value::Tensor(_) | Value::Tensors(_) => {
+                self.values.push(Value::None);
+                return Ok(());
             }
-            other => other.clone(),
+            other => {
+                self.holds |= named && matches!(other, Value::Scalar(_)) && wraps();
+                self.values.push(other.clone());
+                return Ok(());
+            }
         };
-        if !matches!(value, Value::Tensor(_) | Value::Tensors(_)) {
-            self.values.push(value);
-            return Ok(());
-        }
         let hooked = HOOKS.with_borrow(|h| !h.is_empty());
         for (nth, t) in value.tensors().enumerate() {
             self.holds = true;
@@ -195,9 +216,11 @@ impl Saved {
     /// The arguments, once none is found to have been written since.
     pub(super) fn checked(&self) -> Result<Cow<'_, [Value]>> {
         if self.packed.is_empty() {
-            let tensors = self.values.iter().flat_map(Value::tensors);
-            for (t, then) in tensors.zip(&self.versions) {
-                check_version(t, *then, None)?;
+            if !self.versions.is_empty() {
+                let tensors = self.values.iter().flat_map(Value::tensors);
+                for (t, then) in tensors.zip(&self.versions) {
+                    check_version(t, *then, None)?;
+                }
             }
             return Ok(Cow::Borrowed(&self.values));
         }
