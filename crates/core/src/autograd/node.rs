@@ -120,8 +120,9 @@ impl Drop for Node {
             Job::Custom(c) => c.saved.get_mut(),
             _ => &mut None,
         };
-        // What others hold too, and what has no history, ends here.
-        let deep = self.edges.iter().flatten().any(|e| Rc::strong_count(&e.node) == 1) || saved.as_ref().is_some_and(|s| s.is_deep());
+        // What others hold too, and what has no history, ends here. Several edges may lead to one node.
+        let ours = self.edges.len();
+        let deep = self.edges.iter().flatten().any(|e| Rc::strong_count(&e.node) <= ours) || saved.as_ref().is_some_and(|s| s.is_deep());
         if deep {
             bury(std::mem::take(&mut self.edges), saved.take());
         }

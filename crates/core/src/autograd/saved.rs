@@ -172,7 +172,9 @@ pub struct Saved {
 impl Saved {
     /// Whether freeing it may free a graph: it alone holds a tensor that has a history.
     pub(super) fn is_deep(&self) -> bool {
-        let deep = |t: &Tensor| Rc::strong_count(&t.0) == 1 && t.has_ties();
+        // One tensor may be kept several times.
+        let ours = self.versions.len() + self.outs.len();
+        let deep = |t: &Tensor| Rc::strong_count(&t.0) <= ours && t.has_ties();
         let out = |saved: &SavedTensor| match &saved.data {
             Data::Held(t) => deep(t),
             Data::Packed(..) => true,
