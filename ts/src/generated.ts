@@ -8,7 +8,7 @@ import type { Complex, Int, Num, Tensor, TensorLike } from './tensor.js';
 /** Several results: by name, or in their order. A list has a member `values` of its own. */
 export type Named<F, L> = F & Omit<L, keyof F>;
 
-export const TABLE_HASH = 1598956491;
+export const TABLE_HASH = 3246856303;
 
 /** An entry a line: its names; parameters, by name only after a star; names of results; marks. */
 export const TABLE = `add;input:AsTensor other:AsTensor *alpha:Scalar=1n;;inplace
@@ -811,7 +811,7 @@ _multi_margin_loss;input:Tensor target:Tensor p:i64 margin:f64 weight:Option<Ten
 nn.functional.multilabel_margin_loss;input:Tensor target:Tensor size_average:Option<bool>=null reduce:Option<bool>=null reduction:String='mean';;function
 _multilabel_margin_loss;input:Tensor target:Tensor reduction:String;;hidden
 nn.functional.scaled_dot_product_attention;query:Tensor key:Tensor value:Tensor attn_mask:Option<Tensor>=null dropout_p:f64=0 is_causal:bool=false *scale:Option<f64>=null *enable_gqa:bool=false;;function
-_fused_attention;query:Tensor key:Tensor value:Tensor bias:Option<Tensor> scale:f64;;hidden
+_fused_attention;query:Tensor key:Tensor value:Tensor bias:Option<Tensor> causal:bool scale:f64;;hidden
 pixel_shuffle nn.functional.pixel_shuffle;input:Tensor upscale_factor:i64;;function
 pixel_unshuffle nn.functional.pixel_unshuffle;input:Tensor downscale_factor:i64;;function
 channel_shuffle nn.functional.channel_shuffle;input:Tensor groups:i64;;function
