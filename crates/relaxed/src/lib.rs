@@ -1,4 +1,4 @@
-//! Matrix products with WebAssembly's relaxed multiply-add.
+//! Matrix products and elementary functions with WebAssembly's relaxed multiply-add.
 //!
 //! A crate of its own, and never linked with cross-crate optimisation: LLVM gives every function of
 //! a unit the features of all, and with relaxed-simd it also turns minima and maxima into their
@@ -6,8 +6,8 @@
 
 #![cfg(target_arch = "wasm32")]
 
-use cresset_core::gemm_kernel;
-use cresset_core::kernels::gemm;
+use cresset_core::kernels::{functions, gemm};
+use cresset_core::{elementary_functions, gemm_kernel};
 use cresset_core::kernels::simd::{F32x4, F64x2, MulAdd};
 use std::arch::wasm32::{f32x4_relaxed_madd, f64x2_relaxed_madd};
 
@@ -33,4 +33,5 @@ pub fn install() {
         gemm_kernel!(#[target_feature(enable = "relaxed-simd")] F32x4, Fused, 6, 4),
         gemm_kernel!(#[target_feature(enable = "relaxed-simd")] F64x2, Fused, 6, 4),
     );
+    functions::install(elementary_functions!(#[target_feature(enable = "relaxed-simd")] Fused));
 }

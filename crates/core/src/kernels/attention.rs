@@ -5,7 +5,7 @@
 use super::gemm::{product, Mat, Out, SHARED_WORK};
 use super::reduce::dot_row;
 use crate::ops::loops::Real;
-use crate::ops::softmax::{row_max, soft_in_place};
+use crate::ops::softmax::soft_in_place;
 use crate::parallel::{parallel_for, Shared};
 
 /// Matrices of the heads of a batch: an address, and the steps to the next batch, head, row and
@@ -127,8 +127,7 @@ impl Attention {
                     *x += unsafe { *bias.ptr.wrapping_offset(j as isize * bias.col) };
                 }
             }
-            let most = row_max(&row[..end]);
-            if most == T::NEG_INF { row[..end].fill(T::nil()) } else { soft_in_place(&mut row[..end], most) }
+            soft_in_place(&mut row[..end]);
             // Zeros, if there is no NaN.
             row[seen..].fill(T::nil());
         }

@@ -1,7 +1,7 @@
 //! Four lanes as one: an engine builds a constant anew wherever it is used, so functions with many
 //! constants work on four vectors for each.
 
-use super::simd::{Floats, Lane};
+use super::simd::{Floats, Lane, MulAdd, Wide};
 
 /// Four lanes.
 #[derive(Clone, Copy)]
@@ -13,6 +13,7 @@ impl<L: Lane> Four<L> {
         let [a, b, c, d] = self.0;
         Four([f(a), f(b), f(c), f(d)])
     }
+
 
     #[inline(always)]
     fn zip(self, o: Self, f: impl Fn(L, L) -> L) -> Self {
@@ -129,5 +130,26 @@ impl<L: Floats> Floats for Four<L> {
     fn narrow([low, high]: [Self::Wide; 2]) -> Self {
         let at = |i: usize| L::narrow([low.0[i], high.0[i]]);
         Four([at(0), at(1), at(2), at(3)])
+    }
+    #[inline(always)]
+    fn fixed([low, high]: [Self::Wide; 2]) -> (Self, Self) {
+        let at = |i: usize| L::fixed([low.0[i], high.0[i]]);
+        let [a, b, c, d] = [at(0), at(1), at(2), at(3)];
+        (Four([a.0, b.0, c.0, d.0]), Four([a.1, b.1, c.1, d.1]))
+    }
+}
+
+impl<L: Wide> Wide for Four<L> {
+    #[inline(always)]
+    fn power(self) -> Self {
+        self.map(L::power)
+    }
+}
+
+impl<L: Lane, M: MulAdd<L>> MulAdd<Four<L>> for M {
+    #[inline(always)]
+    fn mul_add(x: Four<L>, y: Four<L>, z: Four<L>) -> Four<L> {
+        let ([a, b, c, d], [p, q, r, s], [e, f, g, h]) = (x.0, y.0, z.0);
+        Four([M::mul_add(a, p, e), M::mul_add(b, q, f), M::mul_add(c, r, g), M::mul_add(d, s, h)])
     }
 }

@@ -47,7 +47,7 @@ pub trait Lane: Copy + 'static {
 /// Lanes of `f32` that elementary functions are written over: besides arithmetic, their bits.
 pub trait Floats: Lane<Elem = f32> {
     /// The same numbers in double precision: half of them.
-    type Wide: Lane<Elem = f64>;
+    type Wide: Wide;
 
     /// The smaller one; `self` where it is NaN.
     fn lesser(self, bound: Self) -> Self;
@@ -69,6 +69,18 @@ pub trait Floats: Lane<Elem = f32> {
     fn widen(self) -> [Self::Wide; 2];
     /// Two halves, rounded.
     fn narrow(halves: [Self::Wide; 2]) -> Self;
+    /// Of numbers to which `FIXED` was added: how far they are from the nearest whole number, times
+    /// `2^32`, and two to the power of that whole number.
+    fn fixed(halves: [Self::Wide; 2]) -> (Self, Self);
+}
+
+/// Added to a number of moderate size, it leaves 32 bits for the fraction.
+pub const FIXED: f64 = 1_572_864.0;
+
+/// Lanes of `f64` that elementary functions go to for exponents.
+pub trait Wide: Lane<Elem = f64> {
+    /// Of numbers to which `FIXED` was added: two to the power of the nearest whole number.
+    fn power(self) -> Self;
 }
 
 /// Lanes that choose number by number.
@@ -115,12 +127,15 @@ pub trait MulAdd<L: Lane> {
 /// Two roundings, the same everywhere.
 pub struct Plain;
 
-impl<L: Lane> MulAdd<L> for Plain {
-    #[inline(always)]
-    fn mul_add(a: L, b: L, c: L) -> L {
-        c.add(a.mul(b))
-    }
+macro_rules! plain {
+    ($($L:ty),*) => { $(impl MulAdd<$L> for Plain {
+        #[inline(always)]
+        fn mul_add(a: $L, b: $L, c: $L) -> $L {
+            Lane::add(c, Lane::mul(a, b))
+        }
+    })* };
 }
+plain!(f32, f64, F32x4, F64x2);
 
 macro_rules! scalar_lane {
     ($T:ty) => {
@@ -167,7 +182,7 @@ scalar_lane!(f64);
 /// Vectors of the processor.
 #[cfg(target_arch = "wasm32")]
 mod vectors {
-    use super::{Choose, Floats, Lane};
+    use super::{Choose, Floats, Lane, Wide};
     use std::arch::wasm32::*;
 
     /// Four `f32`.
@@ -256,6 +271,20 @@ mod vectors {
             let (low, high) = (f32x4_demote_f64x2_zero(low.0), f32x4_demote_f64x2_zero(high.0));
             F32x4(i64x2_shuffle::<0, 2>(low, high))
         }
+        #[inline(always)]
+        fn fixed([a, b]: [F64x2; 2]) -> (Self, Self) {
+            let (low, high) = (i32x4_shuffle::<0, 2, 4, 6>(a.0, b.0), i32x4_shuffle::<1, 3, 5, 7>(a.0, b.0));
+            let whole = i32x4_sub(high, i32x4_shr(low, 31));
+            (F32x4(f32x4_convert_i32x4(low)), F32x4(i32x4_shl(i32x4_add(whole, i32x4_splat(127)), 23)))
+        }
+    }
+
+    impl Wide for F64x2 {
+        #[inline(always)]
+        fn power(self) -> Self {
+            // Half of one, and the bias of exponents.
+            F64x2(i64x2_shl(u64x2_shr(i64x2_add(self.0, i64x2_splat((1023 << 32) + (1 << 31))), 32), 52))
+        }
     }
 
     macro_rules! choose {
@@ -330,7 +359,7 @@ mod vectors {
 /// Arrays that stand in for vectors, for tests on other processors.
 #[cfg(not(target_arch = "wasm32"))]
 mod vectors {
-    use super::{Choose, Floats, Lane, Number};
+    use super::{Choose, Floats, Lane, Number, Wide};
     use std::array::from_fn;
 
     /// `N` numbers.
@@ -401,6 +430,16 @@ mod vectors {
             let ([a, b], [c, d]) = (low.0.map(|x| x as f32), high.0.map(|x| x as f32));
             Pack([a, b, c, d])
         }
+        fn fixed(halves: [Self::Wide; 2]) -> (Self, Self) {
+            let bits = |i: usize| halves[i / 2].0[i % 2].to_bits();
+            let low = |i| bits(i) as i32;
+            let whole = |i| ((bits(i) >> 32) as i32).wrapping_sub(low(i) >> 31);
+            (Pack(from_fn(|i| low(i) as f32)), Pack(from_fn(|i| f32::from_bits((whole(i).wrapping_add(127) as u32) << 23))))
+        }
+    }
+
+    impl Wide for F64x2 {
+        fn power(self) -> Self { Pack(self.0.map(|x| f64::from_bits((x.to_bits() + (1023 << 32) + (1 << 31)) >> 32 << 52))) }
     }
 
     macro_rules! choose {

@@ -194,10 +194,12 @@ pub trait Real:
     fn f64(self) -> f64;
     /// Natural exponential.
     fn exp(self) -> Self;
-    /// `exp(x - m)` of every element.
-    fn exp_less(x: &[Self], m: Self, y: &mut [Self]);
-    /// `exp(x - m)` in the place of every element.
-    fn exp_in_place(x: &mut [Self], m: Self);
+    /// `exp(x - m)` of every element, and the sum.
+    fn exp_less(x: &[Self], m: Self, y: &mut [Self]) -> Self;
+    /// `exp(x - m)` in the place of every element, and the sum.
+    fn exp_in_place(x: &mut [Self], m: Self) -> Self;
+    /// The greatest element; NaN is passed over.
+    fn greatest(x: &[Self]) -> Self;
     /// Natural logarithm.
     fn ln(self) -> Self;
     /// Square root.
@@ -216,12 +218,13 @@ pub trait Real:
     const NEG_INF: Self;
 }
 macro_rules! impl_real {
-    ($($t:ident: $exp_less:expr, $in_place:expr);*) => { $(impl Real for $t {
+    ($($t:ident: $exp_less:expr, $in_place:expr, $greatest:expr);*) => { $(impl Real for $t {
         #[inline(always)] fn of(x: f64) -> Self { x as $t }
         #[inline(always)] fn f64(self) -> f64 { self as f64 }
         #[inline(always)] fn exp(self) -> Self { $t::exp(self) }
-        #[inline(always)] fn exp_less(x: &[Self], m: Self, y: &mut [Self]) { $exp_less(x, m, y) }
-        #[inline(always)] fn exp_in_place(x: &mut [Self], m: Self) { $in_place(x, m) }
+        #[inline(always)] fn exp_less(x: &[Self], m: Self, y: &mut [Self]) -> Self { $exp_less(x, m, y) }
+        #[inline(always)] fn exp_in_place(x: &mut [Self], m: Self) -> Self { $in_place(x, m) }
+        #[inline(always)] fn greatest(x: &[Self]) -> Self { $greatest(x) }
         #[inline(always)] fn ln(self) -> Self { $t::ln(self) }
         #[inline(always)] fn sqrt(self) -> Self { $t::sqrt(self) }
         #[inline(always)] fn abs(self) -> Self { $t::abs(self) }
@@ -232,9 +235,17 @@ macro_rules! impl_real {
         const NEG_INF: Self = $t::NEG_INFINITY;
     })* };
 }
-impl_real!(f32: functions::exp_less_all, functions::exp_less_in_place;
-    f64: |x: &[f64], m: f64, y: &mut [f64]| y.iter_mut().zip(x).for_each(|(y, x)| *y = (*x - m).exp()),
-        |x: &mut [f64], m: f64| x.iter_mut().for_each(|x| *x = (*x - m).exp()));
+impl_real!(f32: functions::exp_less_all, functions::exp_less_in_place, functions::greatest;
+    f64: |x: &[f64], m: f64, y: &mut [f64]| {
+            y.copy_from_slice(x);
+            exp_less_in_place(y, m)
+        }, exp_less_in_place,
+        |x: &[f64]| x.iter().fold(f64::NEG_INFINITY, |m, x| if *x > m { *x } else { m }));
+
+fn exp_less_in_place(x: &mut [f64], m: f64) -> f64 {
+    x.iter_mut().for_each(|x| *x = (*x - m).exp());
+    super::reduce::sum_row(x)
+}
 
 /// A function of complex numbers in double precision, applied in either precision.
 pub fn complex_map(a: &Tensor, dtype: DType, f: fn(C) -> C) -> Result {

@@ -1,20 +1,15 @@
 //! Softmax and its logarithm, and sums of exponentials, all without overflow.
 
-use super::loops::Real;
+use super::loops::{Real, GRAIN};
 use super::prelude::*;
 use super::reduce::{reduce_dims, spread, sum_row};
-use crate::kernels::reduce::{along, fold, fold_from, fold_row};
+use crate::kernels::reduce::{along, fold, fold_from};
+use crate::parallel::{parallel_for, Shared};
 
-/// The greatest element of a row; NaN if there is one.
-pub(crate) fn row_max<T: Real>(row: &[T]) -> T {
-    let pick = |a: T, x: T| if x > a || x.is_nan() { x } else { a };
-    fold_row(row, T::NEG_INF, pick, pick)
-}
-
+/// The softmax of a row, or its logarithm. NaN anywhere is in the sum, and from there everywhere.
 fn soft<T: Real>(from: &[T], to: &mut [T], log: bool) {
-    let m = row_max(from);
-    T::exp_less(from, m, to);
-    let sum = sum_row(to);
+    let m = T::greatest(from);
+    let sum = T::exp_less(from, m, to);
     if log {
         let shift = sum.ln();
         for (x, y) in from.iter().zip(to.iter_mut()) {
@@ -25,11 +20,36 @@ fn soft<T: Real>(from: &[T], to: &mut [T], log: bool) {
     }
 }
 
-/// The softmax of a row with this greatest element, in its place.
-pub(crate) fn soft_in_place<T: Real>(row: &mut [T], most: T) {
-    T::exp_in_place(row, most);
-    let sum = sum_row(row);
+/// The softmax of a row in its place; nothing but zeros if all of it is minus infinity.
+pub(crate) fn soft_in_place<T: Real>(row: &mut [T]) {
+    let most = T::greatest(row);
+    if most == T::NEG_INF && !row.iter().any(|x| x.is_nan()) {
+        return row.fill(T::nil());
+    }
+    let sum = T::exp_in_place(row, most);
     row.iter_mut().for_each(|y| *y = *y / sum);
+}
+
+/// `f` of every row along the last dimension, which lie in one piece; threads share them.
+fn each_row<T: Real>(t: &Tensor, f: impl Fn(usize, &mut [T]) + Sync) -> Result {
+    let out = Tensor::empty(t.sizes(), t.dtype())?;
+    let n = t.sizes().last().map_or(1, |n| *n as usize);
+    let (rows, to) = (t.numel() / n.max(1), Shared(out.ptr::<T>()));
+    parallel_for(rows, (GRAIN / n.max(1)).max(1), |range| for r in range {
+        // SAFETY: rows are apart.
+        f(r, unsafe { std::slice::from_raw_parts_mut(to.get().add(r * n), n) });
+    });
+    Ok(out)
+}
+
+/// `soft` of rows along any dimension.
+fn soft_along<T: Real>(t: &Tensor, d: usize, dtype: DType, log: bool) -> Result {
+    if d + 1 >= t.ndim() && t.is_contiguous() && dtype == T::DTYPE {
+        let (x, n) = (t.data::<T>(), t.sizes().last().map_or(1, |n| *n as usize));
+        return each_row::<T>(t, |r, to| soft(&x[r * n..(r + 1) * n], to, log));
+    }
+    let n = t.sizes().get(d).copied().unwrap_or(1) as usize;
+    along::<T, T>(t, d, n, dtype, |from, to| soft(from, to, log))
 }
 
 fn softmax_of(t: &Tensor, dim: i64, dtype: Option<DType>, log: bool) -> Result {
@@ -38,10 +58,9 @@ fn softmax_of(t: &Tensor, dim: i64, dtype: Option<DType>, log: bool) -> Result {
         _ => t.clone(),
     };
     let d = wrap_dim(dim, t.ndim())?;
-    let n = t.sizes().get(d).copied().unwrap_or(1) as usize;
     match t.dtype() {
-        DType::Float64 => along::<f64, f64>(&t, d, n, t.dtype(), |a, b| soft(a, b, log)),
-        x if x.is_floating_point() => along::<f32, f32>(&t, d, n, x, |a, b| soft(a, b, log)),
+        DType::Float64 => soft_along::<f64>(&t, d, DType::Float64, log),
+        x if x.is_floating_point() => soft_along::<f32>(&t, d, x, log),
         x => {
             let place = if d + 1 >= t.ndim() { "lastdim_" } else { "" };
             Err(Error::dtype(&format!("{}softmax_{place}kernel_impl", if log { "log_" } else { "" }), x))
@@ -70,27 +89,20 @@ fn soft_grad(g: &Tensor, out: &Tensor, dim: i64, log: bool) -> Result {
 }
 
 fn soft_grad_rows<T: Real>(g: &Tensor, out: &Tensor, log: bool) -> Result {
-    let result = Tensor::empty(out.sizes(), out.dtype())?;
-    let n = out.sizes()[out.ndim() - 1].max(1) as usize;
-    let rows = g.data::<T>().chunks_exact(n).zip(out.data::<T>().chunks_exact(n));
-    for ((g, y), to) in rows.zip(result.data_mut::<T>().chunks_exact_mut(n)) {
+    let n = out.sizes()[out.ndim() - 1] as usize;
+    let (g, y) = (g.data::<T>(), out.data::<T>());
+    each_row::<T>(out, |r, to| {
+        let (g, y) = (&g[r * n..(r + 1) * n], &y[r * n..(r + 1) * n]);
         if log {
             let sum = sum_row(g);
             T::exp_less(y, T::nil(), to);
-            for i in 0..n {
-                to[i] = g[i] - to[i] * sum;
-            }
+            to.iter_mut().zip(g).for_each(|(t, g)| *t = *g - *t * sum);
         } else {
-            for i in 0..n {
-                to[i] = g[i] * y[i];
-            }
+            to.iter_mut().zip(g).zip(y).for_each(|((t, g), y)| *t = *g * *y);
             let sum = sum_row(to);
-            for i in 0..n {
-                to[i] = to[i] - y[i] * sum;
-            }
+            to.iter_mut().zip(y).for_each(|(t, y)| *t = *t - *y * sum);
         }
-    }
-    Ok(result)
+    })
 }
 
 fn log_sum_exp(t: &Tensor, dims: &Dims, keepdim: bool) -> Result {
