@@ -6,7 +6,6 @@ use crate::dtype::{Convert, Element};
 use crate::layout::Loop;
 use crate::parallel::{parallel_for, Shared};
 use crate::tensor::Tensor;
-use std::mem::MaybeUninit;
 
 /// Copies the elements of `from` to `to`, which has the same sizes, converting them.
 pub fn copy(from: &Tensor, to: &Tensor) {
@@ -52,11 +51,11 @@ fn copy_same<T: Copy>(from: &Tensor, to: &Tensor) {
     });
 }
 
-/// Rows and columns of a block that is turned at once.
-const BLOCK: usize = 32;
+/// Rows and columns of a block that is turned at once: each side is read or written in whole lines of
+/// the cache, and few enough of them that lines a power of two apart do not push each other out.
+const BLOCK: usize = 16;
 
-/// A block is turned in a place of its own, so that both sides are read and written in long runs
-/// whatever their strides.
+/// Turns blocks straight from one side to the other.
 fn transpose<T: Copy>(l: &Loop<2>, src: *mut T, dst: *mut T) {
     let d = l.sizes.len() - 2;
     let (n, m) = (l.sizes[d] as usize, l.sizes[d + 1] as usize);
@@ -71,19 +70,11 @@ fn transpose<T: Copy>(l: &Loop<2>, src: *mut T, dst: *mut T) {
             let to = Shared(dst.wrapping_offset((at[0] + k * step[0]) as isize));
             let from = Shared(src.wrapping_offset((at[1] + k * step[1]) as isize));
             parallel_for(down, (1 << 15) / (BLOCK * m) + 1, |range| {
-                let mut room = [const { MaybeUninit::<T>::uninit() }; BLOCK * BLOCK];
-                let room = room.as_mut_ptr().cast::<T>();
                 for i in range.map(|i| i * BLOCK) {
                     for j in (0..m).step_by(BLOCK) {
-                        let (h, w) = (BLOCK.min(n - i), BLOCK.min(m - j));
+                        let (from, to) = (from.get().wrapping_offset(i as isize + j as isize * sm), to.get().wrapping_offset(i as isize * dn).wrapping_add(j));
                         // SAFETY: inside both layouts; threads write rows of their own.
-                        unsafe {
-                            turn(from.get().offset(i as isize + j as isize * sm), sm, room, h, w);
-                            for r in 0..h {
-                                let row = to.get().offset((i + r) as isize * dn).add(j);
-                                std::ptr::copy_nonoverlapping(room.add(r * BLOCK), row, w);
-                            }
-                        }
+                        unsafe { turn(from, sm, to, dn, BLOCK.min(n - i), BLOCK.min(m - j)) }
                     }
                 }
             });
@@ -91,21 +82,21 @@ fn transpose<T: Copy>(l: &Loop<2>, src: *mut T, dst: *mut T) {
     });
 }
 
-/// `w` rows of `h` elements, `step` apart, as columns of rows `BLOCK` apart.
+/// `w` rows of `h` elements, `step` apart, as columns of rows `to_step` apart.
 ///
 /// # Safety
-/// The rows must be readable, and a block writable.
+/// The rows must be readable, and the columns writable.
 #[inline(always)]
-unsafe fn turn<T: Copy>(from: *const T, step: isize, to: *mut T, h: usize, w: usize) {
+unsafe fn turn<T: Copy>(from: *const T, step: isize, to: *mut T, to_step: isize, h: usize, w: usize) {
     // SAFETY: the caller's promise; lanes move four or eight bytes whatever they mean.
     unsafe {
         match (size_of::<T>(), h, w) {
-            (4, BLOCK, BLOCK) => lanes::<F32x4>(from.cast(), step, to.cast()),
-            (8, BLOCK, BLOCK) => lanes::<F64x2>(from.cast(), step, to.cast()),
+            (4, BLOCK, BLOCK) if to_step > 0 => lanes::<F32x4>(from.cast(), step, to.cast(), to_step as usize),
+            (8, BLOCK, BLOCK) if to_step > 0 => lanes::<F64x2>(from.cast(), step, to.cast(), to_step as usize),
             _ => {
-                for j in 0..w {
-                    for i in 0..h {
-                        *to.add(i * BLOCK + j) = *from.offset(j as isize * step + i as isize);
+                for i in 0..h as isize {
+                    for j in 0..w as isize {
+                        *to.offset(i * to_step + j) = *from.offset(j * step + i);
                     }
                 }
             }
@@ -118,11 +109,11 @@ unsafe fn turn<T: Copy>(from: *const T, step: isize, to: *mut T, h: usize, w: us
 /// # Safety
 /// As `turn`.
 #[inline(always)]
-unsafe fn lanes<L: Lane>(from: *const L::Elem, step: isize, to: *mut L::Elem) {
-    for j in (0..BLOCK).step_by(L::N) {
-        for i in (0..BLOCK).step_by(L::N) {
+unsafe fn lanes<L: Lane>(from: *const L::Elem, step: isize, to: *mut L::Elem, to_step: usize) {
+    for i in (0..BLOCK).step_by(L::N) {
+        for j in (0..BLOCK).step_by(L::N) {
             // SAFETY: the caller's promise.
-            unsafe { L::transpose(|r| from.offset((j + r) as isize * step + i as isize), to.add(i * BLOCK + j), BLOCK) }
+            unsafe { L::transpose(|r| from.offset((j + r) as isize * step + i as isize), to.add(i * to_step + j), to_step) }
         }
     }
 }

@@ -60,11 +60,7 @@ impl Shape {
     pub fn moments<T: Real>(&self, x: &[T]) -> (Vec<f64>, Vec<f64>) {
         let n = self.count() as f64;
         if self.is_plain(self.channels) {
-            return x.chunks_exact(self.channels).map(|row| {
-                let mean = fold_row(row, T::nil(), T::plus, T::plus).f64() / n;
-                let m = T::of(mean);
-                (mean, fold_row(row, T::nil(), |s, v| s + (v - m) * (v - m), T::plus).f64() / n)
-            }).unzip();
+            return self.plain_moments(x);
         }
         let mut mean = vec![0.0; self.groups()];
         self.runs(|g, at| mean[g] += fold_row(&x[at..at + self.space], T::nil(), T::plus, T::plus).f64());
@@ -78,6 +74,21 @@ impl Shape {
         (mean, var)
     }
 
+    fn plain_moments<T: Real>(&self, x: &[T]) -> (Vec<f64>, Vec<f64>) {
+        let n = self.channels;
+        let (mut mean, mut var) = (vec![0.0; self.rows], vec![0.0; self.rows]);
+        let to = (Shared(mean.as_mut_ptr()), Shared(var.as_mut_ptr()));
+        self.each_row(|r| {
+            let row = &x[r * n..(r + 1) * n];
+            let mean = fold_row(row, T::nil(), T::plus, T::plus).f64() / n as f64;
+            let m = T::of(mean);
+            let var = fold_row(row, T::nil(), |s, v| s + (v - m) * (v - m), T::plus).f64() / n as f64;
+            // SAFETY: rows are apart.
+            unsafe { (*to.0.get().add(r), *to.1.get().add(r)) = (mean, var) }
+        });
+        (mean, var)
+    }
+
     /// `(x - mean) * scale * weight + bias`; the weight has `period` channels, and repeats.
     pub fn apply<T: Real>(&self, x: &[T], mean: &[f64], scale: &[f64], weight: Option<&[T]>, bias: Option<&[T]>, period: usize, y: &mut [T]) {
         if self.is_plain(period) {
@@ -87,12 +98,11 @@ impl Shape {
                 // SAFETY: rows are apart.
                 let y = unsafe { std::slice::from_raw_parts_mut(to.get().add(r * n), n) };
                 let (x, m, s) = (&x[r * n..(r + 1) * n], T::of(mean[r]), T::of(scale[r]));
-                y.iter_mut().zip(x).for_each(|(y, x)| *y = (*x - m) * s);
-                if let Some(w) = weight {
-                    y.iter_mut().zip(w).for_each(|(y, w)| *y = *y * *w);
-                }
-                if let Some(b) = bias {
-                    y.iter_mut().zip(b).for_each(|(y, b)| *y = *y + *b);
+                match (weight, bias) {
+                    (Some(w), Some(b)) => y.iter_mut().zip(x).zip(w).zip(b).for_each(|(((y, x), w), b)| *y = (*x - m) * s * *w + *b),
+                    (Some(w), None) => y.iter_mut().zip(x).zip(w).for_each(|((y, x), w)| *y = (*x - m) * s * *w),
+                    (None, Some(b)) => y.iter_mut().zip(x).zip(b).for_each(|((y, x), b)| *y = (*x - m) * s + *b),
+                    (None, None) => y.iter_mut().zip(x).for_each(|(y, x)| *y = (*x - m) * s),
                 }
             });
         }
