@@ -116,9 +116,6 @@ impl Attention {
         let scale = T::of(self.scale);
         for (r, row) in w.chunks_exact_mut(n.max(1)).take(count).enumerate() {
             let seen = self.seen(first + r + 1);
-            // Exponentials come by whole vectors: those of what is not seen are zeros.
-            let end = seen.next_multiple_of(16).min(n);
-            row[seen..end].fill(T::NEG_INF);
             row[..seen].iter_mut().for_each(|x| *x = *x * scale);
             if let Some(bias) = &g.bias {
                 let bias = bias.matrix(at, first + r);
@@ -127,8 +124,7 @@ impl Attention {
                     *x += unsafe { *bias.ptr.wrapping_offset(j as isize * bias.col) };
                 }
             }
-            soft_in_place(&mut row[..end]);
-            // Zeros, if there is no NaN.
+            soft_in_place(&mut row[..seen]);
             row[seen..].fill(T::nil());
         }
     }

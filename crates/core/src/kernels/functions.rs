@@ -494,8 +494,7 @@ pub fn map_scaled<F: Function, M: Fuse<F32x4>>(g: &[f32], x: &[f32], y: &mut [f3
 pub unsafe fn exp_less<M: Fuse<F32x4>>(x: *const f32, m: f32, y: *mut f32, len: usize) -> f32 {
     let (k, most) = (black_box(&COEFFICIENTS), Block::splat(m));
     let (mut total, mut sum) = (0.0, Block::splat(0.0));
-    // What fills the last block up adds nothing.
-    let mut room = [f32::NEG_INFINITY; N];
+    let mut room = [m; N];
     for at in (0..len).step_by(N) {
         let whole = len - at >= N;
         let (mut from, mut to) = (x.wrapping_add(at), y.wrapping_add(at));
@@ -508,14 +507,21 @@ pub unsafe fn exp_less<M: Fuse<F32x4>>(x: *const f32, m: f32, y: *mut f32, len: 
             let v = Block::load(from).sub(most);
             if v.all_within(Exp::BOUND) {
                 let e = k.exp::<Block, M>(v);
-                sum = sum.add(e);
                 e.store(to);
+                if whole {
+                    sum = sum.add(e);
+                }
             } else {
                 far::<Exp>(k, from, m, to);
-                sum = sum.add(Block::load(to));
+                if whole {
+                    sum = sum.add(Block::load(to));
+                }
             }
             if !whole {
                 std::ptr::copy_nonoverlapping(room.as_ptr(), y.add(at), len - at);
+                // What filled the block up adds nothing.
+                room[len - at..].fill(0.0);
+                sum = sum.add(Block::load(room.as_ptr()));
             }
         }
         // A sum of sums: rounding errors stay small in long rows.
