@@ -186,6 +186,14 @@ impl Storage {
         self.bytes.get()
     }
 
+    /// Exchanges the bytes with those of another block of the same length, without moving them.
+    pub fn exchange(&self, other: &Storage) {
+        if self.bytes() == other.bytes() {
+            self.ptr.swap(&other.ptr);
+            self.room.swap(&other.room);
+        }
+    }
+
     /// Grows the block, keeping its contents; it never shrinks.
     pub fn grow(&self, bytes: usize) -> Result<()> {
         let had = self.bytes.get();

@@ -56,7 +56,7 @@ fn run(op: &'static Op, args: &[Value]) -> Result<Tensor> {
     }
     check_result(target, &result)?;
     if !recording {
-        store(target, &result);
+        hand_over(target, result);
         return Ok(target.clone());
     }
     // What is saved is from before the write: the value written over, if a formula needs it, and
@@ -69,7 +69,7 @@ fn run(op: &'static Op, args: &[Value]) -> Result<Tensor> {
     let needs = Needs::of(op, args);
     let node = record(op, needs, &kept, std::slice::from_ref(target))?;
     node.in_place.set(true);
-    store(target, &result);
+    hand_over(target, result);
     record_outputs(needs, &node, std::slice::from_ref(target))?;
     rebase(target, &node, 0)?;
     Ok(target.clone())
@@ -159,6 +159,32 @@ fn check_shape(target: &Tensor, result: &Tensor) -> Result<()> {
     Err(Error::runtime(format!(
         "output with shape {:?} doesn't match the broadcast shape {:?}", target.sizes(), all.as_slice()
     )))
+}
+
+/// Whether a tensor is the whole of its storage, row-major.
+fn is_whole(t: &Tensor) -> bool {
+    let bytes = t.numel() * t.dtype().itemsize();
+    t.layout().offset == 0 && t.is_contiguous() && t.0.storage.bytes() == bytes
+}
+
+/// Whether a result that nobody else holds can give its memory to the target for the target's own.
+fn can_give(target: &Tensor, result: &Tensor) -> bool {
+    Rc::strong_count(&result.0) == 1
+        && Rc::strong_count(&result.0.storage) == 1
+        && result.dtype() == target.dtype()
+        && result.sizes() == target.sizes()
+        && is_whole(target)
+        && is_whole(result)
+}
+
+/// `store` of what was computed for it: memory changes hands where it can.
+fn hand_over(target: &Tensor, result: Tensor) {
+    if can_give(target, &result) {
+        target.0.storage.exchange(&result.0.storage);
+        target.bump_version();
+    } else {
+        store(target, &result);
+    }
 }
 
 /// Writes the values and counts the write.

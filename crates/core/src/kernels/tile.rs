@@ -173,23 +173,26 @@ pub unsafe fn direct<L: Lane, M: MulAdd<L>>(
     let wide = if overlap { n } else { n / columns * columns };
     // SAFETY: the caller's promise; steps may be negative, so they wrap.
     unsafe {
-        for j in (0..wide).step_by(columns) {
-            let j = j.min(n - columns);
-            let row = if row.is_null() { row } else { row.add(j) };
+        // Two tiles beside each other at a time, as in `tiles`.
+        for pair in (0..wide).step_by(2 * columns) {
             let mut i = 0;
             while i < m {
                 if overlap {
                     i = i.min(m - ROWS);
                 }
                 let left = a.ptr.wrapping_add(i.wrapping_mul(a_row));
-                let (right, to) = (b.ptr.wrapping_add(j), c.ptr.add(i * c.row + j));
-                if i + ROWS <= m {
-                    put(sums::<L, M, ROWS>(k, left, a_row, a_step, right, b_step), to, c.row, c.add, row);
-                    i += ROWS;
-                } else {
-                    put(sums::<L, M, 1>(k, left, a_row, a_step, right, b_step), to, c.row, c.add, row);
-                    i += 1;
+                let whole = i + ROWS <= m;
+                for j in (pair..wide.min(pair + 2 * columns)).step_by(columns) {
+                    let j = j.min(n - columns);
+                    let row = if row.is_null() { row } else { row.add(j) };
+                    let (right, to) = (b.ptr.wrapping_add(j), c.ptr.add(i * c.row + j));
+                    if whole {
+                        put(sums::<L, M, ROWS>(k, left, a_row, a_step, right, b_step), to, c.row, c.add, row);
+                    } else {
+                        put(sums::<L, M, 1>(k, left, a_row, a_step, right, b_step), to, c.row, c.add, row);
+                    }
                 }
+                i += if whole { ROWS } else { 1 };
             }
         }
         for i in 0..m {
