@@ -169,20 +169,23 @@ impl Shape {
     /// The sums of `g * (x - mean) * scale` for each channel of the weight.
     pub fn weight_grad<T: Real>(&self, g: &[T], x: &[T], mean: &[f64], scale: &[f64], period: usize, dw: &mut [T]) {
         if self.is_plain(period) {
-            let n = self.channels;
-            let mut part = vec![T::nil(); n];
-            dw.fill(T::nil());
-            for block in (0..self.rows).step_by(ROWS) {
-                part.fill(T::nil());
-                for r in block..(block + ROWS).min(self.rows) {
-                    let (m, s) = (T::of(mean[r]), T::of(scale[r]));
-                    for ((p, g), x) in part.iter_mut().zip(&g[r * n..]).zip(&x[r * n..]) {
-                        *p += *g * ((*x - m) * s);
+            let (n, to) = (self.channels, Shared(dw.as_mut_ptr()));
+            return parallel_for(n, (GRAIN / self.rows.max(1)).max(16), |range| {
+                // SAFETY: the channels of the threads are apart.
+                let dw = unsafe { std::slice::from_raw_parts_mut(to.get().add(range.start), range.len()) };
+                let mut part = vec![T::nil(); range.len()];
+                dw.fill(T::nil());
+                for block in (0..self.rows).step_by(ROWS) {
+                    part.fill(T::nil());
+                    for r in block..(block + ROWS).min(self.rows) {
+                        let (m, s) = (T::of(mean[r]), T::of(scale[r]));
+                        for ((p, g), x) in part.iter_mut().zip(&g[r * n + range.start..]).zip(&x[r * n + range.start..]) {
+                            *p += *g * ((*x - m) * s);
+                        }
                     }
+                    dw.iter_mut().zip(&part).for_each(|(d, p)| *d += *p);
                 }
-                dw.iter_mut().zip(&part).for_each(|(d, p)| *d += *p);
-            }
-            return;
+            });
         }
         let mut sums = vec![0.0; period];
         let mut channel = 0;
