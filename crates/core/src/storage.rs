@@ -186,12 +186,15 @@ impl Storage {
         self.bytes.get()
     }
 
-    /// Exchanges the bytes with those of another block of the same length, without moving them.
-    pub fn exchange(&self, other: &Storage) {
-        if self.bytes() == other.bytes() {
+    /// Exchanges the bytes with those of another block of the same length, without moving them; false
+    /// where one of them has its bytes in itself.
+    pub fn exchange(&self, other: &Storage) -> bool {
+        let can = self.bytes() == other.bytes() && self.room.get() > 0 && other.room.get() > 0;
+        if can {
             self.ptr.swap(&other.ptr);
             self.room.swap(&other.room);
         }
+        can
     }
 
     /// Grows the block, keeping its contents; it never shrinks.

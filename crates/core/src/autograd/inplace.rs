@@ -179,8 +179,7 @@ fn can_give(target: &Tensor, result: &Tensor) -> bool {
 
 /// `store` of what was computed for it: memory changes hands where it can.
 fn hand_over(target: &Tensor, result: Tensor) {
-    if can_give(target, &result) {
-        target.0.storage.exchange(&result.0.storage);
+    if can_give(target, &result) && target.0.storage.exchange(&result.0.storage) {
         target.bump_version();
     } else {
         store(target, &result);
