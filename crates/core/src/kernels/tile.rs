@@ -27,12 +27,13 @@ pub struct Block<T> {
     pub row: *const T,
 }
 
-/// Sums of `depth` products: `rows` numbers of `a` times `WIDTH` vectors of `b`, at fixed steps.
+/// Sums of `depth` products: `rows` numbers of `a` times `WIDTH` vectors of `b`, at fixed steps; they
+/// begin with `first`.
 #[inline(always)]
 unsafe fn sums<L: Lane, M: MulAdd<L>, const ROWS: usize>(
-    depth: usize, a: *const L::Elem, a_row: usize, a_step: usize, b: *const L::Elem, b_step: usize,
+    depth: usize, a: *const L::Elem, a_row: usize, a_step: usize, b: *const L::Elem, b_step: usize, first: [L; WIDTH],
 ) -> [[L; WIDTH]; ROWS] {
-    let mut acc = [[L::splat(Default::default()); WIDTH]; ROWS];
+    let mut acc = [first; ROWS];
     let (mut a, mut b) = (a, b);
     for _ in 0..depth {
         // SAFETY: the caller's promise: `depth` steps of both lie in memory.
@@ -74,15 +75,22 @@ unsafe fn sums_at<L: Lane, M: MulAdd<L>, const ROWS: usize>(
     acc
 }
 
+/// The vectors of a row that is added to a tile; zeros where there is none, or not so much of it.
 #[inline(always)]
-unsafe fn put<L: Lane, const ROWS: usize>(
-    acc: [[L; WIDTH]; ROWS], c: *mut L::Elem, step: usize, add: bool, row: *const L::Elem,
-) {
-    // SAFETY: the caller's promise: the whole tile is writable, and the row readable.
-    unsafe {
-        let acc = if row.is_null() { acc } else { acc.map(|line| std::array::from_fn(|j| line[j].add(L::load(row.add(j * L::N))))) };
-        for (i, line) in acc.into_iter().enumerate() {
-            for (j, v) in line.into_iter().enumerate() {
+unsafe fn begin<L: Lane>(row: *const L::Elem, n: usize) -> [L; WIDTH] {
+    if row.is_null() || n < WIDTH * L::N {
+        return [L::splat(Default::default()); WIDTH];
+    }
+    // SAFETY: the caller's promise: `n` numbers of the row are readable.
+    unsafe { [L::load(row), L::load(row.add(L::N))] }
+}
+
+#[inline(always)]
+unsafe fn put<L: Lane, const ROWS: usize>(acc: [[L; WIDTH]; ROWS], c: *mut L::Elem, step: usize, add: bool) {
+    for (i, line) in acc.into_iter().enumerate() {
+        for (j, v) in line.into_iter().enumerate() {
+            // SAFETY: the caller's promise: the whole tile is writable.
+            unsafe {
                 let at = c.add(i * step + j * L::N);
                 (if add { L::load(at).add(v) } else { v }).store(at);
             }
@@ -106,8 +114,8 @@ pub unsafe fn tiles<L: Lane, M: MulAdd<L>, const ROWS: usize>(block: &Block<L::E
                 unsafe {
                     let (a, b) = (block.a.add(i * block.depth), block.b.add(j * block.depth));
                     let c = block.c.add(i * block.step + j);
-                    let acc = sums::<L, M, ROWS>(block.depth, a, 1, ROWS, b, columns);
                     let row = if block.row.is_null() { block.row } else { block.row.add(j) };
+                    let acc = sums::<L, M, ROWS>(block.depth, a, 1, ROWS, b, columns, begin(row, n - j));
                     put_some(acc, c, block.step, (m - i, n - j), block.add, row);
                 }
             }
@@ -115,7 +123,8 @@ pub unsafe fn tiles<L: Lane, M: MulAdd<L>, const ROWS: usize>(block: &Block<L::E
     }
 }
 
-/// Of a tile, what lies inside `m` rows and `n` columns.
+/// Of a tile, what lies inside `m` rows and `n` columns. Where `begin` had too few numbers of the row,
+/// they are added here.
 #[inline(always)]
 unsafe fn put_some<L: Lane, const ROWS: usize>(
     acc: [[L; WIDTH]; ROWS], c: *mut L::Elem, step: usize, (m, n): (usize, usize), add: bool, row: *const L::Elem,
@@ -123,10 +132,11 @@ unsafe fn put_some<L: Lane, const ROWS: usize>(
     // SAFETY: the caller's promise: so much of the result is writable, and so much of the row readable.
     unsafe {
         if ROWS <= m && WIDTH * L::N <= n {
-            return put(acc, c, step, add, row);
+            return put(acc, c, step, add);
         }
+        let row = if n < WIDTH * L::N { row } else { std::ptr::null() };
         let mut edge = [[<L::Elem>::default(); 8]; ROWS];
-        put(acc, edge.as_mut_ptr().cast(), 8, false, std::ptr::null());
+        put(acc, edge.as_mut_ptr().cast(), 8, false);
         for (r, line) in edge.iter().enumerate().take(m) {
             for (q, &x) in line.iter().enumerate().take(n) {
                 let at = c.add(r * step + q);
@@ -184,12 +194,12 @@ pub unsafe fn direct<L: Lane, M: MulAdd<L>>(
                 let whole = i + ROWS <= m;
                 for j in (pair..wide.min(pair + 2 * columns)).step_by(columns) {
                     let j = j.min(n - columns);
-                    let row = if row.is_null() { row } else { row.add(j) };
+                    let first = begin(if row.is_null() { row } else { row.add(j) }, columns);
                     let (right, to) = (b.ptr.wrapping_add(j), c.ptr.add(i * c.row + j));
                     if whole {
-                        put(sums::<L, M, ROWS>(k, left, a_row, a_step, right, b_step), to, c.row, c.add, row);
+                        put(sums::<L, M, ROWS>(k, left, a_row, a_step, right, b_step, first), to, c.row, c.add);
                     } else {
-                        put(sums::<L, M, 1>(k, left, a_row, a_step, right, b_step), to, c.row, c.add, row);
+                        put(sums::<L, M, 1>(k, left, a_row, a_step, right, b_step, first), to, c.row, c.add);
                     }
                 }
                 i += if whole { ROWS } else { 1 };
