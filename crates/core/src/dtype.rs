@@ -161,7 +161,7 @@ pub fn can_cast(from: DType, to: DType) -> bool {
 }
 
 /// A Rust type that elements are stored in.
-pub trait Element: Copy + Default + 'static {
+pub trait Element: Copy + Default + Send + Sync + 'static {
     /// The dtype it stores.
     const DTYPE: DType;
     /// A number in this type, by the rules of `tensor.to`.

@@ -209,37 +209,45 @@ impl<const N: usize> Loop<N> {
     }
 
     /// Calls `f(length, offsets, steps)` for each innermost run, in row-major order.
+    #[inline(always)]
     pub fn runs(&self, mut f: impl FnMut(usize, [i64; N], [i64; N])) {
-        let outer = self.sizes.len().saturating_sub(1);
         if self.sizes.contains(&0) {
             return;
         }
+        let outer = self.sizes.len().saturating_sub(1);
         let (len, steps) = match self.sizes.last() {
             Some(&n) => (n as usize, self.strides[outer]),
             None => (1, [0; N]),
         };
-        let mut index = Dims::from_elem(0, outer);
-        let mut at = [0i64; N];
+        let mut place = Place { index: Dims::from_elem(0, outer), at: [0; N] };
         loop {
-            f(len, at, steps);
-            let mut d = outer;
-            loop {
-                if d == 0 {
-                    return;
-                }
-                d -= 1;
-                index[d] += 1;
-                for k in 0..N {
-                    at[k] += self.strides[d][k];
-                }
-                if index[d] < self.sizes[d] {
-                    break;
-                }
-                for k in 0..N {
-                    at[k] -= self.strides[d][k] * self.sizes[d];
-                }
-                index[d] = 0;
+            f(len, place.at, steps);
+            if !self.next(&mut place) {
+                return;
             }
         }
     }
+
+    /// Goes on to the next run; false after the last. Apart from `runs`, so that it is compiled once.
+    #[inline(never)]
+    fn next(&self, place: &mut Place<N>) -> bool {
+        for d in (0..place.index.len()).rev() {
+            place.index[d] += 1;
+            let inside = place.index[d] < self.sizes[d];
+            for k in 0..N {
+                place.at[k] += self.strides[d][k] * if inside { 1 } else { 1 - self.sizes[d] };
+            }
+            if inside {
+                return true;
+            }
+            place.index[d] = 0;
+        }
+        false
+    }
+}
+
+/// Where a loop is: the index in each outer dimension, and the offset of each operand.
+struct Place<const N: usize> {
+    index: Dims,
+    at: [i64; N],
 }

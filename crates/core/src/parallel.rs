@@ -107,15 +107,26 @@ pub fn take_failure() -> bool {
 /// Runs `body` on parts that make up `0..n`, each of at least `grain` rounds unless it is the
 /// last. What a round computes must not depend on how they are parted.
 pub fn parallel_for<F: Fn(Range<usize>) + Sync>(n: usize, grain: usize, body: F) {
-    let grain = grain.max(1);
-    if n <= grain || available() == 1 {
+    unsafe fn run<F: Fn(Range<usize>)>(body: *const (), range: Range<usize>) {
+        // SAFETY: `body` is the closure of the loop below, which outlives its parts.
+        unsafe { (*body.cast::<F>())(range) }
+    }
+    // SAFETY: `run` fits the body, which lives until all parts are done.
+    unsafe { share(n, grain.max(1), run::<F>, (&raw const body).cast()) }
+}
+
+/// `parallel_for` for every body: compiled once, and the body too.
+///
+/// # Safety
+/// `run` must fit `body`.
+#[inline(never)]
+unsafe fn share(n: usize, grain: usize, run: unsafe fn(*const (), Range<usize>), body: *const ()) {
+    if n <= grain || available() == 1 || OWNED.swap(true, Acquire) {
         if n > 0 {
-            body(0..n);
+            // SAFETY: the caller's promise.
+            unsafe { run(body, 0..n) }
         }
         return;
-    }
-    if OWNED.swap(true, Acquire) {
-        return body(0..n);
     }
     let threads = threads();
     if STARTED.load(Relaxed) < threads {
@@ -123,14 +134,10 @@ pub fn parallel_for<F: Fn(Range<usize>) + Sync>(n: usize, grain: usize, body: F)
             (start.start)(threads - STARTED.swap(threads, Relaxed));
         }
     }
-    unsafe fn run<F: Fn(Range<usize>)>(body: *const (), range: Range<usize>) {
-        // SAFETY: `body` is the closure of the loop below, which outlives its parts.
-        unsafe { (*body.cast::<F>())(range) }
-    }
     let part = grain.max(n.div_ceil(4 * threads));
     // SAFETY: the slot is ours, and the counter is closed.
     unsafe {
-        *JOB.0.get() = Job { run: run::<F>, body: (&raw const body).cast(), n, part, caller: Some(current()) };
+        *JOB.0.get() = Job { run, body, n, part, caller: Some(current()) };
     }
     NEXT.store(0, SeqCst);
     ROUND.fetch_add(1, SeqCst);

@@ -4,7 +4,7 @@ use super::loops::Arith;
 use super::prelude::*;
 use super::promote::{common, fitted};
 use crate::kernels::complex;
-use std::cell::Cell;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 /// The factor of the second operand, checked as PyTorch checks it.
 fn check_alpha(alpha: Scalar, dtype: DType) -> Result<()> {
@@ -77,17 +77,17 @@ fn true_div(a: &Tensor, b: &Tensor) -> Result {
 }
 
 /// An operation on integers that has no answer for a divisor of zero.
-fn int_div(a: &Tensor, b: &Tensor, dtype: DType, f: impl Fn(i64, i64) -> i64) -> Result {
-    let zero = Cell::new(false);
+fn int_div(a: &Tensor, b: &Tensor, dtype: DType, f: impl Fn(i64, i64) -> i64 + Sync) -> Result {
+    let zero = AtomicBool::new(false);
     let out = zip(a, b, dtype, |x: i64, y: i64| {
         if y == 0 {
-            zero.set(true);
+            zero.store(true, Relaxed);
             0
         } else {
             f(x, y)
         }
     })?;
-    if zero.get() { Err(Error::runtime("ZeroDivisionError")) } else { Ok(out) }
+    if zero.into_inner() { Err(Error::runtime("ZeroDivisionError")) } else { Ok(out) }
 }
 
 fn floor_int(x: i64, y: i64) -> i64 {

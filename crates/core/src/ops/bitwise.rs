@@ -4,7 +4,7 @@ use super::prelude::*;
 use super::promote::common;
 
 /// Bits of two promoted integers or bools.
-fn bits(kernel: &str, a: &Tensor, b: &Tensor, f: impl Fn(i64, i64) -> i64) -> Result {
+fn bits(kernel: &str, a: &Tensor, b: &Tensor, f: impl Fn(i64, i64) -> i64 + Sync) -> Result {
     let dtype = result_type(&[a, b]);
     if !dtype.is_integral() {
         return Err(Error::dtype(kernel, dtype));
@@ -13,7 +13,7 @@ fn bits(kernel: &str, a: &Tensor, b: &Tensor, f: impl Fn(i64, i64) -> i64) -> Re
 }
 
 /// A function of two promoted integers.
-fn integers(kernel: &str, a: &Tensor, b: &Tensor, f: impl Fn(i64, i64) -> i64) -> Result {
+fn integers(kernel: &str, a: &Tensor, b: &Tensor, f: impl Fn(i64, i64) -> i64 + Sync) -> Result {
     let (a, b, dtype) = common(a, b)?;
     if !dtype.is_integral() || dtype == DType::Bool {
         return Err(Error::dtype(kernel, dtype));

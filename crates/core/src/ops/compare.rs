@@ -21,7 +21,7 @@ fn equal_elements(a: &Tensor, b: &Tensor, want: bool) -> Result {
 }
 
 /// A predicate of the truth of two operands.
-fn logical(a: &Tensor, b: &Tensor, f: impl Fn(bool, bool) -> bool) -> Result {
+fn logical(a: &Tensor, b: &Tensor, f: impl Fn(bool, bool) -> bool + Sync) -> Result {
     zip(a, b, DType::Bool, f)
 }
 

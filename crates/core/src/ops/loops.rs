@@ -11,6 +11,7 @@ use crate::layout::{broadcast, Dims};
 use crate::parallel::{parallel_for, Shared};
 use crate::tensor::Tensor;
 use num_complex::Complex;
+use std::ops::Range;
 
 /// The operand in its compute type, with whatever strides it has.
 fn typed<T: Element>(t: &Tensor) -> Result {
@@ -42,10 +43,10 @@ fn number<T: Element>(t: &Tensor) -> Result<T> {
 }
 
 /// `f` of every element.
-pub fn map<A: Element, R: Element>(a: &Tensor, dtype: DType, f: impl Fn(A) -> R) -> Result {
+pub fn map<A: Element, R: Element>(a: &Tensor, dtype: DType, f: impl Fn(A) -> R + Sync) -> Result {
     let out = Tensor::empty(a.sizes(), R::DTYPE)?;
     if let Some(x) = consecutive(a) {
-        each(x, out.data_mut(), &f);
+        in_parts(&out, |range, part| each(&x[range], part, &f));
     } else {
         let a = typed::<A>(a)?;
         unary(a.sizes(), Strided { data: a.reach(), strides: a.strides() }, out.data_mut::<R>(), f);
@@ -56,15 +57,22 @@ pub fn map<A: Element, R: Element>(a: &Tensor, dtype: DType, f: impl Fn(A) -> R)
 /// Elements that a thread takes at least.
 pub const GRAIN: usize = 1 << 14;
 
+/// Calls `f` with parts of a new tensor and where they lie; threads share them.
+fn in_parts<R: Element>(out: &Tensor, f: impl Fn(Range<usize>, &mut [R]) + Sync) {
+    let to = Shared(out.ptr::<R>());
+    parallel_for(out.numel(), GRAIN, |range| {
+        // SAFETY: the parts are apart, and within the tensor.
+        let part = unsafe { std::slice::from_raw_parts_mut(to.get().add(range.start), range.len()) };
+        f(range, part);
+    });
+}
+
 /// A function of `f32` slices, of every element; threads share the work.
 pub fn slice_map(a: &Tensor, dtype: DType, f: fn(&[f32], &mut [f32])) -> Result {
     let a = a.as_contiguous(DType::Float32)?;
     let out = Tensor::empty(a.sizes(), DType::Float32)?;
-    let (x, to) = (a.data::<f32>(), Shared(out.ptr::<f32>()));
-    parallel_for(x.len(), GRAIN, |range| {
-        // SAFETY: the parts are apart, and within the result.
-        f(&x[range.clone()], unsafe { std::slice::from_raw_parts_mut(to.get().add(range.start), range.len()) });
-    });
+    let x = a.data::<f32>();
+    in_parts(&out, |range, part| f(&x[range], part));
     finish(out, dtype)
 }
 
@@ -72,29 +80,26 @@ pub fn slice_map(a: &Tensor, dtype: DType, f: fn(&[f32], &mut [f32])) -> Result 
 pub fn slice_zip(a: &Tensor, b: &Tensor, dtype: DType, f: fn(&[f32], &[f32], &mut [f32])) -> Result {
     let (a, b) = (a.as_contiguous(DType::Float32)?, b.as_contiguous(DType::Float32)?);
     let out = Tensor::empty(a.sizes(), DType::Float32)?;
-    let (x, y, to) = (a.data::<f32>(), b.data::<f32>(), Shared(out.ptr::<f32>()));
-    parallel_for(x.len(), GRAIN, |range| {
-        // SAFETY: the parts are apart, and within the result.
-        let part = unsafe { std::slice::from_raw_parts_mut(to.get().add(range.start), range.len()) };
-        f(&x[range.clone()], &y[range], part);
-    });
+    let (x, y) = (a.data::<f32>(), b.data::<f32>());
+    in_parts(&out, |range, part| f(&x[range.clone()], &y[range], part));
     finish(out, dtype)
 }
 
 /// `f` of every pair, broadcast.
 pub fn zip<A: Element, B: Element, R: Element>(
-    a: &Tensor, b: &Tensor, dtype: DType, f: impl Fn(A, B) -> R,
+    a: &Tensor, b: &Tensor, dtype: DType, f: impl Fn(A, B) -> R + Sync,
 ) -> Result {
     // The usual cases, of which there are many with few elements: both lie alike, or one is a number.
     if let Some(x) = consecutive::<A>(a) {
         if b.ndim() == 0 {
             let out = Tensor::empty(a.sizes(), R::DTYPE)?;
-            with_number(x, number::<B>(b)?, out.data_mut::<R>(), &f);
+            let y = number::<B>(b)?;
+            in_parts(&out, |range, part| with_number(&x[range], y, part, &f));
             return finish(out, dtype);
         }
         if let (true, Some(y)) = (a.sizes() == b.sizes(), consecutive::<B>(b)) {
             let out = Tensor::empty(a.sizes(), R::DTYPE)?;
-            pairs(x, y, out.data_mut::<R>(), &f);
+            in_parts(&out, |range, part| pairs(&x[range.clone()], &y[range], part, &f));
             return finish(out, dtype);
         }
     }
@@ -287,13 +292,13 @@ fn special_type(kernel: &str, dtype: DType, half: Half) -> Result<DType> {
 }
 
 /// A function of real numbers in double precision, for what is too rare to be compiled twice.
-pub fn special_map(kernel: &str, half: Half, a: &Tensor, f: impl Fn(f64) -> f64) -> Result {
+pub fn special_map(kernel: &str, half: Half, a: &Tensor, f: impl Fn(f64) -> f64 + Sync) -> Result {
     let dtype = special_type(kernel, a.dtype(), half)?;
     map(a, dtype, f)
 }
 
 /// `special_map` for two operands.
-pub fn special_zip(kernel: &str, half: Half, a: &Tensor, b: &Tensor, f: impl Fn(f64, f64) -> f64) -> Result {
+pub fn special_zip(kernel: &str, half: Half, a: &Tensor, b: &Tensor, f: impl Fn(f64, f64) -> f64 + Sync) -> Result {
     let (a, b, dtype) = common(a, b)?;
     let dtype = special_type(kernel, dtype, half)?;
     zip(&a, &b, dtype, f)

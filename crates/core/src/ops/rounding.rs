@@ -39,7 +39,7 @@ fn sgn_of(t: &Tensor) -> Result {
 }
 
 /// What `floor` and its like do with dtypes other than floats.
-fn whole(t: &Tensor, name: &str, f: impl Fn(f64) -> f64) -> Result {
+fn whole(t: &Tensor, name: &str, f: impl Fn(f64) -> f64 + Sync) -> Result {
     match t.dtype() {
         d if d.is_complex() => Err(Error::not_implemented(format!("{name} is not supported for complex inputs"))),
         DType::Bool => Err(Error::dtype(&format!("{name}_vml_cpu"), DType::Bool)),
