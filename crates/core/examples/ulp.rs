@@ -22,20 +22,28 @@ fn distance(got: f32, truth: f64) -> f64 {
     (f64::from(got) - truth).abs() / 2f64.powi(unit.max(-149))
 }
 
+/// How many representable numbers lie between a number and the rounded truth, counting one end.
+fn steps(got: f32, truth: f64) -> u32 {
+    let place = |x: f32| if x.is_sign_negative() { -i64::from(x.to_bits() & 0x7fff_ffff) } else { i64::from(x.to_bits()) };
+    let near = truth as f32;
+    if got.is_nan() && near.is_nan() { 0 } else { place(got).abs_diff(place(near)).try_into().unwrap_or(u32::MAX) }
+}
+
 fn measure(step: u64, name: &str, run: fn(&[f32], &mut [f32]), truth: fn(f64) -> f64) {
-    let (mut worst, mut at, mut out) = (0.0, 0f32, vec![0f32; 1 << 16]);
+    let (mut worst, mut at, mut far, mut out) = (0.0, 0f32, 0, vec![0f32; 1 << 16]);
     let mut numbers = (0..1u64 << 32).step_by(step as usize).map(|bits| f32::from_bits(bits as u32)).peekable();
     while numbers.peek().is_some() {
         let x: Vec<f32> = numbers.by_ref().take(out.len()).collect();
         run(&x, &mut out[..x.len()]);
         for (x, y) in x.iter().zip(&out) {
             let d = distance(*y, truth(f64::from(*x)));
+            far = far.max(steps(*y, truth(f64::from(*x))));
             if d > worst {
                 (worst, at) = (d, *x);
             }
         }
     }
-    println!("{name:<10} {worst:.3} ulp, at {at:e}");
+    println!("{name:<10} {worst:.3} ulp, at {at:e}; {far} numbers from the rounded truth");
 }
 
 fn main() {
