@@ -208,11 +208,10 @@ const LISTED: readonly (readonly [names: string, overloads: string])[] = [
     'Tensor condition, Number self, Number other'],
 ];
 
-const OVERLOADS = new Map(LISTED.flatMap(([names, overloads]) => names.split(' ').map((name) => [name, overloads] as const)));
 
 /** The overloads of a function, parameter by parameter; null where it has but one. */
 export function listedOverloads(name: string): string[][] | null {
-  const text = OVERLOADS.get(name);
+  const text = LISTED.find(([names]) => names.split(' ').includes(name))?.[1];
   if (text === undefined) return null;
   return text.split(' | ').map((one) => one.replace('...create', CREATE).replace(/\*, out$/, `*, ${OUT}`).replace('*, out,', `*, ${OUT},`).split(', '));
 }

@@ -68,6 +68,18 @@ pub fn with<T>(handle: i32, f: impl FnOnce(&Tensor) -> T) -> Result<T> {
     .ok_or_else(|| Error::runtime("this tensor has been disposed of"))
 }
 
+/// What `f` tells of two tensors, or of one where the other handle is 0.
+pub fn with_two<T>(handle: i32, other: i32, f: impl FnOnce(&Tensor, Option<&Tensor>) -> T) -> Result<T> {
+    TABLE.with_borrow(|table| {
+        let tensor = |handle: i32| {
+            let (at, generation) = split(handle);
+            table.slots.get(at).filter(|s| s.generation == generation)?.tensor.as_ref()
+        };
+        Some(f(tensor(handle)?, if other == 0 { None } else { Some(tensor(other)?) }))
+    })
+    .ok_or_else(|| Error::runtime("this tensor has been disposed of"))
+}
+
 /// A handle of this very tensor, if JavaScript has one.
 pub fn find(t: &Tensor) -> Option<i32> {
     TABLE.with_borrow(|table| {

@@ -20,7 +20,7 @@ use args::Reader;
 use cresset_core::autograd as autograd_core;
 use cresset_core::dtype::DType;
 use cresset_core::error::{Error, Result};
-use cresset_core::ops;
+use cresset_core::ops::{self, quick::Second};
 use cresset_core::parallel;
 use cresset_core::table::Op;
 use cresset_core::tensor::{Scalar, Tensor};
@@ -129,6 +129,13 @@ fn short_call<const N: usize>(op: usize, mut given: [Value; N], in_place: u32) -
 #[wasm_bindgen]
 pub fn call_tensors(op: usize, input: i32, other: i32, in_place: u32) -> i32 {
     guard(|| {
+        if in_place == 0 {
+            let op = entry(op)?;
+            let quick = handles::with_two(input, other, |a, b| autograd_core::quick(op, a, b.map(Second::Tensor)))?;
+            if let Some(out) = quick {
+                return handles::put(out);
+            }
+        }
         let input = Value::Tensor(handles::get(input)?);
         if other == 0 {
             return short_call(op, [input], in_place);
@@ -140,7 +147,16 @@ pub fn call_tensors(op: usize, input: i32, other: i32, in_place: u32) -> i32 {
 /// `call` on a tensor and a float; the op's defaults have been told.
 #[wasm_bindgen]
 pub fn call_number(op: usize, input: i32, other: f64, in_place: u32) -> i32 {
-    guard(|| short_call(op, [Value::Tensor(handles::get(input)?), Value::Scalar(Scalar::Float(other))], in_place))
+    guard(|| {
+        let other = Scalar::Float(other);
+        if in_place == 0 {
+            let op = entry(op)?;
+            if let Some(out) = handles::with(input, |a| autograd_core::quick(op, a, Some(Second::Number(other))))? {
+                return handles::put(out);
+            }
+        }
+        short_call(op, [Value::Tensor(handles::get(input)?), Value::Scalar(other)], in_place)
+    })
 }
 
 /// The last failure: its class, a line break, its sentence.

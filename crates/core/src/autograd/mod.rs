@@ -30,6 +30,7 @@ pub use views::{Creation, View};
 use crate::batch;
 use crate::error::Result;
 use crate::layout::Dims;
+use crate::ops::quick::Second;
 use crate::profile;
 use crate::state;
 use crate::table::{saves, How, Op};
@@ -149,6 +150,17 @@ pub fn call(op: &'static Op, args: &[Value]) -> Result<Value> {
     let work = || if state::transforming() { transformed(op, args) } else { run(op, args) };
     let done = if profile::enabled() { profile::timed(|| aten(op), || inputs(args), work) } else { work() };
     done.map_err(|e| e.located(|| describe(op, args)))
+}
+
+/// The door for operands of an elementwise entry that nobody watches, with its defaults for the rest: where the
+/// quick way is for them it needs no arguments in a row. None where the op has to go through `call`.
+pub fn quick(op: &'static Op, a: &Tensor, b: Option<Second>) -> Option<Tensor> {
+    let way = op.quick?;
+    let recorded = || state::grad_enabled() && (a.requires_grad() || b.is_some_and(Second::requires_grad));
+    if state::transforming() || profile::enabled() || recorded() {
+        return None;
+    }
+    way.of(a, b)?.ok()
 }
 
 /// An op while levels of vmap or forward mode are open.

@@ -65,42 +65,65 @@ fn is_usual(arg: &Value) -> bool {
     matches!(arg, Value::None | Value::Scalar(Scalar::Int(1)))
 }
 
+/// The second of two operands.
+#[derive(Clone, Copy)]
+pub enum Second<'a> {
+    /// A tensor.
+    Tensor(&'a Tensor),
+    /// A number.
+    Number(Scalar),
+}
+
+impl Second<'_> {
+    /// Whether gradients flow to it.
+    pub(crate) fn requires_grad(self) -> bool {
+        matches!(self, Second::Tensor(t) if t.requires_grad())
+    }
+}
+
 impl Quick {
     /// The result of an entry for these arguments, if the quick way is for them.
     pub(crate) fn run(self, args: &[Value]) -> Option<Result> {
-        let (Value::Tensor(a), rest) = args.split_first()? else { return None };
+        let (first, rest) = args.split_first()?;
+        let Value::Tensor(a) = first else { return None };
+        let (b, rest) = match rest {
+            [Value::Tensor(b), rest @ ..] => (Some(Second::Tensor(b)), rest),
+            [Value::Scalar(s), rest @ ..] => (Some(Second::Number(*s)), rest),
+            [] => (None, rest),
+            _ => return None,
+        };
+        if rest.iter().all(is_usual) { self.of(a, b) } else { None }
+    }
+
+    /// The same for these operands, where nothing else is said.
+    pub(crate) fn of(self, a: &Tensor, b: Option<Second>) -> Option<Result> {
         let x = few(a)?;
-        match self {
-            Quick::Map(f) => {
-                let done = |out: Tensor| {
-                    f(x, out.data_mut());
-                    out
-                };
-                rest.is_empty().then(|| a.empty_alike().map(done))
-            }
-            Quick::Zip(f) => {
-                let (b, rest) = rest.split_first()?;
+        match (self, b) {
+            (Quick::Map(f), None) => Some(a.empty_alike().map(|out| {
+                f(x, out.data_mut());
+                out
+            })),
+            (Quick::Zip(f), Some(b)) => {
                 let number;
                 let (y, shape) = match b {
-                    Value::Tensor(b) if b.sizes() == a.sizes() => (few(b)?, a),
-                    Value::Tensor(b) if b.ndim() == 0 && !b.0.wrapped => (few(b)?, a),
-                    Value::Tensor(b) if a.ndim() == 0 => (few(b)?, b),
-                    Value::Tensor(b) if b.0.wrapped => {
+                    Second::Tensor(b) if b.0.wrapped => {
                         number = [real(b.scalar().ok()?)?];
                         (&number[..], a)
                     }
-                    Value::Scalar(s) => {
-                        number = [real(*s)?];
+                    Second::Tensor(b) if b.sizes() == a.sizes() || b.ndim() == 0 => (few(b)?, a),
+                    Second::Tensor(b) if a.ndim() == 0 => (few(b)?, b),
+                    Second::Tensor(_) => return None,
+                    Second::Number(s) => {
+                        number = [real(s)?];
                         (&number[..], a)
                     }
-                    _ => return None,
                 };
-                let done = |out: Tensor| {
+                Some(shape.empty_alike().map(|out| {
                     f(x, y, out.data_mut());
                     out
-                };
-                rest.iter().all(is_usual).then(|| shape.empty_alike().map(done))
+                }))
             }
+            _ => None,
         }
     }
 }
