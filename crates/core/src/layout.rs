@@ -17,6 +17,7 @@ pub struct Layout {
 }
 
 /// Row-major strides.
+#[inline]
 pub fn contiguous_strides(sizes: &[i64]) -> Dims {
     let mut strides = Dims::from_elem(1, sizes.len());
     for d in (0..sizes.len().saturating_sub(1)).rev() {

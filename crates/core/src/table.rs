@@ -217,7 +217,8 @@ impl Op {
         let mut out = String::new();
         // A letter after a digit counts as the start of a word: `log1p` is `Log1P`.
         let mut start = true;
-        for c in self.name.trim_start_matches("nn.functional.").trim_end_matches(suffix).chars() {
+        let name = self.name.strip_prefix("nn.functional.").unwrap_or(self.name);
+        for c in name.strip_suffix(suffix).unwrap_or(name).chars() {
             if c.is_ascii_alphabetic() && start {
                 out.push(c.to_ascii_uppercase());
             } else if c.is_ascii_alphanumeric() {

@@ -129,10 +129,18 @@ macro_rules! counted {
 }
 
 impl Tensor {
+    /// Undefined elements of this number, row-major, in a block of their own.
+    fn make_row_major(sizes: &[i64], numel: usize, dtype: DType) -> Result {
+        let (storage, layout) = (Self::room(numel, dtype)?, Layout::contiguous(sizes));
+        Ok(Self::make(storage, None, layout, (numel, true), dtype, crate::state::inference_mode()))
+    }
+
     /// The one place where tensors are made.
     #[inline]
-    fn make(storage: Rc<Storage>, version: Option<Rc<Cell<u32>>>, layout: Layout, dtype: DType, inference: bool) -> Tensor {
-        let (numel, row_major) = (layout.numel(), layout.is_contiguous());
+    fn make(
+        storage: Rc<Storage>, version: Option<Rc<Cell<u32>>>, layout: Layout, (numel, row_major): (usize, bool), dtype: DType,
+        inference: bool,
+    ) -> Tensor {
         let Layout { sizes, strides, offset } = layout;
         Tensor(crate::counted!(TensorImpl {
             storage = storage, version = version, layout.sizes = sizes, layout.strides = strides, layout.offset = offset,
@@ -142,7 +150,8 @@ impl Tensor {
 
     /// Another view of its memory, as it is to be shared.
     fn share(&self, layout: Layout, dtype: DType) -> Tensor {
-        Self::make(self.0.storage.clone(), self.0.version.clone(), layout, dtype, self.0.inference)
+        let shape = (layout.numel(), layout.is_contiguous());
+        Self::make(self.0.storage.clone(), self.0.version.clone(), layout, shape, dtype, self.0.inference)
     }
 
     fn room(elements: usize, dtype: DType) -> Result<Rc<Storage>> {
@@ -155,7 +164,8 @@ impl Tensor {
         checked_numel(sizes)?;
         let layout = Layout { sizes: sizes.into(), strides: strides.into(), offset: 0 };
         let storage = Self::room(layout.extent(), dtype)?;
-        Ok(Self::make(storage, None, layout, dtype, crate::state::inference_mode()))
+        let shape = (layout.numel(), layout.is_contiguous());
+        Ok(Self::make(storage, None, layout, shape, dtype, crate::state::inference_mode()))
     }
 
     /// Undefined elements, row-major.
@@ -170,15 +180,13 @@ impl Tensor {
         if elements.checked_mul(dtype.itemsize()).is_none() {
             return Err(Error::storage_overflow(sizes));
         }
-        let storage = Self::room(elements, dtype)?;
-        Ok(Self::make(storage, None, Layout::contiguous(sizes), dtype, crate::state::inference_mode()))
+        Self::make_row_major(sizes, elements, dtype)
     }
 
     /// Undefined elements in the sizes and dtype of a tensor that is row-major.
     pub(crate) fn empty_alike(&self) -> Result {
         debug_assert!(self.is_contiguous());
-        let storage = Self::room(self.numel(), self.dtype())?;
-        Ok(Self::make(storage, None, Layout::contiguous(self.sizes()), self.dtype(), crate::state::inference_mode()))
+        Self::make_row_major(self.sizes(), self.numel(), self.dtype())
     }
 
     /// Every element the same.

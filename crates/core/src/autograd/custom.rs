@@ -130,8 +130,7 @@ pub fn record_custom(function: Box<dyn Custom>, call: &Forward) -> Result<(Vec<T
         materialize: call.materialize,
         saved: RefCell::default(),
     };
-    let metas: SmallVec<[OutMeta; 1]> = call.outputs.iter().map(OutMeta::of).collect();
-    let node = Node::new(Job::Custom(job), edges, metas);
+    let node = Node::new(Job::Custom(job), edges, call.outputs.iter().map(OutMeta::of));
     let mut results = Vec::with_capacity(call.outputs.len());
     for (i, t) in call.outputs.iter().enumerate() {
         let differentiable = t.dtype().is_differentiable() && !among(call.non_differentiable, t);

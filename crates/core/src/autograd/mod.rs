@@ -121,11 +121,7 @@ fn record(op: &'static Op, needs: Needs, args: &[Value], outs: &[Tensor]) -> Res
         // A number that Python wraps in a tensor is saved as one.
         saved.keep(arg, needs.args >> i & 1 == 1, || op.params[i].ty == "AsTensor")?;
     }
-    let mut metas = SmallVec::with_capacity(outs.len());
-    for out in outs {
-        metas.push(OutMeta::of(out));
-    }
-    Ok(Node::new(Job::Op(op, RefCell::new(Some(saved))), edges, metas))
+    Ok(Node::new(Job::Op(op, RefCell::new(Some(saved))), edges, outs.iter().map(OutMeta::of)))
 }
 
 /// Saves the results, if a formula names them.

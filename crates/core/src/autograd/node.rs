@@ -161,22 +161,28 @@ pub(super) fn bury(edges: Edges, saved: Option<Box<Saved>>) {
 
 impl Node {
     /// A node over these edges.
-    pub fn new(job: Job, edges: Edges, outputs: SmallVec<[OutMeta; 1]>) -> Rc<Node> {
+    pub fn new(job: Job, edges: Edges, outputs: impl IntoIterator<Item = OutMeta>) -> Rc<Node> {
         let seq = match job {
             Job::Accumulate(_) => u64::MAX,
             _ => SEQ.with(|s| s.replace(s.get() + 1)),
         };
         let extra = if anomaly::enabled() { Some(Box::new(Extra { trace: anomaly::trace(), ..Extra::default() })) } else { None };
         let mark = Cell::new((0, 0));
-        crate::counted!(Node {
-            job = job, edges = edges, seq = seq, outputs = outputs, extra = RefCell::new(extra), mark = mark,
+        let mut node = crate::counted!(Node {
+            job = job, edges = edges, seq = seq, outputs = SmallVec::new(), extra = RefCell::new(extra), mark = mark,
             spent = Cell::new(false), in_place = Cell::new(false)
-        })
+        });
+        if let Some(inner) = Rc::get_mut(&mut node) {
+            for meta in outputs {
+                inner.outputs.push(meta);
+            }
+        }
+        node
     }
 
     /// A node of this name whose use is this error: for a graph that is gone, `Error::freed_graph`.
     pub fn failing(name: &str, error: Error, outputs: &[OutMeta]) -> Rc<Node> {
-        Node::new(Job::Fail(name.into(), error), Edges::new(), outputs.into())
+        Node::new(Job::Fail(name.into(), error), Edges::new(), outputs.iter().cloned())
     }
 
     /// The class name that PyTorch gives it.

@@ -159,7 +159,7 @@ pub(super) fn rebase(t: &Tensor, node: &Rc<Node>, index: usize) -> Result<()> {
     let mut edges: Edges = smallvec![base.edge()?];
     edges.extend(node.edges.iter().skip(usize::from(own)).cloned());
     let job = CopySlices::new(node.clone(), own, &base, t);
-    let slices = Node::new(Job::CopySlices(Box::new(job)), edges, smallvec![OutMeta::of(&base)]);
+    let slices = Node::new(Job::CopySlices(Box::new(job)), edges, [OutMeta::of(&base)]);
     let old = base.0.meta.borrow_mut().grad_fn.take();
     base.move_hooks(old.as_ref().map(|o| &o.0), &slices, 0);
     base.set_history(&slices, 0);
@@ -242,7 +242,7 @@ impl Tensor {
         if let Some(node) = meta.accumulate.upgrade() {
             return Ok(Some(Edge { node, index: 0 }));
         }
-        let node = Node::new(Job::Accumulate(self.clone()), smallvec![], smallvec![OutMeta::of(self)]);
+        let node = Node::new(Job::Accumulate(self.clone()), smallvec![], [OutMeta::of(self)]);
         meta.accumulate = Rc::downgrade(&node);
         Ok(Some(Edge { node, index: 0 }))
     }
