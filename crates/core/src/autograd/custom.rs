@@ -7,7 +7,6 @@ use crate::error::{Error, Result};
 use crate::state;
 use crate::table::Grads;
 use crate::tensor::Tensor;
-use smallvec::SmallVec;
 use std::cell::RefCell;
 use std::rc::Rc;
 
