@@ -6,6 +6,7 @@ pub mod columns;
 pub mod complex;
 pub mod conv;
 pub mod copy;
+pub mod curves;
 pub mod eigen;
 pub mod elementwise;
 pub mod error_function;
