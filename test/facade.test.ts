@@ -104,28 +104,3 @@ test('a gradient is the same object as long as it is the same gradient', () => {
   x.grad = null;
   expect(x.grad).toBeNull();
 });
-
-test('what was saved for backward may be written to where that is allowed', () => {
-  const { graph } = torch.autograd, x = torch.tensor([1, 2], { requires_grad: true });
-  const squared = (): torch.Tensor => {
-    const y = x.mul(1), z = y.mul(y);
-    y.add_(1);
-    return z;
-  };
-  expect(() => { squared().sum().backward(); }).toThrow(/modified by an inplace operation/);
-  graph.allow_mutation_on_saved_tensors(squared).sum().backward();
-  expect(x.grad!.tolist()).toEqual([2, 4]);
-  expect(() => graph.disable_saved_tensors_hooks('not here', () => graph.allow_mutation_on_saved_tensors(squared))).toThrow('not here');
-});
-
-test('a node is one object, knows what it saved, and lets its hooks go with the graph', () => {
-  const x = torch.tensor([1, 2], { requires_grad: true }), y = x.exp(), node = y.grad_fn!;
-  expect(y.grad_fn).toBe(node);
-  expect(node.next_functions[0]![0]!.variable).toBe(x);
-  expect((node._saved_result as torch.Tensor).tolist()).toEqual(y.tolist());
-  let calls = 0;
-  node.register_prehook(() => { calls += 1; });
-  y.sum().backward();
-  expect(calls).toBe(1);
-  expect(() => node._saved_result).toThrow(/after they have already been freed/);
-});

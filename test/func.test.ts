@@ -14,6 +14,47 @@ test('all ways to a Hessian are one, in a batch too', () => {
   near(vmap(hessian(f))(m), torch.stack([...m].map((row) => hessian(f)(row))));
 });
 
+test('linearize runs the function once, and its derivative in any place', () => {
+  const { linearize } = torch.func;
+  let runs = 0;
+  const f = (x: Tensor, { y }: { y: Tensor }): Tensor[] => {
+    runs += 1;
+    return [x.sin().mul(y), y.pow(3).sum(), torch.ones([2])];
+  };
+  const y = v.add(1), [value, push] = linearize(f, v, { y });
+  const ways = [m.select(0, 0), { y: m.select(0, 1) }] as const;
+  const pushed = push(...ways), rows = vmap(push)(m, { y: m.mul(2) }) as Tensor[];
+  expect(runs).toBe(1);
+  near(value[0]!, v.sin().mul(y));
+  jvp(f, [v, { y }], [...ways])[1].forEach((t, i) => { near(pushed[i]!, t); });
+  near(rows[1]!, y.pow(2).mul(6).mul(m).sum(1));
+  expect(rows.map((t) => t.shape)).toEqual([[4, 3], [4], [4, 2]]);
+  // In the primals it can be differentiated further.
+  near(grad((x: Tensor) => linearize((t: Tensor) => t.pow(3), x)[1](torch.ones([3])).sum())(v), v.mul(6));
+});
+
+test('hooks in a batch are refused, or see the gradients of the examples', () => {
+  const x = torch.ones([2, 3], { requires_grad: true });
+  const refused = "cannot register a hook on a tensor that doesn't require gradient";
+  expect(() => vmap((a: Tensor) => { a.register_hook(() => {}); return a; })(x)).toThrow(refused);
+  expect(() => vmap((a: Tensor) => { a.mul(2).register_hook(() => {}); return a; })(x)).toThrow(refused);
+  expect(() => vmap((a: Tensor) => { a.register_post_accumulate_grad_hook(() => {}); return a; })(x)).toThrow(refused);
+  expect(() => vmap((a: Tensor) => { a.mul(2).retain_grad(); return a; })(x)).toThrow("can't retain_grad on Tensor that has requires_grad=False");
+  expect(() => vmap((a: Tensor) => { a.sum().backward(); return a; })(x)).toThrow('backward() called inside a functorch transform');
+  expect(() => grad((a: Tensor) => { a.sum().backward(); return a.sum(); })(v)).toThrow('backward() called inside a functorch transform');
+  const shapes: number[][] = [];
+  const doubled = vmap(grad((a: Tensor) => {
+    const y = a.mul(a);
+    y.register_hook((g) => { shapes.push(g.shape); return g.mul(a); });
+    y.register_hook((g) => { shapes.push(g.shape); }).remove();
+    return y.sum();
+  }))(m);
+  near(doubled, m.pow(2).mul(2));
+  expect(shapes).toEqual([[3]]);
+  const own = vmap((a: Tensor) => { a.grad = a.mul(2); return a.grad; })(m);
+  near(own, m.mul(2));
+});
+
 test('levels do not see each other', () => {
   const confused = grad((x: Tensor) => x.mul(grad((y: Tensor) => x.add(y))(torch.tensor(1))))(torch.tensor(1));
   expect(confused.item()).toBe(1);

@@ -9,6 +9,10 @@ const y = x.exp();
 
 is<Tensor[]>()(autograd.grad(y.sum(), x));
 is<Tensor[]>()(autograd.grad([y.sum()], [x], { create_graph: true, grad_outputs: [null] }));
+is<Record<'first' | 'second', Tensor>>()(autograd.grad(y.sum(), { first: x, second: y }));
+is<Tensor[]>()(autograd.grad(y.sum(), [x, autograd.graph.get_gradient_edge(y)]));
+// @ts-expect-error a number is no end of a pass
+autograd.grad(y.sum(), 3);
 is<Node | null>()(y.grad_fn);
 is<[Node | null, number][]>()(y.grad_fn!.next_functions);
 is<unknown>()(y.grad_fn!._saved_result);

@@ -34,6 +34,7 @@ export function raised(text: string): Error {
     case 'Value': return new ValueError(message);
     case 'Type': return new TypeError(message);
     case 'NotImplemented': return new NotImplementedError(message);
+    case 'Assertion': return new AssertionError(message);
     default: return new RuntimeError(message);
   }
 }

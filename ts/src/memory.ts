@@ -19,10 +19,19 @@ type Evacuated = number[] | Int32Array;
 /** Now, in training steps and turns of the event loop. */
 let beats = 0;
 
+/** What a shelf holds while its tensors are parked, for the collector to see: see `autograd/cycles.ts`. */
+export interface Parked {
+  /** The handles; the shelf shows none, so that whoever uses one asks for it. */
+  readonly handles: number[];
+  /** Ends it. */
+  back(): void;
+}
+
 /** The handles of some tensors; a bit for each place tells more of it. */
 export class Shelf {
-  /** 0: disposed of, or evacuated. */
+  /** 0: disposed of, evacuated, or parked. */
   handles: number[] = [];
+  parked: Parked | null = null;
   moved: (Evacuated | undefined)[] | null = null;
   /** When a place was used last, those used then, and those used in the beat before. */
   beat = beats;
@@ -44,8 +53,10 @@ export class Shelf {
 }
 
 /** What the collector reports: the handles of a shelf, and the shelf while its tensors may be evacuated. */
-class Page {
+export class Page {
   shelf: Shelf | null = new Shelf(false);
+  /** The shelf that it has let go, as long as a tensor holds that. */
+  ref: WeakRef<Shelf> | null = null;
   handles: number[] = this.shelf!.handles;
   /** How often some were to be evacuated. */
   tries = 0;
@@ -116,7 +127,9 @@ function memoryWords(): Int32Array {
 
 function liveBytes(): number { return (words.length === 0 ? memoryWords() : words)[counterAt]! >>> 0; }
 
-function retire({ handles }: Page): void {
+function retire(page: Page): void {
+  const { handles } = page;
+  stayers.delete(page);
   for (const handle of handles) if (handle !== 0) door.release(handle);
   handles.length = 0;
 }
@@ -129,20 +142,27 @@ export function use({ _shelf: shelf, _place: place }: Tensor): number {
 }
 
 /** The handle of a tensor, if it has one now. */
-export function held(tensor: Tensor): number { return tensor._shelf.handles[tensor._place]!; }
+export function held({ _shelf: { handles, parked }, _place: place }: Tensor): number { return (parked ?? { handles }).handles[place]!; }
 
 /** Whether it has been let go for good. */
 export function isDisposed(tensor: Tensor): boolean { return held(tensor) === 0 && !tensor._shelf.moved?.[tensor._place]; }
 
 /** Lets a tensor go now. */
 export function free({ _shelf: shelf, _place: place }: Tensor): void {
-  const handle = shelf.handles[place]!;
+  const handles = shelf.parked ? shelf.parked.handles : shelf.handles, handle = handles[place]!;
   if (handle !== 0) door.release(handle);
-  shelf.handles[place] = 0;
+  handles[place] = 0;
   if (shelf.moved) shelf.moved[place] = undefined;
 }
 
 function revive(shelf: Shelf, place: number): number {
+  const { parked } = shelf;
+  if (parked) {
+    shelf.parked = null;
+    shelf.handles = parked.handles;
+    parked.back();
+    if (shelf.handles[place] !== 0) return shelf.handles[place]!;
+  }
   const from = shelf.moved?.[place];
   if (!from) throw new RuntimeError('this tensor has been disposed of');
   const room = check(door.record_room(from.length / 2)) >>> 2;
@@ -208,7 +228,44 @@ export function keepAll<T>(value: T, isTensor: (v: unknown) => v is Tensor): T {
 export function keepLeaf(tensor: Tensor): void {
   if (leaves.isFull) leaves.turn();
   leaves.add(tensor, taken(tensor));
+  stayers.add(leaves.page);
 }
+
+/** Pages that evacuation is done with, though they have tensors: leaves, parts of graphs. */
+const stayers = new Set<Page>();
+
+/** Leaves a page to the finalizer. */
+function letGo(page: Page): void {
+  // A reference keeps what it refers to for as long as synchronous code runs: it is made only where functions are to be watched.
+  if (page.shelf && more > 0 && !page.isEmpty) {
+    page.ref = new WeakRef(page.shelf);
+    stayers.add(page);
+  }
+  page.shelf = null;
+}
+
+/** The pages whose tensors lie unused, with their shelves. */
+export function* idlePages(): Generator<[Page, Shelf]> {
+  for (const page of pages.slice(oldest)) if (page.shelf && page.tries > 0 && page.shelf.busy === 0 && !page.isEmpty) yield [page, page.shelf];
+  for (const page of [...stayers]) {
+    const shelf = page.shelf ?? page.ref?.deref();
+    if (!shelf) retire(page);
+    else if (shelf.busy === 0 && !page.isEmpty) yield [page, shelf];
+  }
+}
+
+/** Parks the tensors of a page: only they hold its shelf, and with it what `parked` holds. */
+export function park(page: Page, shelf: Shelf, parked: Parked): void {
+  if (page === leaves.page) leaves.turn();
+  shelf.handles = page.handles.map(() => 0);
+  shelf.parked = parked;
+  page.ref ??= new WeakRef(shelf);
+  page.shelf = null;
+  stayers.add(page);
+}
+
+/** The number of the beat that is now. */
+export const now = (): number => beats;
 
 /** What the next call evacuates: places, each with its shelf. */
 const leaving: { shelves: Shelf[]; places: number[] } = { shelves: [], places: [] };
@@ -277,13 +334,15 @@ function relieve(live: number): void {
     console.warn(`cresset: ${live} bytes of tensors are alive in a loop that never yields; the oldest move to JavaScript memory. `
       + 'torch.tidy(fn), using or dispose() free them at once.');
   }
+  const over: Page[] = [];
   const few = Math.max(oldest + 1, pages.length - MANY / PAGE / 2);
   while (oldest < pages.length && (liveBytes() > budget || (oldest < few && pages.length - oldest > MANY / PAGE / 2))) {
     const page = pages[oldest++]!;
     evacuate(page, ALL);
-    page.shelf = null;
+    over.push(page);
   }
   leave();
+  over.forEach(letGo);
   compact();
   // All that is left is in use: the budget was too small for the program.
   if (liveBytes() > budget) budget = liveBytes() * 1.5;
@@ -311,8 +370,8 @@ export function beat(): void {
   }
   leave();
   pages = seen.filter((page) => {
-    const stays = page.tries < TRIES && !page.isEmpty;
-    if (!stays) page.shelf = null;
+    const stays = page.shelf !== null && page.tries < TRIES && !page.isEmpty;
+    if (!stays) letGo(page);
     return stays;
   });
   oldest = 0;
@@ -320,12 +379,28 @@ export function beat(): void {
 }
 
 let scheduled = false;
+/** So many turns more count as beats, full pages or not. */
+let more = 0;
+let atTurn: () => void = () => {};
+/** Sets what is done at each such turn, when nothing else runs. */
+export function atTurns(fn: () => void): void { atTurn = fn; }
+/** Counts the next turns of the event loop as beats; the first of them comes after so many milliseconds. */
+export function turnSoon(turns: number, after = 0): void {
+  if (more < turns) more = turns;
+  scheduleBeat(after);
+}
 /** Beats once in a turn of the event loop in which pages filled up; keeps no process alive. */
-function scheduleBeat(): void {
+function scheduleBeat(after = 0): void {
   if (scheduled) return;
   scheduled = true;
-  const run = (): void => { scheduled = false; beat(); };
-  const timer: unknown = setTimeout(run, 0);
+  const run = (): void => {
+    scheduled = false;
+    beat();
+    atTurn();
+    if (more > 0) more -= 1;
+    if (more > 0) scheduleBeat();
+  };
+  const timer: unknown = setTimeout(run, after);
   (timer as { unref?(): void }).unref?.();
 }
 

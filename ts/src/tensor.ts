@@ -7,7 +7,7 @@ import { tensor, type Nested, type TensorOptions } from './creation.js';
 import { bool, DType, DTYPES, float32, float64, type TypedArray } from './dtype.js';
 import * as dtypes from './dtype.js';
 import { IndexError, RuntimeError } from './errors.js';
-import { addAccumulateHook, addHook, gradFn, noteLeaf, runBackward, type BackwardOptions, type Node, type RemovableHandle } from './autograd/index.js';
+import { addAccumulateHook, addHook, gradFn, noteLeaf, retainGrad, runBackward, type BackwardOptions, type Node, type RemovableHandle } from './autograd/index.js';
 import type { Methods } from './generated.js';
 import { indexed, putIndexed, type Index } from './indexing.js';
 import { free, held, isDisposed, keepLeaf, scoped, track, use, type Shelf } from './memory.js';
@@ -174,7 +174,7 @@ export class Tensor {
     if (on) noteLeaf(this);
     return this;
   }
-  retain_grad(): void { check(door.retain_grad(this.handle)); }
+  retain_grad(): void { retainGrad(this); }
   /** Calls `hook` with each gradient of this tensor; what it returns takes the gradient's place. */
   register_hook(hook: (grad: Tensor) => Tensor | null | undefined | void): RemovableHandle { return addHook(this, hook); }
   /** Calls `hook` with this leaf whenever a gradient has been added to its `grad`. */
@@ -183,7 +183,7 @@ export class Tensor {
   backward(gradient?: Tensor | null | BackwardOptions, options?: BackwardOptions): void {
     const given = gradient instanceof Tensor ? gradient : null;
     const kw = options ?? (gradient && !given ? (gradient as BackwardOptions) : {});
-    runBackward([this], [given ?? kw.gradient ?? null], kw);
+    runBackward(this, given ?? kw.gradient, kw);
   }
 
   /** The only element as a number; of int64 a bigint, of bool a boolean, of complex `{re, im}`. */

@@ -20,6 +20,8 @@ pub enum Kind {
     Type,
     /// `NotImplementedError`
     NotImplemented,
+    /// `AssertionError`
+    Assertion,
 }
 
 /// An error with PyTorch's sentence first and, once it has passed the door, the call last.
@@ -77,6 +79,8 @@ impl Error {
         type_error: Type;
         /// A `NotImplementedError`.
         not_implemented: NotImplemented;
+        /// An `AssertionError`.
+        assertion: Assertion;
     }
 
     /// A block that the machine could not give.

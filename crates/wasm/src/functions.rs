@@ -22,6 +22,10 @@ impl Custom for Function {
         self.name.clone()
     }
 
+    fn key(&self) -> Option<u32> {
+        Some(self.backward.0)
+    }
+
     fn backward(&self, node: &Rc<Node>, grads: &[Option<Tensor>]) -> Result<GradList> {
         let slopes = nodes::running(node, || self.backward.list(&[grads]))?;
         Ok(slopes.unwrap_or_default())
@@ -74,6 +78,10 @@ impl Packed for PackedByFacade {
         let found = self.0.list(&[])?.and_then(|list| list.into_iter().next().flatten());
         found.ok_or_else(|| Error::type_error("Output of saved tensor unpack_hook expected to be a Tensor"))
     }
+
+    fn key(&self) -> Option<u32> {
+        Some(self.0.0)
+    }
 }
 
 /// From now on saved tensors go through the function of a key, which answers with the key of the
@@ -87,6 +95,18 @@ pub fn push_saved_hooks(key: u32) {
 #[wasm_bindgen]
 pub fn pop_saved_hooks() {
     autograd::pop_saved_hooks();
+}
+
+/// Begins, or ends, that saved tensors may be written to.
+#[wasm_bindgen]
+pub fn allow_mutation(on: bool) -> i32 {
+    guard(|| {
+        if !on {
+            autograd::forbid_mutation();
+            return Ok(0);
+        }
+        autograd::allow_mutation().map(|()| 0)
+    })
 }
 
 /// Sets anomaly mode; answers what it was: 1 on, 2 looks for NaN.

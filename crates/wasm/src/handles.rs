@@ -80,6 +80,16 @@ pub fn with_two<T>(handle: i32, other: i32, f: impl FnOnce(&Tensor, Option<&Tens
     .ok_or_else(|| Error::runtime("this tensor has been disposed of"))
 }
 
+/// All handles with their tensors.
+pub fn all() -> Vec<(i32, Tensor)> {
+    TABLE.with_borrow(|table| {
+        let held = |(at, slot): (usize, &Slot)| {
+            slot.tensor.clone().map(|t| ((at as u32 | u32::from(slot.generation) << 24) as i32, t))
+        };
+        table.slots.iter().enumerate().filter_map(held).collect()
+    })
+}
+
 /// A handle of this very tensor, if JavaScript has one.
 pub fn find(t: &Tensor) -> Option<i32> {
     TABLE.with_borrow(|table| {

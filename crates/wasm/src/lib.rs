@@ -13,6 +13,7 @@ mod handles;
 mod nodes;
 mod profile;
 mod random;
+mod skeleton;
 mod threads;
 mod transforms;
 

@@ -2,7 +2,7 @@
 
 use crate::callbacks::Callback;
 use crate::{args, guard, handles};
-use cresset_core::autograd::Node;
+use cresset_core::autograd::{Edge, Node};
 use cresset_core::error::{Error, Result};
 use cresset_core::value::Value;
 use std::cell::RefCell;
@@ -27,9 +27,14 @@ fn lend(node: &Rc<Node>) -> i32 {
     id
 }
 
-fn held(id: i32) -> Result<Rc<Node>> {
+pub fn held(id: i32) -> Result<Rc<Node>> {
     let found = HELD.with_borrow(|held| held.get(&id).map(|h| h.0.clone()));
     found.ok_or_else(|| Error::runtime("this node has been let go"))
+}
+
+/// The nodes that JavaScript holds, with their addresses.
+pub fn all() -> Vec<(i32, Rc<Node>)> {
+    HELD.with_borrow(|held| held.iter().map(|(id, h)| (*id, h.0.clone())).collect())
 }
 
 /// Runs the backward of a function from outside the table, whose saved tensors `saved_tensors` tells.
@@ -50,6 +55,12 @@ pub fn node_of(handle: i32) -> i32 {
 #[wasm_bindgen]
 pub fn edge_of(handle: i32) -> i32 {
     guard(|| Ok(handles::get(handle)?.edge()?.map_or(NO_NODE, |edge| lend(&edge.node))))
+}
+
+/// A tensor that stands for one output of a node where a pass starts or ends.
+#[wasm_bindgen]
+pub fn edge_tensor(id: i32, index: usize) -> i32 {
+    guard(|| handles::put(Edge { node: held(id)?, index }.stand_in()?))
 }
 
 /// One object less holds the node.

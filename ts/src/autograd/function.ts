@@ -96,6 +96,8 @@ function record(self: typeof Function, ctx: FunctionCtx, args: readonly unknown[
   begin();
   for (const list of [args.map((a) => (isTensor(a) ? a : null)), outputs, constant, dirty, saved]) writeTensors(list);
   const results = result(door.record_function(key, `${self.name}Backward`, materialize)) as Tensor[];
+  // The core keeps what is to be kept.
+  ctx._kept.saved = ctx._kept.dirty = ctx._kept.constant = [];
   // An argument that is returned as it is comes back as a view; everything else is what forward made.
   return results.map((r, i) => {
     const out = outputs[i]!;

@@ -8,8 +8,7 @@ import { lend } from './callbacks.js';
 import { list } from './passes.js';
 
 export { register_multi_grad_hook } from './hooks.js';
-export { get_gradient_edge, Node } from './node.js';
-export type { GradientEdge } from './node.js';
+export { get_gradient_edge, GradientEdge, Node } from './node.js';
 
 let disabled: string | null = null;
 
@@ -31,9 +30,17 @@ export function saved_tensors_hooks<P, R>(pack: (t: Tensor) => P, unpack: (packe
  * PyTorch moves from another device, there is only memory to move to. */
 export function save_on_cpu<R>(fn: () => R): R { return saved_tensors_hooks((t) => t.clone(), (t) => t, fn); }
 
-/** Runs `fn`; what it saves for backward may be written to afterwards, for backward has copies. PyTorch copies at the
- * first write, here they are made at once. */
-export function allow_mutation_on_saved_tensors<R>(fn: () => R): R { return save_on_cpu(fn); }
+/** Runs `fn`, in which what was saved for backward may be written to: it is copied at the first write. Backward has to
+ * be called within `fn` too. */
+export function allow_mutation_on_saved_tensors<R>(fn: () => R): R {
+  if (disabled !== null) throw new RuntimeError(disabled);
+  check(door.allow_mutation(true));
+  try {
+    return fn();
+  } finally {
+    door.allow_mutation(false);
+  }
+}
 
 /** Runs `fn`, in which `saved_tensors_hooks` is an error with this message. */
 export function disable_saved_tensors_hooks<R>(message: string, fn: () => R): R {

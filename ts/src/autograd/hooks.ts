@@ -1,12 +1,16 @@
 /** Hooks on tensors: on their gradients, on several at once, and on leaves after accumulation. */
 import { door } from '#wasm';
 import { check } from '../buffer.js';
+import { RuntimeError } from '../errors.js';
 import { held } from '../memory.js';
 import type { Tensor } from '../tensor.js';
-import { lend } from './callbacks.js';
+import { lend, type Callback } from './callbacks.js';
 import type { RemovableHandle } from './node.js';
+import { isOpaque } from './transformed.js';
 
-function add(t: Tensor, key: number, after: boolean): RemovableHandle {
+function add(t: Tensor, callback: Callback, after: boolean): RemovableHandle {
+  if (isOpaque(t)) throw new RuntimeError("cannot register a hook on a tensor that doesn't require gradient");
+  const key = lend(callback);
   check(door.add_hook(t.handle, key, after));
   // A tensor that was disposed of has no hooks any more.
   return { remove: () => { if (held(t) !== 0) door.remove_hook(held(t), key); } };
@@ -14,15 +18,21 @@ function add(t: Tensor, key: number, after: boolean): RemovableHandle {
 
 /** Calls `hook` with each gradient of `t`; what it returns takes the gradient's place. */
 export function addHook(t: Tensor, hook: (grad: Tensor) => Tensor | null | undefined | void): RemovableHandle {
-  return add(t, lend(([grad]) => {
+  return add(t, ([grad]) => {
     const other = hook(grad!);
     return other ? [other] : null;
-  }), false);
+  }, false);
 }
 
 /** Calls `hook` with the leaf `t` whenever a gradient has been added to its `grad`. */
 export function addAccumulateHook(t: Tensor, hook: (leaf: Tensor) => void): RemovableHandle {
-  return add(t, lend(() => { hook(t); }), true);
+  return add(t, () => { hook(t); }, true);
+}
+
+/** Keeps the gradient of a tensor that is no leaf. */
+export function retainGrad(t: Tensor): void {
+  if (isOpaque(t)) throw new RuntimeError("can't retain_grad on Tensor that has requires_grad=False");
+  check(door.retain_grad(t.handle));
 }
 
 /**

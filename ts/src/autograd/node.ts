@@ -2,9 +2,10 @@
 import { door } from '#wasm';
 import { check, readUnits, result } from '../buffer.js';
 import { RuntimeError } from '../errors.js';
-import { held } from '../memory.js';
+import { typeName } from '../signatures.js';
 import { isTensor, Tensor } from '../tensor.js';
-import { lend } from './callbacks.js';
+import { held, now } from '../memory.js';
+import { hold, lend, type Bone } from './callbacks.js';
 
 /** What takes a hook away again. */
 export interface RemovableHandle { remove(): void }
@@ -24,10 +25,24 @@ export const listOf = (grads: Grads | undefined | void): readonly (Tensor | null
 export class Node {
   /** What users keep with it. */
   readonly metadata: Record<string, unknown> = {};
-  /** @internal Its address in the core. */
-  readonly _id: number;
+  readonly #id: number;
+  #bone: Bone | null = null;
+  /** @internal The beat of its last use. */
+  used = now();
   /** @internal Takes over what the core has lent. */
-  constructor(id: number) { this._id = id; }
+  constructor(id: number) { this.#id = id; }
+
+  /** @internal Its address in the core. */
+  get _id(): number {
+    this.used = now();
+    if (this.#bone) {
+      hold([this.#bone]);
+      this.#bone = null;
+    }
+    return this.#id;
+  }
+  /** @internal Lets it hold the functions that it leads to, until it is used. */
+  _park(bone: Bone | null): void { this.#bone = bone; }
 
   /** Its class in PyTorch. */
   name(): string { return door.node_name(this._id); }
@@ -74,6 +89,9 @@ const registry = new FinalizationRegistry<number>((id) => {
   if (known.get(id)?.deref() === undefined) known.delete(id);
 });
 
+/** The nodes that JavaScript has, or had and the core does not know yet that they are gone. */
+export function* knownNodes(): Generator<[number, Node | undefined]> { for (const [id, ref] of known) yield [id, ref.deref()]; }
+
 /** The objects of leaves by their handles, so that `variable` is the very object that the user has. */
 const leaves = new Map<number, WeakRef<Tensor>>();
 let tidyAt = 64;
@@ -105,12 +123,23 @@ function nodeOf(id: number): Node | null {
 /** The node that made a tensor. */
 export function gradFn(t: Tensor): Node | null { return nodeOf(check(door.node_of(t.handle))); }
 
-/** Where gradients of a tensor flow to. */
-export interface GradientEdge { node: Node; output_nr: number }
+/** Where gradients of a tensor flow to: a node, and the number of the output there. Backward passes take it for the tensor. */
+export class GradientEdge {
+  constructor(readonly node: Node, readonly output_nr: number) {}
+  *[Symbol.iterator](): IterableIterator<Node | number> {
+    yield this.node;
+    yield this.output_nr;
+  }
+  /** @internal A tensor that stands for it. */
+  _tensor(): Tensor {
+    if (!(this.node instanceof Node)) throw new RuntimeError(`GradientEdge's first object must be an autograd.graph.Node but got ${typeName(this.node)}`);
+    return new Tensor(check(door.edge_tensor(this.node._id, this.output_nr)));
+  }
+}
 
-/** The node that gradients of `t` flow to, and the number of the output there. */
+/** The edge along which gradients of `t` flow. */
 export function get_gradient_edge(t: Tensor): GradientEdge {
   const node = t.requires_grad ? nodeOf(check(door.edge_of(t.handle))) : null;
   if (!node) throw new RuntimeError('It is not possible to get the gradient edge for a Tensor that does not require gradients');
-  return { node, output_nr: check(door.output_nr(t.handle)) };
+  return new GradientEdge(node, check(door.output_nr(t.handle)));
 }

@@ -12,17 +12,21 @@ const DOCS = 'For more details, please see https://pytorch.org/docs/main/notes/e
 
 /** Functions of whole batches, made here. */
 const WHOLE = new WeakSet<object>();
-/** How many levels of `torch.func` are open. */
-let depth = 0;
+/** The levels of `torch.func` that are open: for each, whether it is one of vmap. */
+const open: boolean[] = [];
 /** Counts a level of `torch.func` while `fn` runs. */
-export function inside<T>(fn: () => T): T {
-  depth += 1;
+export function inside<T>(fn: () => T, ofBatches = false): T {
+  open.push(ofBatches);
   try {
     return fn();
   } finally {
-    depth -= 1;
+    open.pop();
   }
 }
+/** Whether a function is being transformed. */
+export const isInside = (): boolean => open.length > 0;
+/** Whether autograd knows nothing of a tensor here: inside vmap, and not yet inside a level that differentiates, it stands for a batch. */
+export const isOpaque = (t: Tensor): boolean => open[open.length - 1] === true && door.last_batch_level(t.handle) !== 0;
 
 /** What the core numbers the last level at which one of the arguments is batched, or has a tangent; 0 for none. */
 const last = (args: readonly unknown[], level: (handle: number) => number): number =>
@@ -30,7 +34,7 @@ const last = (args: readonly unknown[], level: (handle: number) => number): numb
 
 /** The outputs of a call whose arguments a transform concerns; null if none does. */
 export function transformed(self: Class, args: readonly unknown[], call: (ctx: FunctionCtx, args: readonly unknown[]) => unknown, context: () => FunctionCtx): { value: unknown } | null {
-  if (depth > 0 && !self.setup_context && !WHOLE.has(self)) {
+  if (isInside() && !self.setup_context && !WHOLE.has(self)) {
     throw new RuntimeError('In order to use an autograd.Function with functorch transforms (vmap, grad, jvp, jacrev, ...), it must override the '
       + `setup_context staticmethod. ${DOCS}`);
   }

@@ -224,12 +224,14 @@ export function jvp(func: Func, primals: readonly unknown[], tangents: unknown, 
   return has_aux ? [value, tangent, aux] : [value, tangent];
 }
 
-/** The value of `func` at `primals`, and the function that gives its derivative along tangents. */
+/** The value of `func` at `primals`, and the function that gives its derivative along tangents without running `func` again. */
 export function linearize<Args extends any[], R>(func: (...args: Args) => R, ...primals: Args): [R, (...tangents: Mapped<Args, Tensor>) => Mapped<R, Tensor>];
 export function linearize(func: Func, ...primals: unknown[]): unknown {
   const { leaves, spec } = flatten(primals);
-  const value = func(...primals) as unknown;
-  const push = (...tangents: unknown[]): unknown => {
+  const { value, pull } = pullback(func, primals, null, false);
+  // Pulling back is linear in the cotangents, wherever they are: what pulls back through it pushes forward.
+  const { pull: push } = pullback(pull, [mapTensors(value, (t) => zeros_like(t.detach()))], null, false);
+  const pushed = (...tangents: unknown[]): unknown => {
     const given = flatten(tangents);
     if (given.spec !== spec) throw new RuntimeError(`Expected the tangents ${treespec(tangents)} to have the same argspec as the primals ${treespec(primals)}`);
     given.leaves.forEach((t, i) => {
@@ -240,7 +242,7 @@ export function linearize(func: Func, ...primals: unknown[]): unknown {
       if (have !== want) throw differs('shape', have, want);
       if (tangent.dtype !== primal.dtype) throw differs('dtype', String(tangent.dtype), String(primal.dtype));
     });
-    return pushforward(func, primals, tangents, null, false, false).tangent;
+    return (push(tangents) as unknown[])[0];
   };
-  return [value, push];
+  return [value, pushed];
 }

@@ -77,7 +77,7 @@ function atOnce(func: Func, batch: Batch, out_dims: Dims, randomness: Randomness
   const level = door.enter_vmap(batch.size, MODES.indexOf(randomness));
   try {
     const hidden = batch.leaves.map((x, i) => (batch.dims[i] === null ? x : new Tensor(check(door.add_level((x as Tensor).handle, batch.dims[i]!, level)))));
-    const outputs = inside(() => func(...(batch.build(hidden) as unknown[])) as unknown);
+    const outputs = inside(() => func(...(batch.build(hidden) as unknown[])) as unknown, true);
     const { leaves, build } = flatten(outputs);
     const dims = outDims(func, out_dims, outputs);
     return build(leaves.map((x, i) => {

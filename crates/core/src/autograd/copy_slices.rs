@@ -12,7 +12,7 @@ use std::rc::Rc;
 
 /// The op that wrote, and where.
 pub struct CopySlices {
-    inner: Rc<Node>,
+    pub(super) inner: Rc<Node>,
     /// Whether the first gradient of `inner` is that of the view as it was.
     own: bool,
     /// How the base lies in memory that starts with its first element.

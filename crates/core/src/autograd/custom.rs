@@ -14,6 +14,10 @@ use std::rc::Rc;
 pub trait Custom {
     /// Its name as `grad_fn` prints it: that of the class, then `Backward`.
     fn name(&self) -> String;
+    /// The key of a function from outside that runs it, if one does.
+    fn key(&self) -> Option<u32> {
+        None
+    }
     /// The gradients of its arguments, tensors or not, from those of its outputs; `node` tells what
     /// was saved.
     fn backward(&self, node: &Rc<Node>, grads: &[Option<Tensor>]) -> Result<Vec<Option<Tensor>>>;

@@ -1,6 +1,7 @@
 //! Hooks: on tensors, on leaves after accumulation, before and after nodes; and kept gradients.
 
 use super::node::Node;
+use crate::batch;
 use crate::error::{Error, Result};
 use crate::tensor::Tensor;
 use std::cell::RefCell;
@@ -37,6 +38,13 @@ pub struct TensorHooks {
 }
 
 impl TensorHooks {
+    /// The keys of all of them.
+    pub(super) fn keys(&self) -> Vec<u32> {
+        let lists = self.earlier.iter().chain([&self.now]);
+        let keys = lists.flat_map(|list| list.borrow().iter().map(|h| h.0).collect::<Vec<_>>());
+        keys.chain(self.accumulated.iter().map(|h| h.0)).collect()
+    }
+
     /// A write in place has given the tensor another history: what was added belongs to the old one.
     pub(super) fn retire(&mut self) {
         if !self.now.borrow().is_empty() {
@@ -50,6 +58,13 @@ impl Tensor {
     pub fn register_hook(&self, key: u32, hook: Hook) -> Result<()> {
         if !self.requires_grad() {
             return Err(Error::runtime("cannot register a hook on a tensor that doesn't require gradient"));
+        }
+        if let Some(batch) = self.batch() {
+            let levels = batch.levels.clone();
+            return batch.physical.register_hook(key, Rc::new(move |grad| {
+                let changed = hook(&batch::among(grad, &levels)?)?;
+                changed.map(|g| batch::beside(&g, &levels)).transpose()
+            }));
         }
         let grad_fn = self.grad_fn()?;
         let mut meta = self.0.meta.borrow_mut();
@@ -78,6 +93,9 @@ impl Tensor {
 
     /// Removes a hook of either kind.
     pub fn remove_hook(&self, key: u32) {
+        if let Some(batch) = self.batch() {
+            return batch.physical.remove_hook(key);
+        }
         let mut meta = self.0.meta.borrow_mut();
         let Some(hooks) = meta.hooks.as_deref_mut() else { return };
         let mut gone: Vec<Hook> = Vec::new();
@@ -171,9 +189,10 @@ impl Node {
         let retains: Vec<_> = self.extra.borrow().iter().flat_map(|e| e.retains.iter().cloned()).collect();
         for (index, t) in retains {
             let (Some(t), Some(grad)) = (t.upgrade().map(Tensor), &grads[index]) else { continue };
+            let grad = t.batch().map_or_else(|| Ok(grad.clone()), |b| batch::among(grad, &b.levels))?;
             let sum = match t.grad() {
-                Some(have) => crate::ops::add(&have, grad)?,
-                None => crate::ops::clone(grad)?,
+                Some(have) => crate::ops::add(&have, &grad)?,
+                None => crate::ops::clone(&grad)?,
             };
             t.set_grad(Some(sum));
         }
@@ -211,6 +230,14 @@ impl Node {
             (std::mem::take(&mut extra.pre), std::mem::take(&mut extra.post))
         };
         drop((gone, nodes));
+    }
+
+    /// The keys of all hooks that run when it does.
+    pub(super) fn hook_keys(&self) -> Vec<u32> {
+        let extra = self.extra.borrow();
+        let Some(extra) = extra.as_ref() else { return Vec::new() };
+        let tensors = extra.hooks.iter().flat_map(|(_, hooks)| hooks.borrow().iter().map(|h| h.0).collect::<Vec<_>>());
+        tensors.chain(extra.pre.iter().map(|h| h.0)).chain(extra.post.iter().map(|h| h.0)).collect()
     }
 
     pub(super) fn has_extra(&self) -> bool {

@@ -1,5 +1,6 @@
 //! In-place ops: an ordinary op, a write, a version step, and the history moved on.
 
+use super::mutation::before_write;
 use super::node::{Edge, Node};
 use super::views::{check_in_place, rebase};
 use super::{anomaly, describe, forward, needs_record, record, record_outputs, Needs};
@@ -43,6 +44,7 @@ fn run(op: &'static Op, args: &[Value]) -> Result<Tensor> {
         return Ok(view);
     }
     check_overlap(target, args)?;
+    before_write(target)?;
     if op.is("writes") {
         return super::first_of(super::call(op, args)?);
     }
@@ -219,6 +221,7 @@ pub fn write_to(target: &Tensor, value: &Tensor) -> Result<()> {
     let args = [Value::Tensor(target.clone()), Value::Tensor(value.clone()), Value::None];
     check_overlap(target, &args)?;
     check_shape(target, value)?;
+    before_write(target)?;
     if !recording {
         store(target, value);
         return forward::write(target, value);

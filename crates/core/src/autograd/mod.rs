@@ -12,7 +12,9 @@ pub mod gradcheck;
 mod hooks;
 mod inplace;
 mod leaf;
+mod mutation;
 mod node;
+mod reach;
 mod saved;
 mod views;
 
@@ -23,7 +25,10 @@ pub use grad::{backward, grad, Backward, Grad};
 pub use hooks::{AccumulatedHook, GradList, Hook, Hooks, PostHook, PreHook, TensorHooks};
 pub(crate) use inplace::store;
 pub use inplace::{call_in_place, write_to};
+pub(crate) use mutation::before_write;
+pub use mutation::{allow_mutation, forbid_mutation};
 pub use node::{Edge, Edges, Job, Node, OutMeta};
+pub use reach::{Bone, Skeleton, Thing};
 pub use saved::{pop_saved_hooks, push_saved_hooks, Kept, Packed, SavedHooks, SavedTensor};
 pub use views::{Creation, View};
 

@@ -24,6 +24,16 @@ pub struct Edge {
     pub index: usize,
 }
 
+impl Edge {
+    /// A tensor that stands for the edge where a pass starts or ends.
+    pub fn stand_in(&self) -> Result {
+        let meta = self.node.outputs.get(self.index).ok_or_else(|| Error::index("tuple index out of range"))?;
+        let t = meta.zeros()?;
+        t.join(self);
+        Ok(t)
+    }
+}
+
 /// The edges of a node, one for each differentiable argument; `None` where none is needed.
 pub type Edges = SmallVec<[Option<Edge>; 2]>;
 

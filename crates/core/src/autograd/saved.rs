@@ -1,6 +1,7 @@
 //! What nodes keep for their formulas: tensors with the version they had, packed by hooks if asked.
 
 use super::node::{Edge, Node};
+use super::reach::{Bone, Thing};
 use super::{anomaly, first_list};
 use crate::error::{Error, Result};
 use crate::layout::{Dims, Layout};
@@ -17,6 +18,10 @@ use std::rc::Rc;
 pub trait Packed {
     /// Brings it back.
     fn unpack(&self) -> Result;
+    /// The key of a function from outside that does.
+    fn key(&self) -> Option<u32> {
+        None
+    }
 }
 
 /// A pair of hooks that put saved tensors away: `torch.autograd.graph.saved_tensors_hooks`.
@@ -240,6 +245,20 @@ impl Saved {
             }
         }
         Ok(Cow::Owned(values))
+    }
+
+    /// What the node leads to through what it saved, for `Skeleton`.
+    pub(super) fn leads(&self, bone: &mut Bone, rest: &mut Vec<Thing>) {
+        rest.extend(self.values.iter().flat_map(Value::tensors).cloned().map(Thing::Tensor));
+        for saved in self.packed.iter().map(|p| &p.2).chain(self.outs.iter().flatten()) {
+            match &saved.data {
+                Data::Held(t) => rest.push(Thing::Tensor(t.clone())),
+                Data::Packed(packed, edge) => {
+                    bone.keys.extend(packed.key());
+                    rest.extend(edge.iter().map(|e| Thing::Node(e.node.clone())));
+                }
+            }
+        }
     }
 
     /// One of the things saved, by its number.

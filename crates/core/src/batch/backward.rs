@@ -14,7 +14,7 @@ pub(crate) fn backward(roots: &[Tensor], grads: &[Option<Tensor>], ask: &Backwar
     let mut given = Vec::with_capacity(roots.len());
     for (i, root) in roots.iter().enumerate() {
         given.push(match grads.get(i).and_then(Option::as_ref) {
-            Some(grad) => Some(beside(grad, root)?),
+            Some(grad) => Some(beside(grad, &levels(root))?),
             None if !root.is_batched() => None,
             None if root.numel() != 1 => return Err(Error::not_scalar()),
             None => Some(Tensor::full(root.physical().sizes(), Scalar::Int(1), root.dtype())?),
@@ -28,22 +28,22 @@ pub(crate) fn backward(roots: &[Tensor], grads: &[Option<Tensor>], ask: &Backwar
     found.into_iter().zip(ask.inputs.unwrap_or_default()).map(back).collect()
 }
 
-/// A gradient of a batched output: the levels of the output are dimensions of it, others stay hidden.
-fn beside(grad: &Tensor, root: &Tensor) -> Result {
-    let (own, mut all) = (levels(root), levels(grad));
+/// A gradient of a tensor that varies over the levels `own`: those are dimensions of it, others stay hidden.
+pub(crate) fn beside(grad: &Tensor, own: &Levels) -> Result {
+    let mut all = levels(grad);
     all.extend(own.iter().copied());
     all.sort_unstable();
     all.dedup();
     let rest: Levels = all.iter().copied().filter(|l| !own.contains(l)).collect();
     let physical = full(grad, &all)?;
     // Hidden levels come first.
-    let mut order: Dims = rest.iter().chain(&own).map(|l| place(&all, *l)).collect();
+    let mut order: Dims = rest.iter().chain(own).map(|l| place(&all, *l)).collect();
     order.extend(all.len() as i64..physical.ndim() as i64);
     Ok(wrap(physical.permute(&order)?, &rest))
 }
 
 /// A gradient whose first dimensions are `own` levels, which are hidden again beside those that are.
-fn among(slope: &Tensor, own: &Levels) -> Result {
+pub(crate) fn among(slope: &Tensor, own: &Levels) -> Result {
     if own.is_empty() {
         return Ok(slope.clone());
     }

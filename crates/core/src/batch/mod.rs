@@ -11,11 +11,12 @@ mod backward;
 mod each;
 mod in_place;
 mod index;
+mod layers;
 mod matmul;
 mod random;
 mod rules;
 
-pub(crate) use backward::backward;
+pub(crate) use backward::{among, backward, beside};
 pub(crate) use in_place::call_in_place;
 
 use crate::error::{Error, Result};

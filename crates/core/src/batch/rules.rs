@@ -1,6 +1,6 @@
 //! Rules of vmap, by what kind of op it is.
 
-use super::{aligned, each, full, index, levels_of, matmul, sizes_of, wrap, wrap_all, Levels};
+use super::{aligned, each, full, index, layers, levels_of, matmul, sizes_of, wrap, wrap_all, Levels};
 use crate::autograd;
 use crate::error::Result;
 use crate::kinds;
@@ -57,6 +57,9 @@ const OF_BATCHES: &[(&str, usize)] = &[
 pub(super) fn call(op: &'static Op, args: &[Value], levels: &Levels) -> Result<Value> {
     let id = op.id.trim_end_matches("_copy");
     if let Some(done) = special(id, op, args, levels)? {
+        return Ok(done);
+    }
+    if let Some(done) = layers::call(id, op, args, levels)? {
         return Ok(done);
     }
     if let Some(row) = ALONG.iter().find(|r| r.0 == id) {
@@ -167,7 +170,7 @@ fn normalised(op: &'static Op, args: &[Value]) -> Result<Option<Value>> {
     Ok(Some(Value::Tensors(list)))
 }
 
-/// Convolution with the same weights for all examples: they are one larger batch.
+/// Convolution with the same weights for all examples: they are one larger batch. With others see `layers`.
 fn convolution(op: &'static Op, args: &[Value], levels: &Levels) -> Result<Option<Value>> {
     if args[1..].iter().flat_map(Value::tensors).any(Tensor::is_batched) {
         return Ok(None);

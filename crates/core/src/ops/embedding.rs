@@ -25,7 +25,7 @@ fn check(weight: &Tensor, indices: &Tensor) -> Result<()> {
 }
 
 /// The indices as int64, all within `rows`.
-fn rows_named(indices: &Tensor, rows: i64) -> Result {
+pub(crate) fn rows_named(indices: &Tensor, rows: i64) -> Result {
     let places = indices.as_contiguous(DType::Int64)?;
     if places.data::<i64>().iter().any(|i| *i < 0 || *i >= rows) {
         return Err(Error::index("index out of range in self"));
@@ -109,6 +109,7 @@ fn renormed(weight: &Tensor, indices: &Tensor, max_norm: f64, p: f64) -> Result<
             row.iter_mut().for_each(|x| *x *= max_norm / (norm + 1e-7));
         }
     }
+    crate::autograd::before_write(weight)?;
     crate::kernels::copy::copy(&values, weight);
     weight.bump_version();
     Ok(())

@@ -25,6 +25,9 @@ impl Operands {
         if !dtype.is_floating_point() {
             return Err(Error::dtype("optimizer_step", dtype));
         }
+        for t in list {
+            crate::autograd::before_write(t)?;
+        }
         let tensors = list.iter().map(|t| t.detached().as_contiguous(dtype.compute())).collect::<Result<_>>()?;
         Ok(Operands { tensors, originals: list.iter().map(|t| (*t).clone()).collect() })
     }
