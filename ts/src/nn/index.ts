@@ -1,7 +1,6 @@
 /** `torch.nn`. */
 import { nn_functional } from '../generated.js';
 import { multi_head_attention_forward } from './attention.js';
-import { embedding_bag } from './bags.js';
 import { activations } from './in_place.js';
 import { triplet_margin_with_distance_loss } from './loss.js';
 export * as init from './init.js';
@@ -33,4 +32,4 @@ export * from './sparse.js';
 export { Transformer, TransformerDecoder, TransformerDecoderLayer, TransformerEncoder, TransformerEncoderLayer } from './transformer.js';
 
 /** `torch.nn.functional`. */
-export const functional = { ...nn_functional, ...activations, embedding_bag, multi_head_attention_forward, triplet_margin_with_distance_loss };
+export const functional = { ...nn_functional, ...activations, multi_head_attention_forward, triplet_margin_with_distance_loss };

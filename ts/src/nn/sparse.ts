@@ -4,7 +4,6 @@ import { AssertionError, ValueError } from '../errors.js';
 import { quietly } from '../autograd/index.js';
 import { empty, nn_functional as F } from '../generated.js';
 import type { Int, Tensor } from '../tensor.js';
-import { embedding_bag } from './bags.js';
 import { Configured } from './configured.js';
 import * as init from './init.js';
 import type { FactoryOptions } from './linear.js';
@@ -101,7 +100,7 @@ export class EmbeddingBag extends Configured {
   }
   override forward(input: Tensor, offsets: Tensor | null = null, per_sample_weights: Tensor | null = null): Tensor {
     const { max_norm, norm_type, scale_grad_by_freq, mode, sparse, include_last_offset, padding_idx } = this;
-    return embedding_bag(input, this.weight, { offsets, max_norm, norm_type, scale_grad_by_freq, mode, sparse, per_sample_weights, include_last_offset, padding_idx });
+    return F.embedding_bag(input, this.weight, { offsets, max_norm, norm_type, scale_grad_by_freq, mode, sparse, per_sample_weights, include_last_offset, padding_idx });
   }
   override extra_repr(): string {
     let text = `${this.num_embeddings}, ${this.embedding_dim}`;

@@ -88,7 +88,7 @@ fn second(g: &Tensor, indices: &Tensor, rows: i64, padding: i64, by_freq: bool) 
 }
 
 /// Scales the rows named down to `max_norm`, in place and without a trace.
-fn renormed(weight: &Tensor, indices: &Tensor, max_norm: f64, p: f64) -> Result<()> {
+pub(super) fn renormed(weight: &Tensor, indices: &Tensor, max_norm: f64, p: f64) -> Result<()> {
     let mut places = indices.to_vec::<i64>();
     places.sort_unstable();
     places.dedup();

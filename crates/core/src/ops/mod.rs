@@ -57,6 +57,7 @@ families! {
     masks: MaskOps,
     replace: ReplaceOps,
     embedding: EmbeddingOps,
+    bags: BagOps,
     sort: SortOps,
     quantile: QuantileOps,
     search: SearchOps,
