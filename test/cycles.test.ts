@@ -87,8 +87,8 @@ const cycles: Record<string, (x: torch.Tensor) => void> = {
 };
 
 for (const [name, make] of Object.entries(cycles)) {
-  test(`5,000 graphs with ${name} are freed`, async () => {
-    const left = await leftOf(5000, make);
+  test(`2,000 graphs with ${name} are freed`, async () => {
+    const left = await leftOf(2000, make);
     expect(left.tensors).toBeLessThan(200);
     expect(left.bytes).toBeLessThan(200 * 500);
   });
@@ -106,7 +106,7 @@ test('20,000 graphs with every kind of cycle are freed beside a model that stays
   });
   expect(left.tensors).toBeLessThan(500);
   expect(keep).toHaveLength(20);
-});
+}, 300_000);
 
 test('a hook runs although only a later result is held, through any number of turns', async () => {
   const seen: number[] = [];

@@ -3,7 +3,6 @@
 import { functionOf } from './call.js';
 import type { DType } from './dtype.js';
 import type { Generator } from './random.js';
-import type { Entry } from './signatures.js';
 import type { Complex, Int, Num, Tensor, TensorLike } from './tensor.js';
 
 /** Several results: by name, or in their order. A list has a member `values` of its own. */
@@ -11,853 +10,853 @@ export type Named<F, L> = F & Omit<L, keyof F>;
 
 export const TABLE_HASH = 3514626210;
 
-export const TABLE: readonly Entry[] = [
-  { names: ['add'], params: [['input', 'AsTensor', undefined, false], ['other', 'AsTensor', undefined, false], ['alpha', 'Scalar', 1n, true]], returns: [], marks: ['inplace'] },
-  { names: ['sub', 'subtract'], params: [['input', 'AsTensor', undefined, false], ['other', 'AsTensor', undefined, false], ['alpha', 'Scalar', 1n, true]], returns: [], marks: ['inplace'] },
-  { names: ['rsub'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false], ['alpha', 'Scalar', 1n, true]], returns: [], marks: [] },
-  { names: ['rsub'], params: [['input', 'Tensor', undefined, false], ['other', 'Scalar', undefined, false], ['alpha', 'Scalar', 1n, false]], returns: [], marks: [] },
-  { names: ['mul', 'multiply'], params: [['input', 'AsTensor', undefined, false], ['other', 'AsTensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['div', 'divide', 'true_divide'], params: [['input', 'AsTensor', undefined, false], ['other', 'AsTensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['div', 'divide'], params: [['input', 'AsTensor', undefined, false], ['other', 'AsTensor', undefined, false], ['rounding_mode', 'Option<String>', null, true]], returns: [], marks: ['inplace'] },
-  { names: ['floor_divide'], params: [['input', 'AsTensor', undefined, false], ['other', 'AsTensor', undefined, false]], returns: [], marks: ['inplace', 'NotImplemented'] },
-  { names: ['remainder'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['remainder'], params: [['input', 'Scalar', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: ['NotImplemented'] },
-  { names: ['remainder'], params: [['input', 'Tensor', undefined, false], ['other', 'Scalar', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['fmod'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['fmod'], params: [['input', 'Tensor', undefined, false], ['other', 'Scalar', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['addcmul'], params: [['input', 'Tensor', undefined, false], ['tensor1', 'Tensor', undefined, false], ['tensor2', 'Tensor', undefined, false], ['value', 'Scalar', 1n, true]], returns: [], marks: ['inplace'] },
-  { names: ['addcdiv'], params: [['input', 'Tensor', undefined, false], ['tensor1', 'Tensor', undefined, false], ['tensor2', 'Tensor', undefined, false], ['value', 'Scalar', 1n, true]], returns: [], marks: ['inplace'] },
-  { names: ['lerp'], params: [['input', 'Tensor', undefined, false], ['end', 'Tensor', undefined, false], ['weight', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['lerp'], params: [['input', 'Tensor', undefined, false], ['end', 'Tensor', undefined, false], ['weight', 'Scalar', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['neg', 'negative'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['positive'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
-  { names: ['reciprocal'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['pow'], params: [['input', 'Tensor', undefined, false], ['exponent', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['pow'], params: [['input', 'Scalar', undefined, false], ['exponent', 'Tensor', undefined, false]], returns: [], marks: [] },
-  { names: ['pow'], params: [['input', 'Tensor', undefined, false], ['exponent', 'Scalar', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['float_power'], params: [['input', 'Tensor', undefined, false], ['exponent', 'Tensor', undefined, false]], returns: [], marks: [] },
-  { names: ['float_power'], params: [['input', 'Scalar', undefined, false], ['exponent', 'Tensor', undefined, false]], returns: [], marks: [] },
-  { names: ['float_power'], params: [['input', 'Tensor', undefined, false], ['exponent', 'Scalar', undefined, false]], returns: [], marks: [] },
-  { names: ['float_power'], params: [['input', 'Tensor', undefined, false], ['exponent', 'Tensor', undefined, false]], returns: [], marks: ['hidden', 'inplace'] },
-  { names: ['float_power'], params: [['input', 'Tensor', undefined, false], ['exponent', 'Scalar', undefined, false]], returns: [], marks: ['hidden', 'inplace'] },
-  { names: ['square'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['sqrt'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['rsqrt'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['exp'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['exp2', 'special.exp2'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['expm1', 'special.expm1'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['log'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['log2'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['log10'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['log1p', 'special.log1p'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['logaddexp'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: [] },
-  { names: ['logaddexp2'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: [] },
-  { names: ['hypot'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['ldexp'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['frexp'], params: [['input', 'Tensor', undefined, false]], returns: ['mantissa', 'exponent'], marks: [] },
-  { names: ['sin'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['cos'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['tan'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['asin', 'arcsin'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['acos', 'arccos'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['atan', 'arctan'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['atan2', 'arctan2'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['sinh'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['cosh'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['tanh', 'nn.functional.tanh'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['asinh', 'arcsinh'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
-  { names: ['acosh', 'arccosh'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
-  { names: ['atanh', 'arctanh'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
-  { names: ['deg2rad'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['rad2deg'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['sinc', 'special.sinc'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['asinh', 'arcsinh'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['hidden', 'inplace'] },
-  { names: ['acosh', 'arccosh'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['hidden', 'inplace'] },
-  { names: ['atanh', 'arctanh'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['hidden', 'inplace'] },
-  { names: ['abs', 'absolute'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['sign'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['sgn'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['floor'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['ceil'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['trunc', 'fix'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['round', 'special.round'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['round', 'special.round'], params: [['input', 'Tensor', undefined, false], ['decimals', 'i64', 0, true]], returns: [], marks: ['inplace'] },
-  { names: ['frac'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['nan_to_num'], params: [['input', 'Tensor', undefined, false], ['nan', 'Option<f64>', null, false], ['posinf', 'Option<f64>', null, false], ['neginf', 'Option<f64>', null, false]], returns: [], marks: ['inplace'] },
-  { names: ['maximum'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: [] },
-  { names: ['minimum'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: [] },
-  { names: ['fmax'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: [] },
-  { names: ['fmin'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: [] },
-  { names: ['clamp', 'clip'], params: [['input', 'Tensor', undefined, false], ['min', 'Option<Tensor>', null, false], ['max', 'Option<Tensor>', null, false]], returns: [], marks: ['inplace'] },
-  { names: ['clamp', 'clip'], params: [['input', 'Tensor', undefined, false], ['min', 'Option<Scalar>', null, false], ['max', 'Option<Scalar>', null, false]], returns: [], marks: ['inplace'] },
-  { names: ['clamp_min'], params: [['input', 'Tensor', undefined, false], ['min', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['clamp_min'], params: [['input', 'Tensor', undefined, false], ['min', 'Scalar', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['clamp_max'], params: [['input', 'Tensor', undefined, false], ['max', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['clamp_max'], params: [['input', 'Tensor', undefined, false], ['max', 'Scalar', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['copysign'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['copysign'], params: [['input', 'Tensor', undefined, false], ['other', 'Scalar', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['heaviside'], params: [['input', 'Tensor', undefined, false], ['values', 'Tensor', undefined, false]], returns: [], marks: ['inplace', 'NotImplemented'] },
-  { names: ['nextafter'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['where'], params: [['condition', 'Tensor', undefined, false], ['input', 'Operand', undefined, false], ['other', 'Operand', undefined, false]], returns: [], marks: [] },
-  { names: ['sigmoid', 'special.expit', 'nn.functional.sigmoid'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['logit', 'special.logit'], params: [['input', 'Tensor', undefined, false], ['eps', 'Option<f64>', null, false]], returns: [], marks: ['inplace'] },
-  { names: ['erf', 'special.erf'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['erfc', 'special.erfc'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['erfinv', 'special.erfinv'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['special.erfcx'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
-  { names: ['special.ndtr'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
-  { names: ['special.log_ndtr'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
-  { names: ['special.ndtri'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
-  { names: ['special.entr'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
-  { names: ['lgamma', 'special.gammaln'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['digamma', 'special.digamma', 'special.psi'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['polygamma', 'special.polygamma'], params: [['n', 'i64', undefined, false], ['input', 'Tensor', undefined, false]], returns: [], marks: [] },
-  { names: ['polygamma'], params: [['input', 'Tensor', undefined, false], ['n', 'i64', undefined, false]], returns: [], marks: ['method', 'inplace'] },
-  { names: ['mvlgamma', 'special.multigammaln'], params: [['input', 'Tensor', undefined, false], ['p', 'i64', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['igamma', 'special.gammainc'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['igammac', 'special.gammaincc'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['special.zeta'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: [] },
-  { names: ['special.zeta'], params: [['input', 'Scalar', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: [] },
-  { names: ['special.zeta'], params: [['input', 'Tensor', undefined, false], ['other', 'Scalar', undefined, false]], returns: [], marks: [] },
-  { names: ['xlogy', 'special.xlogy'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['xlogy', 'special.xlogy'], params: [['input', 'Scalar', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: [] },
-  { names: ['xlogy', 'special.xlogy'], params: [['input', 'Tensor', undefined, false], ['other', 'Scalar', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['special.xlog1py'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: [] },
-  { names: ['special.xlog1py'], params: [['input', 'Scalar', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: [] },
-  { names: ['special.xlog1py'], params: [['input', 'Tensor', undefined, false], ['other', 'Scalar', undefined, false]], returns: [], marks: [] },
-  { names: ['i0', 'special.i0'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['special.i0e'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
-  { names: ['special.i1'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
-  { names: ['special.i1e'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
-  { names: ['special.modified_bessel_i0'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
-  { names: ['special.modified_bessel_i1'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
-  { names: ['special.modified_bessel_k0'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
-  { names: ['special.modified_bessel_k1'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
-  { names: ['special.scaled_modified_bessel_k0'], params: [['x', 'Tensor', undefined, false]], returns: [], marks: [] },
-  { names: ['special.scaled_modified_bessel_k1'], params: [['x', 'Tensor', undefined, false]], returns: [], marks: [] },
-  { names: ['special.bessel_j0'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
-  { names: ['special.bessel_j1'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
-  { names: ['special.bessel_y0'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
-  { names: ['special.bessel_y1'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
-  { names: ['special.spherical_bessel_j0'], params: [['x', 'Tensor', undefined, false]], returns: [], marks: [] },
-  { names: ['special.airy_ai'], params: [['x', 'Tensor', undefined, false]], returns: [], marks: [] },
-  { names: ['special.chebyshev_polynomial_t'], params: [['x', 'Operand', undefined, false], ['n', 'Operand', undefined, false]], returns: [], marks: [] },
-  { names: ['special.chebyshev_polynomial_u'], params: [['x', 'Operand', undefined, false], ['n', 'Operand', undefined, false]], returns: [], marks: [] },
-  { names: ['special.chebyshev_polynomial_v'], params: [['x', 'Operand', undefined, false], ['n', 'Operand', undefined, false]], returns: [], marks: [] },
-  { names: ['special.chebyshev_polynomial_w'], params: [['x', 'Operand', undefined, false], ['n', 'Operand', undefined, false]], returns: [], marks: [] },
-  { names: ['special.shifted_chebyshev_polynomial_t'], params: [['x', 'Operand', undefined, false], ['n', 'Operand', undefined, false]], returns: [], marks: [] },
-  { names: ['special.shifted_chebyshev_polynomial_u'], params: [['x', 'Operand', undefined, false], ['n', 'Operand', undefined, false]], returns: [], marks: [] },
-  { names: ['special.shifted_chebyshev_polynomial_v'], params: [['x', 'Operand', undefined, false], ['n', 'Operand', undefined, false]], returns: [], marks: [] },
-  { names: ['special.shifted_chebyshev_polynomial_w'], params: [['x', 'Operand', undefined, false], ['n', 'Operand', undefined, false]], returns: [], marks: [] },
-  { names: ['special.hermite_polynomial_h'], params: [['x', 'Operand', undefined, false], ['n', 'Operand', undefined, false]], returns: [], marks: [] },
-  { names: ['special.hermite_polynomial_he'], params: [['x', 'Operand', undefined, false], ['n', 'Operand', undefined, false]], returns: [], marks: [] },
-  { names: ['special.laguerre_polynomial_l'], params: [['x', 'Operand', undefined, false], ['n', 'Operand', undefined, false]], returns: [], marks: [] },
-  { names: ['special.legendre_polynomial_p'], params: [['x', 'Operand', undefined, false], ['n', 'Operand', undefined, false]], returns: [], marks: [] },
-  { names: ['complex'], params: [['real', 'Tensor', undefined, false], ['imag', 'Tensor', undefined, false]], returns: [], marks: ['function'] },
-  { names: ['polar'], params: [['abs', 'Tensor', undefined, false], ['angle', 'Tensor', undefined, false]], returns: [], marks: ['function'] },
-  { names: ['conj'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
-  { names: ['conj_physical'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['resolve_conj'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
-  { names: ['resolve_neg'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
-  { names: ['real'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['function'] },
-  { names: ['imag'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['function'] },
-  { names: ['part'], params: [['input', 'Tensor', undefined, false], ['imag', 'bool', undefined, false]], returns: [], marks: ['hidden'] },
-  { names: ['view_as_real'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
-  { names: ['view_as_complex'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
-  { names: ['angle'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
-  { names: ['bitwise_not'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['bitwise_and'], params: [['input', 'Operand', undefined, false], ['other', 'Operand', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['bitwise_or'], params: [['input', 'Operand', undefined, false], ['other', 'Operand', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['bitwise_xor'], params: [['input', 'Operand', undefined, false], ['other', 'Operand', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['bitwise_left_shift'], params: [['input', 'Operand', undefined, false], ['other', 'Operand', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['bitwise_right_shift'], params: [['input', 'Operand', undefined, false], ['other', 'Operand', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['gcd'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['lcm'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['eq'], params: [['input', 'Tensor', undefined, false], ['other', 'Operand', undefined, false]], returns: [], marks: [] },
-  { names: ['ne', 'not_equal'], params: [['input', 'Tensor', undefined, false], ['other', 'Operand', undefined, false]], returns: [], marks: [] },
-  { names: ['lt', 'less'], params: [['input', 'Tensor', undefined, false], ['other', 'Operand', undefined, false]], returns: [], marks: [] },
-  { names: ['le', 'less_equal'], params: [['input', 'Tensor', undefined, false], ['other', 'Operand', undefined, false]], returns: [], marks: [] },
-  { names: ['gt', 'greater'], params: [['input', 'Tensor', undefined, false], ['other', 'Operand', undefined, false]], returns: [], marks: [] },
-  { names: ['ge', 'greater_equal'], params: [['input', 'Tensor', undefined, false], ['other', 'Operand', undefined, false]], returns: [], marks: [] },
-  { names: ['logical_and'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: [] },
-  { names: ['logical_or'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: [] },
-  { names: ['logical_xor'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: [] },
-  { names: ['logical_not'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
-  { names: ['isnan'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
-  { names: ['isinf'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
-  { names: ['isfinite'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
-  { names: ['isposinf'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
-  { names: ['isneginf'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
-  { names: ['isreal'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
-  { names: ['signbit'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
-  { names: ['isclose'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false], ['rtol', 'f64', 1e-5, false], ['atol', 'f64', 1e-8, false], ['equal_nan', 'bool', false, false]], returns: [], marks: [] },
-  { names: ['allclose'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false], ['rtol', 'f64', 1e-5, false], ['atol', 'f64', 1e-8, false], ['equal_nan', 'bool', false, false]], returns: ['bool'], marks: [] },
-  { names: ['equal'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: ['bool'], marks: [] },
-  { names: ['eq'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: ['hidden', 'inplace'] },
-  { names: ['eq'], params: [['input', 'Tensor', undefined, false], ['other', 'Scalar', undefined, false]], returns: [], marks: ['hidden', 'inplace'] },
-  { names: ['ne', 'not_equal'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: ['hidden', 'inplace'] },
-  { names: ['ne', 'not_equal'], params: [['input', 'Tensor', undefined, false], ['other', 'Scalar', undefined, false]], returns: [], marks: ['hidden', 'inplace'] },
-  { names: ['lt', 'less'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: ['hidden', 'inplace'] },
-  { names: ['lt', 'less'], params: [['input', 'Tensor', undefined, false], ['other', 'Scalar', undefined, false]], returns: [], marks: ['hidden', 'inplace'] },
-  { names: ['le', 'less_equal'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: ['hidden', 'inplace'] },
-  { names: ['le', 'less_equal'], params: [['input', 'Tensor', undefined, false], ['other', 'Scalar', undefined, false]], returns: [], marks: ['hidden', 'inplace'] },
-  { names: ['gt', 'greater'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: ['hidden', 'inplace'] },
-  { names: ['gt', 'greater'], params: [['input', 'Tensor', undefined, false], ['other', 'Scalar', undefined, false]], returns: [], marks: ['hidden', 'inplace'] },
-  { names: ['ge', 'greater_equal'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: ['hidden', 'inplace'] },
-  { names: ['ge', 'greater_equal'], params: [['input', 'Tensor', undefined, false], ['other', 'Scalar', undefined, false]], returns: [], marks: ['hidden', 'inplace'] },
-  { names: ['logical_and'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: ['hidden', 'inplace', 'writes'] },
-  { names: ['logical_or'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: ['hidden', 'inplace', 'writes'] },
-  { names: ['logical_xor'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: ['hidden', 'inplace', 'writes'] },
-  { names: ['logical_not'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['hidden', 'inplace', 'writes'] },
-  { names: ['sum'], params: [['input', 'Tensor', undefined, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: [] },
-  { names: ['sum'], params: [['input', 'Tensor', undefined, false], ['dim', 'Option<Dims>', undefined, false], ['keepdim', 'bool', false, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: [] },
-  { names: ['nansum'], params: [['input', 'Tensor', undefined, false], ['dim', 'Option<Dims>', null, false], ['keepdim', 'bool', false, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: [] },
-  { names: ['mean'], params: [['input', 'Tensor', undefined, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: [] },
-  { names: ['mean'], params: [['input', 'Tensor', undefined, false], ['dim', 'Option<Dims>', undefined, false], ['keepdim', 'bool', false, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: [] },
-  { names: ['nanmean'], params: [['input', 'Tensor', undefined, false], ['dim', 'Option<Dims>', null, false], ['keepdim', 'bool', false, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: [] },
-  { names: ['prod'], params: [['input', 'Tensor', undefined, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: [] },
-  { names: ['prod'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false], ['keepdim', 'bool', false, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: [] },
-  { names: ['all'], params: [['input', 'Tensor', undefined, false], ['dim', 'Option<Dims>', null, false], ['keepdim', 'bool', false, false]], returns: [], marks: [] },
-  { names: ['any'], params: [['input', 'Tensor', undefined, false], ['dim', 'Option<Dims>', null, false], ['keepdim', 'bool', false, false]], returns: [], marks: [] },
-  { names: ['count_nonzero'], params: [['input', 'Tensor', undefined, false], ['dim', 'Option<Dims>', null, false]], returns: [], marks: [] },
-  { names: ['max'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
-  { names: ['min'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
-  { names: ['max'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: [] },
-  { names: ['min'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: [] },
-  { names: ['max'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false], ['keepdim', 'bool', false, false]], returns: ['values', 'indices'], marks: [] },
-  { names: ['min'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false], ['keepdim', 'bool', false, false]], returns: ['values', 'indices'], marks: [] },
-  { names: ['amax'], params: [['input', 'Tensor', undefined, false], ['dim', 'Dims', [], false], ['keepdim', 'bool', false, false]], returns: [], marks: ['input_out'] },
-  { names: ['amin'], params: [['input', 'Tensor', undefined, false], ['dim', 'Dims', [], false], ['keepdim', 'bool', false, false]], returns: [], marks: ['input_out'] },
-  { names: ['aminmax'], params: [['input', 'Tensor', undefined, false], ['dim', 'Option<i64>', null, true], ['keepdim', 'bool', false, true]], returns: ['min', 'max'], marks: ['exact_out'] },
-  { names: ['argmax'], params: [['input', 'Tensor', undefined, false], ['dim', 'Option<i64>', null, false], ['keepdim', 'bool', false, false]], returns: [], marks: [] },
-  { names: ['argmin'], params: [['input', 'Tensor', undefined, false], ['dim', 'Option<i64>', null, false], ['keepdim', 'bool', false, false]], returns: [], marks: [] },
-  { names: ['var'], params: [['input', 'Tensor', undefined, false], ['unbiased', 'bool', true, false]], returns: [], marks: [] },
-  { names: ['var'], params: [['input', 'Tensor', undefined, false], ['dim', 'Option<Dims>', undefined, false], ['unbiased', 'bool', true, false], ['keepdim', 'bool', false, false]], returns: [], marks: [] },
-  { names: ['var'], params: [['input', 'Tensor', undefined, false], ['dim', 'Option<Dims>', null, false], ['correction', 'Option<f64>', null, true], ['keepdim', 'bool', false, true]], returns: [], marks: [] },
-  { names: ['std'], params: [['input', 'Tensor', undefined, false], ['unbiased', 'bool', true, false]], returns: [], marks: [] },
-  { names: ['std'], params: [['input', 'Tensor', undefined, false], ['dim', 'Option<Dims>', undefined, false], ['unbiased', 'bool', true, false], ['keepdim', 'bool', false, false]], returns: [], marks: [] },
-  { names: ['std'], params: [['input', 'Tensor', undefined, false], ['dim', 'Option<Dims>', null, false], ['correction', 'Option<f64>', null, true], ['keepdim', 'bool', false, true]], returns: [], marks: [] },
-  { names: ['var_mean'], params: [['input', 'Tensor', undefined, false], ['unbiased', 'bool', true, false]], returns: ['var', 'mean'], marks: [] },
-  { names: ['var_mean'], params: [['input', 'Tensor', undefined, false], ['dim', 'Option<Dims>', undefined, false], ['unbiased', 'bool', true, false], ['keepdim', 'bool', false, false]], returns: ['var', 'mean'], marks: [] },
-  { names: ['var_mean'], params: [['input', 'Tensor', undefined, false], ['dim', 'Option<Dims>', null, false], ['correction', 'Option<f64>', null, true], ['keepdim', 'bool', false, true]], returns: ['var', 'mean'], marks: [] },
-  { names: ['std_mean'], params: [['input', 'Tensor', undefined, false], ['unbiased', 'bool', true, false]], returns: ['std', 'mean'], marks: [] },
-  { names: ['std_mean'], params: [['input', 'Tensor', undefined, false], ['dim', 'Option<Dims>', undefined, false], ['unbiased', 'bool', true, false], ['keepdim', 'bool', false, false]], returns: ['std', 'mean'], marks: [] },
-  { names: ['std_mean'], params: [['input', 'Tensor', undefined, false], ['dim', 'Option<Dims>', null, false], ['correction', 'Option<f64>', null, true], ['keepdim', 'bool', false, true]], returns: ['std', 'mean'], marks: [] },
-  { names: ['cov'], params: [['input', 'Tensor', undefined, false], ['correction', 'i64', 1, true], ['fweights', 'Option<Tensor>', null, true], ['aweights', 'Option<Tensor>', null, true]], returns: [], marks: [] },
-  { names: ['corrcoef'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
-  { names: ['linalg.vector_norm'], params: [['x', 'Tensor', undefined, false], ['ord', 'f64', 2, false], ['dim', 'Option<Dims>', null, false], ['keepdim', 'bool', false, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: [] },
-  { names: ['_norm'], params: [['input', 'Tensor', undefined, false], ['p', 'f64', undefined, false], ['dim', 'Dims', undefined, false], ['keepdim', 'bool', false, false]], returns: [], marks: ['hidden'] },
-  { names: ['linalg.matrix_norm'], params: [['A', 'Tensor', undefined, false], ['ord', 'f64', undefined, false], ['dim', 'Dims', [-2, -1], false], ['keepdim', 'bool', false, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: [] },
-  { names: ['linalg.matrix_norm'], params: [['A', 'Tensor', undefined, false], ['ord', 'String', 'fro', false], ['dim', 'Dims', [-2, -1], false], ['keepdim', 'bool', false, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: [] },
-  { names: ['linalg.norm'], params: [['A', 'Tensor', undefined, false], ['ord', 'Option<f64>', null, false], ['dim', 'Option<Dims>', null, false], ['keepdim', 'bool', false, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: [] },
-  { names: ['linalg.norm'], params: [['A', 'Tensor', undefined, false], ['ord', 'String', undefined, false], ['dim', 'Option<Dims>', null, false], ['keepdim', 'bool', false, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: [] },
-  { names: ['norm'], params: [['input', 'Tensor', undefined, false], ['p', 'Option<f64>', null, false], ['dim', 'Option<Dims>', null, false], ['keepdim', 'bool', false, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: [] },
-  { names: ['norm'], params: [['input', 'Tensor', undefined, false], ['p', 'String', undefined, false], ['dim', 'Option<Dims>', null, false], ['keepdim', 'bool', false, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: [] },
-  { names: ['frobenius_norm'], params: [['input', 'Tensor', undefined, false], ['dim', 'Dims', [], false], ['keepdim', 'bool', false, false]], returns: [], marks: ['function'] },
-  { names: ['dist'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false], ['p', 'f64', 2, false]], returns: [], marks: [] },
-  { names: ['renorm'], params: [['input', 'Tensor', undefined, false], ['p', 'f64', undefined, false], ['dim', 'i64', undefined, false], ['maxnorm', 'f64', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['nn.functional.normalize'], params: [['input', 'Tensor', undefined, false], ['p', 'f64', 2, false], ['dim', 'Dims', [1], false], ['eps', 'f64', 1e-12, false]], returns: [], marks: [] },
-  { names: ['pairwise_distance', 'nn.functional.pairwise_distance'], params: [['x1', 'Tensor', undefined, false], ['x2', 'Tensor', undefined, false], ['p', 'f64', 2, false], ['eps', 'f64', 1e-6, false], ['keepdim', 'bool', false, false]], returns: [], marks: ['function'] },
-  { names: ['cosine_similarity', 'nn.functional.cosine_similarity'], params: [['x1', 'Tensor', undefined, false], ['x2', 'Tensor', undefined, false], ['dim', 'i64', 1, false], ['eps', 'f64', 1e-8, false]], returns: [], marks: ['function'] },
-  { names: ['softmax', 'special.softmax', 'nn.functional.softmax'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: [] },
-  { names: ['log_softmax', 'special.log_softmax', 'nn.functional.log_softmax'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: [] },
-  { names: ['_softmax_backward_data'], params: [['grad_output', 'Tensor', undefined, false], ['output', 'Tensor', undefined, false], ['dim', 'i64', undefined, false]], returns: [], marks: ['hidden'] },
-  { names: ['_log_softmax_backward_data'], params: [['grad_output', 'Tensor', undefined, false], ['output', 'Tensor', undefined, false], ['dim', 'i64', undefined, false]], returns: [], marks: ['hidden'] },
-  { names: ['nn.functional.softmin'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: [] },
-  { names: ['nn.functional.gumbel_softmax'], params: [['logits', 'Tensor', undefined, false], ['tau', 'f64', 1, false], ['hard', 'bool', false, false], ['eps', 'f64', 1e-10, false], ['dim', 'i64', -1, false]], returns: [], marks: [] },
-  { names: ['logsumexp', 'special.logsumexp'], params: [['input', 'Tensor', undefined, false], ['dim', 'Dims', undefined, false], ['keepdim', 'bool', false, false]], returns: [], marks: [] },
-  { names: ['cumsum'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['inplace'] },
-  { names: ['cumprod'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['inplace'] },
-  { names: ['cummax'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false]], returns: ['values', 'indices'], marks: [] },
-  { names: ['cummin'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false]], returns: ['values', 'indices'], marks: [] },
-  { names: ['logcumsumexp'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false]], returns: [], marks: [] },
-  { names: ['diff'], params: [['input', 'Tensor', undefined, false], ['n', 'i64', 1, false], ['dim', 'i64', -1, false], ['prepend', 'Option<Tensor>', null, false], ['append', 'Option<Tensor>', null, false]], returns: [], marks: [] },
-  { names: ['trapezoid', 'trapz'], params: [['y', 'Tensor', undefined, false], ['x', 'Tensor', undefined, false], ['dim', 'i64', -1, true]], returns: [], marks: ['function'] },
-  { names: ['trapezoid', 'trapz'], params: [['y', 'Tensor', undefined, false], ['dx', 'Scalar', 1n, true], ['dim', 'i64', -1, true]], returns: [], marks: ['function'] },
-  { names: ['cumulative_trapezoid'], params: [['y', 'Tensor', undefined, false], ['x', 'Tensor', undefined, false], ['dim', 'i64', -1, true]], returns: [], marks: ['function'] },
-  { names: ['cumulative_trapezoid'], params: [['y', 'Tensor', undefined, false], ['dx', 'Scalar', 1n, true], ['dim', 'i64', -1, true]], returns: [], marks: ['function'] },
-  { names: ['gradient'], params: [['input', 'Tensor', undefined, false], ['spacing', 'Option<Scalar>', null, true], ['dim', 'Option<Dims>', null, true], ['edge_order', 'i64', 1, true]], returns: ['list'], marks: ['function'] },
-  { names: ['gradient'], params: [['input', 'Tensor', undefined, false], ['spacing', 'Floats', undefined, false], ['dim', 'Option<Dims>', null, true], ['edge_order', 'i64', 1, true]], returns: ['list'], marks: ['function'] },
-  { names: ['gradient'], params: [['input', 'Tensor', undefined, false], ['spacing', 'Vec<Tensor>', undefined, false], ['dim', 'Option<Dims>', null, true], ['edge_order', 'i64', 1, true]], returns: ['list'], marks: ['function'] },
-  { names: ['_mul_number'], params: [['input', 'Tensor', undefined, false], ['other', 'Scalar', undefined, false]], returns: [], marks: ['hidden'] },
-  { names: ['_div_number'], params: [['input', 'Tensor', undefined, false], ['other', 'Scalar', undefined, false]], returns: [], marks: ['hidden'] },
-  { names: ['view'], params: [['input', 'Tensor', undefined, false], ['size', 'Dims', undefined, false]], returns: [], marks: ['method', 'copy'] },
-  { names: ['view_copy'], params: [['input', 'Tensor', undefined, false], ['size', 'Dims', undefined, false]], returns: [], marks: ['function', '', ''] },
-  { names: ['view'], params: [['input', 'Tensor', undefined, false], ['dtype', 'DType', undefined, false]], returns: [], marks: ['method'] },
-  { names: ['view_as'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: ['method'] },
-  { names: ['reshape'], params: [['input', 'Tensor', undefined, false], ['shape', 'Dims', undefined, false]], returns: [], marks: [] },
-  { names: ['reshape_as'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: ['method'] },
-  { names: ['_reshape_alias'], params: [['input', 'Tensor', undefined, false], ['size', 'Dims', undefined, false]], returns: [], marks: ['hidden'] },
-  { names: ['_unsafe_view'], params: [['input', 'Tensor', undefined, false], ['size', 'Dims', undefined, false]], returns: [], marks: ['hidden'] },
-  { names: ['expand'], params: [['input', 'Tensor', undefined, false], ['size', 'Dims', undefined, false]], returns: [], marks: ['method', 'copy'] },
-  { names: ['expand_copy'], params: [['input', 'Tensor', undefined, false], ['size', 'Dims', undefined, false]], returns: [], marks: ['function', '', ''] },
-  { names: ['expand_as'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: ['method'] },
-  { names: ['broadcast_to'], params: [['input', 'Tensor', undefined, false], ['size', 'Dims', undefined, false]], returns: [], marks: [] },
-  { names: ['sum_to_size'], params: [['input', 'Tensor', undefined, false], ['size', 'Dims', undefined, false]], returns: [], marks: ['method'] },
-  { names: ['permute'], params: [['input', 'Tensor', undefined, false], ['dims', 'Dims', undefined, false]], returns: [], marks: ['copy'] },
-  { names: ['permute_copy'], params: [['input', 'Tensor', undefined, false], ['dims', 'Dims', undefined, false]], returns: [], marks: ['function', ''] },
-  { names: ['transpose', 'swapaxes', 'swapdims'], params: [['input', 'Tensor', undefined, false], ['dim0', 'i64', undefined, false], ['dim1', 'i64', undefined, false]], returns: [], marks: ['inplace', 'copy'] },
-  { names: ['transpose_copy'], params: [['input', 'Tensor', undefined, false], ['dim0', 'i64', undefined, false], ['dim1', 'i64', undefined, false]], returns: [], marks: ['function', '', '', '', '', ''] },
-  { names: ['t'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace', 'copy'] },
-  { names: ['t_copy'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['function', '', '', ''] },
-  { names: ['adjoint'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
-  { names: ['unsqueeze'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false]], returns: [], marks: ['inplace', 'copy'] },
-  { names: ['unsqueeze_copy'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false]], returns: [], marks: ['function', '', '', ''] },
-  { names: ['squeeze'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace', 'copy'] },
-  { names: ['squeeze_copy'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['function', '', '', ''] },
-  { names: ['squeeze'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false]], returns: [], marks: ['inplace', 'copy'] },
-  { names: ['squeeze_copy'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false]], returns: [], marks: ['function', '', '', ''] },
-  { names: ['squeeze'], params: [['input', 'Tensor', undefined, false], ['dim', 'Dims', undefined, false]], returns: [], marks: ['inplace', 'copy'] },
-  { names: ['squeeze_copy'], params: [['input', 'Tensor', undefined, false], ['dim', 'Dims', undefined, false]], returns: [], marks: ['function', '', '', ''] },
-  { names: ['flatten'], params: [['input', 'Tensor', undefined, false], ['start_dim', 'i64', 0, false], ['end_dim', 'i64', -1, false]], returns: [], marks: [] },
-  { names: ['ravel'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
-  { names: ['unflatten'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false], ['sizes', 'Dims', undefined, false]], returns: [], marks: [] },
-  { names: ['select'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false], ['index', 'i64', undefined, false]], returns: [], marks: ['copy'] },
-  { names: ['select_copy'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false], ['index', 'i64', undefined, false]], returns: [], marks: ['function', ''] },
-  { names: ['slice'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', 0, false], ['start', 'Option<i64>', null, false], ['end', 'Option<i64>', null, false], ['step', 'i64', 1, false]], returns: [], marks: ['hidden', 'copy'] },
-  { names: ['slice_copy'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', 0, false], ['start', 'Option<i64>', null, false], ['end', 'Option<i64>', null, false], ['step', 'i64', 1, false]], returns: [], marks: ['function', '', ''] },
-  { names: ['narrow'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false], ['start', 'i64', undefined, false], ['length', 'i64', undefined, false]], returns: [], marks: [] },
-  { names: ['narrow'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false], ['start', 'Tensor', undefined, false], ['length', 'i64', undefined, false]], returns: [], marks: [] },
-  { names: ['narrow_copy'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false], ['start', 'i64', undefined, false], ['length', 'i64', undefined, false]], returns: [], marks: [] },
-  { names: ['diagonal'], params: [['input', 'Tensor', undefined, false], ['offset', 'i64', 0, false], ['dim1', 'i64', 0, false], ['dim2', 'i64', 1, false]], returns: [], marks: ['copy'] },
-  { names: ['diagonal_copy'], params: [['input', 'Tensor', undefined, false], ['offset', 'i64', 0, false], ['dim1', 'i64', 0, false], ['dim2', 'i64', 1, false]], returns: [], marks: ['function', ''] },
-  { names: ['unfold'], params: [['input', 'Tensor', undefined, false], ['dimension', 'i64', undefined, false], ['size', 'i64', undefined, false], ['step', 'i64', undefined, false]], returns: [], marks: ['method', 'copy'] },
-  { names: ['unfold_copy'], params: [['input', 'Tensor', undefined, false], ['dimension', 'i64', undefined, false], ['size', 'i64', undefined, false], ['step', 'i64', undefined, false]], returns: [], marks: ['function', '', ''] },
-  { names: ['atleast_1d'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['function'] },
-  { names: ['atleast_1d'], params: [['tensors', 'Vec<Tensor>', undefined, false]], returns: ['list'], marks: ['function'] },
-  { names: ['atleast_2d'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['function'] },
-  { names: ['atleast_2d'], params: [['tensors', 'Vec<Tensor>', undefined, false]], returns: ['list'], marks: ['function'] },
-  { names: ['atleast_3d'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['function'] },
-  { names: ['atleast_3d'], params: [['tensors', 'Vec<Tensor>', undefined, false]], returns: ['list'], marks: ['function'] },
-  { names: ['as_strided'], params: [['input', 'Tensor', undefined, false], ['size', 'Dims', undefined, false], ['stride', 'Dims', undefined, false], ['storage_offset', 'Option<i64>', null, false]], returns: [], marks: ['inplace', 'copy'] },
-  { names: ['as_strided_copy'], params: [['input', 'Tensor', undefined, false], ['size', 'Dims', undefined, false], ['stride', 'Dims', undefined, false], ['storage_offset', 'Option<i64>', null, false]], returns: [], marks: ['function', '', '', ''] },
-  { names: ['as_strided_scatter'], params: [['input', 'Tensor', undefined, false], ['src', 'Tensor', undefined, false], ['size', 'Dims', undefined, false], ['stride', 'Dims', undefined, false], ['storage_offset', 'Option<i64>', null, false]], returns: [], marks: [] },
-  { names: ['copy_slices'], params: [['input', 'Tensor', undefined, false], ['src', 'Tensor', undefined, false], ['size', 'Dims', undefined, false], ['stride', 'Dims', undefined, false], ['storage_offset', 'Option<i64>', null, false]], returns: [], marks: ['hidden', 'CopySlices'] },
-  { names: ['_strided_add'], params: [['input', 'Tensor', undefined, false], ['base', 'Dims', undefined, false], ['stride', 'Dims', undefined, false], ['offset', 'i64', undefined, false]], returns: [], marks: ['hidden'] },
-  { names: ['_strided_take'], params: [['input', 'Tensor', undefined, false], ['size', 'Dims', undefined, false], ['stride', 'Dims', undefined, false], ['offset', 'i64', undefined, false]], returns: [], marks: ['hidden'] },
-  { names: ['split'], params: [['tensor', 'Tensor', undefined, false], ['split_size_or_sections', 'i64', undefined, false], ['dim', 'i64', 0, false]], returns: ['list'], marks: ['copy'] },
-  { names: ['split_copy'], params: [['tensor', 'Tensor', undefined, false], ['split_size_or_sections', 'i64', undefined, false], ['dim', 'i64', 0, false]], returns: ['list'], marks: ['function', ''] },
-  { names: ['split'], params: [['tensor', 'Tensor', undefined, false], ['split_size_or_sections', 'Dims', undefined, false], ['dim', 'i64', 0, false]], returns: ['list'], marks: [] },
-  { names: ['split_with_sizes'], params: [['input', 'Tensor', undefined, false], ['split_sizes', 'Dims', undefined, false], ['dim', 'i64', 0, false]], returns: ['list'], marks: ['copy'] },
-  { names: ['split_with_sizes_copy'], params: [['input', 'Tensor', undefined, false], ['split_sizes', 'Dims', undefined, false], ['dim', 'i64', 0, false]], returns: ['list'], marks: ['function', ''] },
-  { names: ['chunk'], params: [['input', 'Tensor', undefined, false], ['chunks', 'i64', undefined, false], ['dim', 'i64', 0, false]], returns: ['list'], marks: [] },
-  { names: ['unsafe_split'], params: [['tensor', 'Tensor', undefined, false], ['split_size', 'i64', undefined, false], ['dim', 'i64', 0, false]], returns: ['list'], marks: [] },
-  { names: ['unsafe_split_with_sizes'], params: [['input', 'Tensor', undefined, false], ['split_sizes', 'Dims', undefined, false], ['dim', 'i64', 0, false]], returns: ['list'], marks: [] },
-  { names: ['unsafe_chunk'], params: [['input', 'Tensor', undefined, false], ['chunks', 'i64', undefined, false], ['dim', 'i64', 0, false]], returns: ['list'], marks: [] },
-  { names: ['unbind'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', 0, false]], returns: ['list'], marks: ['copy'] },
-  { names: ['unbind_copy'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', 0, false]], returns: ['list'], marks: ['function', ''] },
-  { names: ['tensor_split'], params: [['input', 'Tensor', undefined, false], ['sections', 'i64', undefined, false], ['dim', 'i64', 0, false]], returns: ['list'], marks: [] },
-  { names: ['tensor_split'], params: [['input', 'Tensor', undefined, false], ['indices', 'Dims', undefined, false], ['dim', 'i64', 0, false]], returns: ['list'], marks: [] },
-  { names: ['tensor_split'], params: [['input', 'Tensor', undefined, false], ['tensor_indices_or_sections', 'Tensor', undefined, false], ['dim', 'i64', 0, false]], returns: ['list'], marks: [] },
-  { names: ['hsplit'], params: [['input', 'Tensor', undefined, false], ['sections', 'i64', undefined, false]], returns: ['list'], marks: [] },
-  { names: ['hsplit'], params: [['input', 'Tensor', undefined, false], ['indices', 'Dims', undefined, false]], returns: ['list'], marks: [] },
-  { names: ['vsplit'], params: [['input', 'Tensor', undefined, false], ['sections', 'i64', undefined, false]], returns: ['list'], marks: [] },
-  { names: ['vsplit'], params: [['input', 'Tensor', undefined, false], ['indices', 'Dims', undefined, false]], returns: ['list'], marks: [] },
-  { names: ['dsplit'], params: [['input', 'Tensor', undefined, false], ['sections', 'i64', undefined, false]], returns: ['list'], marks: [] },
-  { names: ['dsplit'], params: [['input', 'Tensor', undefined, false], ['indices', 'Dims', undefined, false]], returns: ['list'], marks: [] },
-  { names: ['movedim', 'moveaxis'], params: [['input', 'Tensor', undefined, false], ['source', 'Dims', undefined, false], ['destination', 'Dims', undefined, false]], returns: [], marks: [] },
-  { names: ['flip'], params: [['input', 'Tensor', undefined, false], ['dims', 'Dims', undefined, false]], returns: [], marks: [] },
-  { names: ['fliplr'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
-  { names: ['flipud'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
-  { names: ['roll'], params: [['input', 'Tensor', undefined, false], ['shifts', 'Dims', undefined, false], ['dims', 'Dims', [], false]], returns: [], marks: [] },
-  { names: ['rot90'], params: [['input', 'Tensor', undefined, false], ['k', 'i64', 1, false], ['dims', 'Dims', [0, 1], false]], returns: [], marks: [] },
-  { names: ['repeat'], params: [['input', 'Tensor', undefined, false], ['repeats', 'Dims', undefined, false]], returns: [], marks: ['method'] },
-  { names: ['tile'], params: [['input', 'Tensor', undefined, false], ['dims', 'Dims', undefined, false]], returns: [], marks: [] },
-  { names: ['clone'], params: [['input', 'Tensor', undefined, false], ['memory_format', 'Option<String>', null, true]], returns: [], marks: [] },
-  { names: ['contiguous'], params: [['input', 'Tensor', undefined, false], ['memory_format', 'Option<String>', null, true]], returns: [], marks: ['method'] },
-  { names: ['detach'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
-  { names: ['alias'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['hidden', 'copy'] },
-  { names: ['alias_copy'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['function', '', ''] },
-  { names: ['_to_copy'], params: [['input', 'Tensor', undefined, false], ['dtype', 'DType', undefined, false]], returns: [], marks: ['hidden'] },
-  { names: ['copy'], params: [['input', 'Tensor', undefined, false], ['src', 'Operand', undefined, false], ['non_blocking', 'bool', false, false]], returns: [], marks: ['inplace', 'hidden'] },
-  { names: ['fill'], params: [['input', 'Tensor', undefined, false], ['value', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['fill'], params: [['input', 'Tensor', undefined, false], ['value', 'Scalar', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['zero'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace', 'hidden'] },
-  { names: ['resize'], params: [['input', 'Tensor', undefined, false], ['size', 'Dims', undefined, false]], returns: [], marks: ['inplace', 'hidden'] },
-  { names: ['resize_as'], params: [['input', 'Tensor', undefined, false], ['the_template', 'Tensor', undefined, false]], returns: [], marks: ['inplace', 'hidden'] },
-  { names: ['tril'], params: [['input', 'Tensor', undefined, false], ['diagonal', 'i64', 0, false]], returns: [], marks: ['inplace'] },
-  { names: ['triu'], params: [['input', 'Tensor', undefined, false], ['diagonal', 'i64', 0, false]], returns: [], marks: ['inplace'] },
-  { names: ['diag_embed'], params: [['input', 'Tensor', undefined, false], ['offset', 'i64', 0, false], ['dim1', 'i64', -2, false], ['dim2', 'i64', -1, false]], returns: [], marks: [] },
-  { names: ['diag'], params: [['input', 'Tensor', undefined, false], ['diagonal', 'i64', 0, false]], returns: [], marks: [] },
-  { names: ['diagflat'], params: [['input', 'Tensor', undefined, false], ['offset', 'i64', 0, false]], returns: [], marks: [] },
-  { names: ['linalg.diagonal'], params: [['A', 'Tensor', undefined, false], ['offset', 'i64', 0, true], ['dim1', 'i64', -2, true], ['dim2', 'i64', -1, true]], returns: [], marks: [] },
-  { names: ['linalg.vander'], params: [['x', 'Tensor', undefined, false], ['N', 'Option<i64>', null, true]], returns: [], marks: [] },
-  { names: ['vander'], params: [['x', 'Tensor', undefined, false], ['N', 'Option<i64>', null, false], ['increasing', 'bool', false, false]], returns: [], marks: ['function'] },
-  { names: ['cat', 'concat', 'concatenate'], params: [['tensors', 'Vec<Tensor>', undefined, false], ['dim', 'i64', 0, false]], returns: [], marks: [] },
-  { names: ['stack'], params: [['tensors', 'Vec<Tensor>', undefined, false], ['dim', 'i64', 0, false]], returns: [], marks: [] },
-  { names: ['hstack'], params: [['tensors', 'Vec<Tensor>', undefined, false]], returns: [], marks: [] },
-  { names: ['vstack', 'row_stack'], params: [['tensors', 'Vec<Tensor>', undefined, false]], returns: [], marks: [] },
-  { names: ['dstack'], params: [['tensors', 'Vec<Tensor>', undefined, false]], returns: [], marks: [] },
-  { names: ['column_stack'], params: [['tensors', 'Vec<Tensor>', undefined, false]], returns: [], marks: [] },
-  { names: ['broadcast_tensors'], params: [['tensors', 'Vec<Tensor>', undefined, false]], returns: ['list'], marks: [] },
-  { names: ['meshgrid'], params: [['tensors', 'Vec<Tensor>', undefined, false], ['indexing', 'String', 'ij', true]], returns: ['list'], marks: [] },
-  { names: ['index'], params: [['input', 'Tensor', undefined, false], ['indices', 'Vec<Option<Tensor>>', undefined, false]], returns: [], marks: ['hidden'] },
-  { names: ['index_put'], params: [['input', 'Tensor', undefined, false], ['indices', 'Vec<Option<Tensor>>', undefined, false], ['values', 'Tensor', undefined, false], ['accumulate', 'bool', false, false]], returns: [], marks: ['inplace'] },
-  { names: ['take'], params: [['input', 'Tensor', undefined, false], ['index', 'Tensor', undefined, false]], returns: [], marks: ['apart'] },
-  { names: ['put'], params: [['input', 'Tensor', undefined, false], ['index', 'Tensor', undefined, false], ['source', 'Tensor', undefined, false], ['accumulate', 'bool', false, false]], returns: [], marks: ['inplace'] },
-  { names: ['gather'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false], ['index', 'Tensor', undefined, false], ['sparse_grad', 'bool', false, true]], returns: [], marks: ['apart', 'exact_out'] },
-  { names: ['take_along_dim'], params: [['input', 'Tensor', undefined, false], ['indices', 'Tensor', undefined, false], ['dim', 'Option<i64>', null, false]], returns: [], marks: [] },
-  { names: ['scatter'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false], ['index', 'Tensor', undefined, false], ['src', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['scatter'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false], ['index', 'Tensor', undefined, false], ['value', 'Scalar', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['scatter'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false], ['index', 'Tensor', undefined, false], ['src', 'Tensor', undefined, false], ['reduce', 'String', undefined, true]], returns: [], marks: ['inplace'] },
-  { names: ['scatter'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false], ['index', 'Tensor', undefined, false], ['value', 'Scalar', undefined, false], ['reduce', 'String', undefined, true]], returns: [], marks: ['inplace'] },
-  { names: ['scatter_add'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false], ['index', 'Tensor', undefined, false], ['src', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['scatter_reduce'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false], ['index', 'Tensor', undefined, false], ['src', 'Tensor', undefined, false], ['reduce', 'String', undefined, false], ['include_self', 'bool', true, true]], returns: [], marks: ['inplace'] },
-  { names: ['index_reduce'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false], ['index', 'Tensor', undefined, false], ['source', 'Tensor', undefined, false], ['reduce', 'String', undefined, false], ['include_self', 'bool', true, true]], returns: [], marks: ['inplace'] },
-  { names: ['_segment_reduce'], params: [['data', 'Tensor', undefined, false], ['reduce', 'String', undefined, false], ['lengths', 'Tensor', undefined, false], ['initial', 'Option<f64>', null, false]], returns: [], marks: ['hidden'] },
-  { names: ['_segment_reduce_backward'], params: [['grad', 'Tensor', undefined, false], ['output', 'Tensor', undefined, false], ['data', 'Tensor', undefined, false], ['reduce', 'String', undefined, false], ['lengths', 'Tensor', undefined, false], ['initial', 'Option<f64>', null, false]], returns: [], marks: ['hidden'] },
-  { names: ['segment_reduce'], params: [['data', 'Tensor', undefined, false], ['reduce', 'String', undefined, false], ['lengths', 'Option<Tensor>', null, true], ['indices', 'Option<Tensor>', null, true], ['offsets', 'Option<Tensor>', null, true], ['axis', 'i64', 0, true], ['unsafe', 'bool', false, true], ['initial', 'Option<Scalar>', null, true]], returns: [], marks: ['function'] },
-  { names: ['index_select'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false], ['index', 'Tensor', undefined, false]], returns: [], marks: ['apart'] },
-  { names: ['index_add'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false], ['index', 'Tensor', undefined, false], ['source', 'Tensor', undefined, false], ['alpha', 'Scalar', 1n, true]], returns: [], marks: ['inplace'] },
-  { names: ['index_copy'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false], ['index', 'Tensor', undefined, false], ['source', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['index_fill'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false], ['index', 'Tensor', undefined, false], ['value', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['index_fill'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false], ['index', 'Tensor', undefined, false], ['value', 'Scalar', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['repeat_interleave'], params: [['repeats', 'Tensor', undefined, false], ['output_size', 'Option<i64>', null, true]], returns: [], marks: ['function'] },
-  { names: ['repeat_interleave'], params: [['input', 'Tensor', undefined, false], ['repeats', 'Tensor', undefined, false], ['dim', 'Option<i64>', null, false], ['output_size', 'Option<i64>', null, true]], returns: [], marks: [] },
-  { names: ['repeat_interleave'], params: [['input', 'Tensor', undefined, false], ['repeats', 'i64', undefined, false], ['dim', 'Option<i64>', null, false], ['output_size', 'Option<i64>', null, true]], returns: [], marks: [] },
-  { names: ['masked_fill'], params: [['input', 'Tensor', undefined, false], ['mask', 'Tensor', undefined, false], ['value', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['masked_fill'], params: [['input', 'Tensor', undefined, false], ['mask', 'Tensor', undefined, false], ['value', 'Scalar', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['masked_select'], params: [['input', 'Tensor', undefined, false], ['mask', 'Tensor', undefined, false]], returns: [], marks: ['apart'] },
-  { names: ['masked_scatter'], params: [['input', 'Tensor', undefined, false], ['mask', 'Tensor', undefined, false], ['source', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['nonzero'], params: [['input', 'Tensor', undefined, false], ['as_tuple', 'bool', false, true]], returns: ['tensors'], marks: [] },
-  { names: ['nonzero_static'], params: [['input', 'Tensor', undefined, false], ['size', 'i64', undefined, true], ['fill_value', 'i64', -1, true]], returns: [], marks: [] },
-  { names: ['argwhere'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
-  { names: ['select_scatter'], params: [['input', 'Tensor', undefined, false], ['src', 'Tensor', undefined, false], ['dim', 'i64', undefined, false], ['index', 'i64', undefined, false]], returns: [], marks: [] },
-  { names: ['slice_scatter'], params: [['input', 'Tensor', undefined, false], ['src', 'Tensor', undefined, false], ['dim', 'i64', 0, false], ['start', 'Option<i64>', null, false], ['end', 'Option<i64>', null, false], ['step', 'i64', 1, false]], returns: [], marks: [] },
-  { names: ['diagonal_scatter'], params: [['input', 'Tensor', undefined, false], ['src', 'Tensor', undefined, false], ['offset', 'i64', 0, false], ['dim1', 'i64', 0, false], ['dim2', 'i64', 1, false]], returns: [], marks: [] },
-  { names: ['fill_diagonal'], params: [['input', 'Tensor', undefined, false], ['fill_value', 'Scalar', undefined, false], ['wrap', 'bool', false, false]], returns: [], marks: ['inplace', 'hidden', 'writes'] },
-  { names: ['embedding'], params: [['weight', 'Tensor', undefined, false], ['indices', 'Tensor', undefined, false], ['padding_idx', 'i64', -1, false], ['scale_grad_by_freq', 'bool', false, false], ['sparse', 'bool', false, false]], returns: [], marks: ['function'] },
-  { names: ['embedding_dense_backward'], params: [['grad_output', 'Tensor', undefined, false], ['indices', 'Tensor', undefined, false], ['num_weights', 'i64', undefined, false], ['padding_idx', 'i64', undefined, false], ['scale_grad_by_freq', 'bool', undefined, false]], returns: [], marks: ['hidden'] },
-  { names: ['nn.functional.embedding'], params: [['input', 'Tensor', undefined, false], ['weight', 'Tensor', undefined, false], ['padding_idx', 'Option<i64>', null, false], ['max_norm', 'Option<f64>', null, false], ['norm_type', 'f64', 2, false], ['scale_grad_by_freq', 'bool', false, false], ['sparse', 'bool', false, false]], returns: [], marks: [] },
-  { names: ['nn.functional.one_hot'], params: [['input', 'Tensor', undefined, false], ['num_classes', 'i64', -1, false]], returns: [], marks: [] },
-  { names: ['_embedding_bag'], params: [['weight', 'Tensor', undefined, false], ['indices', 'Tensor', undefined, false], ['offsets', 'Tensor', undefined, false], ['scale_grad_by_freq', 'bool', undefined, false], ['mode', 'String', undefined, false], ['per_sample_weights', 'Option<Tensor>', undefined, false], ['include_last_offset', 'bool', undefined, false], ['padding_idx', 'Option<i64>', undefined, false]], returns: ['list'], marks: ['hidden', 'first'] },
-  { names: ['nn.functional.embedding_bag'], params: [['input', 'Tensor', undefined, false], ['weight', 'Tensor', undefined, false], ['offsets', 'Option<Tensor>', null, false], ['max_norm', 'Option<f64>', null, false], ['norm_type', 'f64', 2, false], ['scale_grad_by_freq', 'bool', false, false], ['mode', 'String', 'mean', false], ['sparse', 'bool', false, false], ['per_sample_weights', 'Option<Tensor>', null, false], ['include_last_offset', 'bool', false, false], ['padding_idx', 'Option<i64>', null, false]], returns: [], marks: ['function'] },
-  { names: ['sort'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', -1, false], ['descending', 'bool', false, false]], returns: ['values', 'indices'], marks: [] },
-  { names: ['sort'], params: [['input', 'Tensor', undefined, false], ['stable', 'Option<bool>', null, true], ['dim', 'i64', -1, true], ['descending', 'bool', false, true]], returns: ['values', 'indices'], marks: [] },
-  { names: ['argsort'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', -1, false], ['descending', 'bool', false, false], ['stable', 'bool', false, true]], returns: [], marks: [] },
-  { names: ['msort'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
-  { names: ['topk'], params: [['input', 'Tensor', undefined, false], ['k', 'i64', undefined, false], ['dim', 'i64', -1, false], ['largest', 'bool', true, false], ['sorted', 'bool', true, false]], returns: ['values', 'indices'], marks: [] },
-  { names: ['kthvalue'], params: [['input', 'Tensor', undefined, false], ['k', 'i64', undefined, false], ['dim', 'i64', -1, false], ['keepdim', 'bool', false, false]], returns: ['values', 'indices'], marks: ['apart'] },
-  { names: ['mode'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', -1, false], ['keepdim', 'bool', false, false]], returns: ['values', 'indices'], marks: [] },
-  { names: ['median'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
-  { names: ['median'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false], ['keepdim', 'bool', false, false]], returns: ['values', 'indices'], marks: [] },
-  { names: ['nanmedian'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
-  { names: ['nanmedian'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false], ['keepdim', 'bool', false, false]], returns: ['values', 'indices'], marks: [] },
-  { names: ['quantile'], params: [['input', 'Tensor', undefined, false], ['q', 'Tensor', undefined, false], ['dim', 'Option<i64>', null, false], ['keepdim', 'bool', false, false], ['interpolation', 'String', 'linear', true]], returns: [], marks: [] },
-  { names: ['quantile'], params: [['input', 'Tensor', undefined, false], ['q', 'f64', undefined, false], ['dim', 'Option<i64>', null, false], ['keepdim', 'bool', false, false], ['interpolation', 'String', 'linear', true]], returns: [], marks: [] },
-  { names: ['nanquantile'], params: [['input', 'Tensor', undefined, false], ['q', 'Tensor', undefined, false], ['dim', 'Option<i64>', null, false], ['keepdim', 'bool', false, false], ['interpolation', 'String', 'linear', true]], returns: [], marks: [] },
-  { names: ['nanquantile'], params: [['input', 'Tensor', undefined, false], ['q', 'f64', undefined, false], ['dim', 'Option<i64>', null, false], ['keepdim', 'bool', false, false], ['interpolation', 'String', 'linear', true]], returns: [], marks: [] },
-  { names: ['_squeeze_last'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['hidden'] },
-  { names: ['unique'], params: [['input', 'Tensor', undefined, false], ['sorted', 'bool', true, false], ['return_inverse', 'bool', false, false], ['return_counts', 'bool', false, false], ['dim', 'Option<i64>', null, false]], returns: ['tensors'], marks: [] },
-  { names: ['unique_consecutive'], params: [['input', 'Tensor', undefined, false], ['return_inverse', 'bool', false, false], ['return_counts', 'bool', false, false], ['dim', 'Option<i64>', null, false]], returns: ['tensors'], marks: [] },
-  { names: ['searchsorted'], params: [['sorted_sequence', 'Tensor', undefined, false], ['input', 'Operand', undefined, false], ['out_int32', 'bool', false, true], ['right', 'bool', false, true], ['side', 'Option<String>', null, true], ['sorter', 'Option<Tensor>', null, true]], returns: [], marks: ['function'] },
-  { names: ['bucketize'], params: [['input', 'Operand', undefined, false], ['boundaries', 'Tensor', undefined, false], ['out_int32', 'bool', false, true], ['right', 'bool', false, true]], returns: [], marks: ['function'] },
-  { names: ['isin'], params: [['elements', 'Operand', undefined, false], ['test_elements', 'Operand', undefined, false], ['assume_unique', 'bool', false, true], ['invert', 'bool', false, true]], returns: [], marks: ['function'] },
-  { names: ['bincount'], params: [['input', 'Tensor', undefined, false], ['weights', 'Option<Tensor>', null, false], ['minlength', 'i64', 0, false]], returns: [], marks: [] },
-  { names: ['histc'], params: [['input', 'Tensor', undefined, false], ['bins', 'i64', 100, false], ['min', 'f64', 0, false], ['max', 'f64', 0, false]], returns: [], marks: [] },
-  { names: ['histogram'], params: [['input', 'Tensor', undefined, false], ['bins', 'Tensor', undefined, false], ['weight', 'Option<Tensor>', null, true], ['density', 'bool', false, true]], returns: ['hist', 'bin_edges'], marks: [] },
-  { names: ['histogram'], params: [['input', 'Tensor', undefined, false], ['bins', 'i64', undefined, false], ['range', 'Option<Floats>', null, true], ['weight', 'Option<Tensor>', null, true], ['density', 'bool', false, true]], returns: ['hist', 'bin_edges'], marks: [] },
-  { names: ['_histogramdd'], params: [['input', 'Tensor', undefined, false], ['bins', 'Vec<Tensor>', undefined, false], ['weight', 'Option<Tensor>', null, true], ['density', 'bool', false, true]], returns: ['list'], marks: ['hidden'] },
-  { names: ['_histogramdd'], params: [['input', 'Tensor', undefined, false], ['bins', 'Dims', undefined, false], ['range', 'Option<Floats>', null, true], ['weight', 'Option<Tensor>', null, true], ['density', 'bool', false, true]], returns: ['list'], marks: ['hidden'] },
-  { names: ['tril_indices'], params: [['row', 'i64', undefined, false], ['col', 'i64', undefined, false], ['offset', 'i64', 0, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['create'] },
-  { names: ['triu_indices'], params: [['row', 'i64', undefined, false], ['col', 'i64', undefined, false], ['offset', 'i64', 0, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['create'] },
-  { names: ['unravel_index'], params: [['indices', 'Tensor', undefined, false], ['shape', 'Dims', undefined, false]], returns: ['list'], marks: ['function'] },
-  { names: ['combinations'], params: [['input', 'Tensor', undefined, false], ['r', 'i64', 2, false], ['with_replacement', 'bool', false, false]], returns: [], marks: ['function'] },
-  { names: ['cartesian_prod'], params: [['tensors', 'Vec<Tensor>', undefined, false]], returns: [], marks: ['function'] },
-  { names: ['mm'], params: [['input', 'Tensor', undefined, false], ['mat2', 'Tensor', undefined, false]], returns: [], marks: [] },
-  { names: ['bmm'], params: [['input', 'Tensor', undefined, false], ['mat2', 'Tensor', undefined, false]], returns: [], marks: [] },
-  { names: ['mv'], params: [['input', 'Tensor', undefined, false], ['vec', 'Tensor', undefined, false]], returns: [], marks: [] },
-  { names: ['dot'], params: [['input', 'Tensor', undefined, false], ['tensor', 'Tensor', undefined, false]], returns: [], marks: [] },
-  { names: ['vdot'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: [] },
-  { names: ['matmul', 'linalg.matmul', '__matmul__'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: [] },
-  { names: ['__rmatmul__'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: ['method'] },
-  { names: ['addmm'], params: [['input', 'Tensor', undefined, false], ['mat1', 'Tensor', undefined, false], ['mat2', 'Tensor', undefined, false], ['beta', 'Scalar', 1n, true], ['alpha', 'Scalar', 1n, true]], returns: [], marks: ['inplace'] },
-  { names: ['addmv'], params: [['input', 'Tensor', undefined, false], ['mat', 'Tensor', undefined, false], ['vec', 'Tensor', undefined, false], ['beta', 'Scalar', 1n, true], ['alpha', 'Scalar', 1n, true]], returns: [], marks: ['inplace'] },
-  { names: ['baddbmm'], params: [['input', 'Tensor', undefined, false], ['batch1', 'Tensor', undefined, false], ['batch2', 'Tensor', undefined, false], ['beta', 'Scalar', 1n, true], ['alpha', 'Scalar', 1n, true]], returns: [], marks: ['inplace'] },
-  { names: ['addbmm'], params: [['input', 'Tensor', undefined, false], ['batch1', 'Tensor', undefined, false], ['batch2', 'Tensor', undefined, false], ['beta', 'Scalar', 1n, true], ['alpha', 'Scalar', 1n, true]], returns: [], marks: ['inplace', 'resizes'] },
-  { names: ['addr'], params: [['input', 'Tensor', undefined, false], ['vec1', 'Tensor', undefined, false], ['vec2', 'Tensor', undefined, false], ['beta', 'Scalar', 1n, true], ['alpha', 'Scalar', 1n, true]], returns: [], marks: ['inplace'] },
-  { names: ['outer', 'ger'], params: [['input', 'Tensor', undefined, false], ['vec2', 'Tensor', undefined, false]], returns: [], marks: [] },
-  { names: ['nn.functional.linear'], params: [['input', 'Tensor', undefined, false], ['weight', 'Tensor', undefined, false], ['bias', 'Option<Tensor>', null, false]], returns: [], marks: [] },
-  { names: ['_squeeze_first'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['hidden'] },
-  { names: ['inner'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: [] },
-  { names: ['tensordot'], params: [['a', 'Tensor', undefined, false], ['b', 'Tensor', undefined, false], ['dims', 'i64', 2, false]], returns: [], marks: ['function'] },
-  { names: ['tensordot'], params: [['a', 'Tensor', undefined, false], ['b', 'Tensor', undefined, false], ['dims', 'DimPair', undefined, false]], returns: [], marks: ['function'] },
-  { names: ['chain_matmul'], params: [['matrices', 'Vec<Tensor>', undefined, false]], returns: [], marks: ['function'] },
-  { names: ['linalg.multi_dot'], params: [['tensors', 'Vec<Tensor>', undefined, false]], returns: [], marks: [] },
-  { names: ['linalg.vecdot'], params: [['x', 'Tensor', undefined, false], ['y', 'Tensor', undefined, false], ['dim', 'i64', -1, true]], returns: [], marks: [] },
-  { names: ['linalg.matrix_power', 'matrix_power'], params: [['A', 'Tensor', undefined, false], ['n', 'i64', undefined, false]], returns: [], marks: [] },
-  { names: ['kron'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: [] },
-  { names: ['linalg.cross'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false], ['dim', 'i64', -1, true]], returns: [], marks: [] },
-  { names: ['cross'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false], ['dim', 'Option<i64>', null, false]], returns: [], marks: [] },
-  { names: ['trace'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
-  { names: ['block_diag'], params: [['tensors', 'Vec<Tensor>', undefined, false]], returns: [], marks: ['function'] },
-  { names: ['bilinear', 'nn.functional.bilinear'], params: [['input1', 'Tensor', undefined, false], ['input2', 'Tensor', undefined, false], ['weight', 'Tensor', undefined, false], ['bias', 'Option<Tensor>', null, false]], returns: [], marks: ['function'] },
-  { names: ['einsum'], params: [['equation', 'String', undefined, false], ['operands', 'Vec<Tensor>', undefined, false]], returns: [], marks: [] },
-  { names: ['cdist'], params: [['x1', 'Tensor', undefined, false], ['x2', 'Tensor', undefined, false], ['p', 'f64', 2, false], ['compute_mode', 'String', 'use_mm_for_euclid_dist_if_necessary', false]], returns: [], marks: ['function'] },
-  { names: ['_cdist_forward'], params: [['x1', 'Tensor', undefined, false], ['x2', 'Tensor', undefined, false], ['p', 'f64', undefined, false]], returns: [], marks: ['hidden'] },
-  { names: ['_euclidean_dist'], params: [['x1', 'Tensor', undefined, false], ['x2', 'Tensor', undefined, false]], returns: [], marks: ['hidden'] },
-  { names: ['pdist', 'nn.functional.pdist'], params: [['input', 'Tensor', undefined, false], ['p', 'f64', 2, false]], returns: [], marks: ['function'] },
-  { names: ['linalg.inv_ex'], params: [['A', 'Tensor', undefined, false], ['check_errors', 'bool', false, true]], returns: ['inverse', 'info'], marks: [] },
-  { names: ['linalg.inv', 'inverse'], params: [['A', 'Tensor', undefined, false]], returns: [], marks: [] },
-  { names: ['linalg.solve_ex'], params: [['A', 'Tensor', undefined, false], ['B', 'Tensor', undefined, false], ['left', 'bool', true, true], ['check_errors', 'bool', false, true]], returns: ['result', 'info'], marks: [] },
-  { names: ['linalg.solve'], params: [['A', 'Tensor', undefined, false], ['B', 'Tensor', undefined, false], ['left', 'bool', true, true]], returns: [], marks: [] },
-  { names: ['linalg.solve_triangular'], params: [['A', 'Tensor', undefined, false], ['B', 'Tensor', undefined, false], ['upper', 'bool', false, true], ['left', 'bool', true, true], ['unitriangular', 'bool', false, true]], returns: [], marks: [] },
-  { names: ['linalg.det', 'det'], params: [['A', 'Tensor', undefined, false]], returns: [], marks: [] },
-  { names: ['linalg.slogdet', 'slogdet'], params: [['A', 'Tensor', undefined, false]], returns: ['sign', 'logabsdet'], marks: [] },
-  { names: ['logdet'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
-  { names: ['linalg.cholesky_ex'], params: [['A', 'Tensor', undefined, false], ['upper', 'bool', false, true], ['check_errors', 'bool', false, true]], returns: ['L', 'info'], marks: [] },
-  { names: ['linalg.cholesky'], params: [['A', 'Tensor', undefined, false], ['upper', 'bool', false, true]], returns: [], marks: [] },
-  { names: ['linalg.qr'], params: [['A', 'Tensor', undefined, false], ['mode', 'String', 'reduced', false]], returns: ['Q', 'R'], marks: [] },
-  { names: ['linalg.lu_factor_ex'], params: [['A', 'Tensor', undefined, false], ['pivot', 'bool', true, true], ['check_errors', 'bool', false, true]], returns: ['LU', 'pivots', 'info'], marks: [] },
-  { names: ['linalg.lu_factor'], params: [['A', 'Tensor', undefined, false], ['pivot', 'bool', true, true]], returns: ['LU', 'pivots'], marks: [] },
-  { names: ['_linalg_lu'], params: [['A', 'Tensor', undefined, false], ['pivot', 'bool', true, true]], returns: ['P', 'L', 'U'], marks: ['hidden'] },
-  { names: ['linalg.lu'], params: [['A', 'Tensor', undefined, false], ['pivot', 'bool', true, true]], returns: ['P', 'L', 'U'], marks: [] },
-  { names: ['lu'], params: [['input', 'Tensor', undefined, false], ['pivot', 'bool', true, false], ['get_infos', 'bool', false, false]], returns: ['LU', 'pivots', 'info'], marks: [] },
-  { names: ['linalg.svd'], params: [['A', 'Tensor', undefined, false], ['full_matrices', 'bool', true, false]], returns: ['U', 'S', 'Vh'], marks: [] },
-  { names: ['linalg.svdvals'], params: [['A', 'Tensor', undefined, false]], returns: [], marks: [] },
-  { names: ['svd'], params: [['input', 'Tensor', undefined, false], ['some', 'bool', true, false], ['compute_uv', 'bool', true, false]], returns: ['U', 'S', 'V'], marks: [] },
-  { names: ['nuclear_norm'], params: [['input', 'Tensor', undefined, false], ['dim', 'Dims', [-2, -1], false], ['keepdim', 'bool', false, false]], returns: [], marks: ['function'] },
-  { names: ['cholesky_solve'], params: [['B', 'Tensor', undefined, false], ['L', 'Tensor', undefined, false], ['upper', 'bool', false, false]], returns: [], marks: [] },
-  { names: ['cholesky_inverse'], params: [['L', 'Tensor', undefined, false], ['upper', 'bool', false, false]], returns: [], marks: [] },
-  { names: ['linalg.vander'], params: [['x', 'Tensor', undefined, false], ['N', 'Option<i64>', null, true]], returns: [], marks: [] },
-  { names: ['vander'], params: [['x', 'Tensor', undefined, false], ['N', 'Option<i64>', null, false], ['increasing', 'bool', false, false]], returns: [], marks: ['function'] },
-  { names: ['linalg.diagonal'], params: [['A', 'Tensor', undefined, false], ['offset', 'i64', 0, true], ['dim1', 'i64', -2, true], ['dim2', 'i64', -1, true]], returns: [], marks: [] },
-  { names: ['linalg.tensorinv'], params: [['A', 'Tensor', undefined, false], ['ind', 'i64', 2, false]], returns: [], marks: [] },
-  { names: ['linalg.tensorsolve'], params: [['A', 'Tensor', undefined, false], ['B', 'Tensor', undefined, false], ['dims', 'Option<Dims>', null, false]], returns: [], marks: [] },
-  { names: ['linalg.cond'], params: [['A', 'Tensor', undefined, false], ['p', 'Option<f64>', null, false]], returns: [], marks: [] },
-  { names: ['_reshaped'], params: [['input', 'Tensor', undefined, false], ['size', 'Dims', undefined, false]], returns: [], marks: ['hidden'] },
-  { names: ['linalg.eigh'], params: [['A', 'Tensor', undefined, false], ['UPLO', 'String', 'L', false]], returns: ['eigenvalues', 'eigenvectors'], marks: [] },
-  { names: ['linalg.eigvalsh'], params: [['A', 'Tensor', undefined, false], ['UPLO', 'String', 'L', false]], returns: [], marks: [] },
-  { names: ['linalg.eig'], params: [['A', 'Tensor', undefined, false]], returns: ['eigenvalues', 'eigenvectors'], marks: [] },
-  { names: ['linalg.eigvals'], params: [['A', 'Tensor', undefined, false]], returns: [], marks: [] },
-  { names: ['linalg.matrix_sqrth'], params: [['A', 'Tensor', undefined, false]], returns: [], marks: [] },
-  { names: ['linalg.polar'], params: [['A', 'Tensor', undefined, false]], returns: ['U', 'H'], marks: [] },
-  { names: ['linalg.pinv'], params: [['A', 'Tensor', undefined, false], ['atol', 'Option<Operand>', null, true], ['rtol', 'Option<Operand>', null, true], ['hermitian', 'bool', false, true]], returns: [], marks: [] },
-  { names: ['linalg.pinv'], params: [['A', 'Tensor', undefined, false], ['rcond', 'Operand', undefined, false], ['hermitian', 'bool', false, false]], returns: [], marks: [] },
-  { names: ['pinverse'], params: [['input', 'Tensor', undefined, false], ['rcond', 'f64', 1e-15, false]], returns: [], marks: [] },
-  { names: ['linalg.matrix_rank'], params: [['A', 'Tensor', undefined, false], ['atol', 'Option<Operand>', null, true], ['rtol', 'Option<Operand>', null, true], ['hermitian', 'bool', false, true]], returns: [], marks: [] },
-  { names: ['linalg.matrix_rank'], params: [['A', 'Tensor', undefined, false], ['tol', 'Operand', undefined, false], ['hermitian', 'bool', false, false]], returns: [], marks: [] },
-  { names: ['_lstsq'], params: [['input', 'Tensor', undefined, false], ['b', 'Tensor', undefined, false], ['rcond', 'Option<f64>', undefined, false], ['driver', 'Option<String>', undefined, false]], returns: ['solution', 'residuals', 'rank', 'singular_values'], marks: ['hidden'] },
-  { names: ['linalg.lstsq'], params: [['input', 'Tensor', undefined, false], ['b', 'Tensor', undefined, false], ['rcond', 'Option<f64>', null, false], ['driver', 'Option<String>', null, true]], returns: ['solution', 'residuals', 'rank', 'singular_values'], marks: ['function'] },
-  { names: ['linalg.householder_product', 'orgqr'], params: [['input', 'Tensor', undefined, false], ['tau', 'Tensor', undefined, false]], returns: [], marks: [] },
-  { names: ['ormqr'], params: [['input', 'Tensor', undefined, false], ['tau', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false], ['left', 'bool', true, false], ['transpose', 'bool', false, false]], returns: [], marks: [] },
-  { names: ['geqrf'], params: [['input', 'Tensor', undefined, false]], returns: ['a', 'tau'], marks: [] },
-  { names: ['_lu_unpack'], params: [['input', 'Tensor', undefined, false], ['LU_pivots', 'Tensor', undefined, false], ['unpack_data', 'bool', undefined, false], ['unpack_pivots', 'bool', undefined, false]], returns: ['P', 'L', 'U'], marks: ['hidden'] },
-  { names: ['lu_unpack'], params: [['LU_data', 'Tensor', undefined, false], ['LU_pivots', 'Tensor', undefined, false], ['unpack_data', 'bool', true, false], ['unpack_pivots', 'bool', true, false]], returns: ['P', 'L', 'U'], marks: ['function'] },
-  { names: ['linalg.lu_solve'], params: [['LU', 'Tensor', undefined, false], ['pivots', 'Tensor', undefined, false], ['B', 'Tensor', undefined, false], ['left', 'bool', true, true], ['adjoint', 'bool', false, true]], returns: [], marks: [] },
-  { names: ['lu_solve'], params: [['b', 'Tensor', undefined, false], ['LU_data', 'Tensor', undefined, false], ['LU_pivots', 'Tensor', undefined, false]], returns: [], marks: [] },
-  { names: ['triangular_solve'], params: [['b', 'Tensor', undefined, false], ['A', 'Tensor', undefined, false], ['upper', 'bool', true, false], ['transpose', 'bool', false, false], ['unitriangular', 'bool', false, false]], returns: ['solution', 'cloned_coefficient'], marks: [] },
-  { names: ['linalg.matrix_exp', 'matrix_exp'], params: [['A', 'Tensor', undefined, false]], returns: [], marks: [] },
-  { names: ['linalg.ldl_factor_ex'], params: [['input', 'Tensor', undefined, false], ['hermitian', 'bool', false, true], ['check_errors', 'bool', false, true]], returns: ['LD', 'pivots', 'info'], marks: [] },
-  { names: ['linalg.ldl_factor'], params: [['input', 'Tensor', undefined, false], ['hermitian', 'bool', false, true]], returns: ['LD', 'pivots'], marks: [] },
-  { names: ['linalg.ldl_solve'], params: [['LD', 'Tensor', undefined, false], ['pivots', 'Tensor', undefined, false], ['B', 'Tensor', undefined, false], ['hermitian', 'bool', false, true]], returns: [], marks: [] },
-  { names: ['svd_lowrank'], params: [['A', 'Tensor', undefined, false], ['q', 'Option<i64>', 6, false], ['niter', 'Option<i64>', 2, false], ['M', 'Option<Tensor>', null, false]], returns: ['U', 'S', 'V'], marks: ['function'] },
-  { names: ['pca_lowrank'], params: [['A', 'Tensor', undefined, false], ['q', 'Option<i64>', null, false], ['center', 'bool', true, false], ['niter', 'i64', 2, false]], returns: ['U', 'S', 'V'], marks: ['function'] },
-  { names: ['_fft_c2c'], params: [['input', 'Tensor', undefined, false], ['dim', 'Dims', undefined, false], ['normalization', 'i64', undefined, false], ['forward', 'bool', undefined, false]], returns: [], marks: ['hidden'] },
-  { names: ['_fft_r2c'], params: [['input', 'Tensor', undefined, false], ['dim', 'Dims', undefined, false], ['normalization', 'i64', undefined, false], ['onesided', 'bool', undefined, false]], returns: [], marks: ['hidden'] },
-  { names: ['_fft_c2r'], params: [['input', 'Tensor', undefined, false], ['dim', 'Dims', undefined, false], ['normalization', 'i64', undefined, false], ['last_dim_size', 'i64', undefined, false]], returns: [], marks: ['hidden'] },
-  { names: ['fft.fft'], params: [['input', 'Tensor', undefined, false], ['n', 'Option<i64>', null, false], ['dim', 'i64', -1, false], ['norm', 'Option<String>', null, false]], returns: [], marks: [] },
-  { names: ['fft.ifft'], params: [['input', 'Tensor', undefined, false], ['n', 'Option<i64>', null, false], ['dim', 'i64', -1, false], ['norm', 'Option<String>', null, false]], returns: [], marks: [] },
-  { names: ['fft.rfft'], params: [['input', 'Tensor', undefined, false], ['n', 'Option<i64>', null, false], ['dim', 'i64', -1, false], ['norm', 'Option<String>', null, false]], returns: [], marks: [] },
-  { names: ['fft.irfft'], params: [['input', 'Tensor', undefined, false], ['n', 'Option<i64>', null, false], ['dim', 'i64', -1, false], ['norm', 'Option<String>', null, false]], returns: [], marks: [] },
-  { names: ['fft.hfft'], params: [['input', 'Tensor', undefined, false], ['n', 'Option<i64>', null, false], ['dim', 'i64', -1, false], ['norm', 'Option<String>', null, false]], returns: [], marks: [] },
-  { names: ['fft.ihfft'], params: [['input', 'Tensor', undefined, false], ['n', 'Option<i64>', null, false], ['dim', 'i64', -1, false], ['norm', 'Option<String>', null, false]], returns: [], marks: [] },
-  { names: ['fft.fftn'], params: [['input', 'Tensor', undefined, false], ['s', 'Option<Dims>', null, false], ['dim', 'Option<Dims>', null, false], ['norm', 'Option<String>', null, false]], returns: [], marks: [] },
-  { names: ['fft.ifftn'], params: [['input', 'Tensor', undefined, false], ['s', 'Option<Dims>', null, false], ['dim', 'Option<Dims>', null, false], ['norm', 'Option<String>', null, false]], returns: [], marks: [] },
-  { names: ['fft.rfftn'], params: [['input', 'Tensor', undefined, false], ['s', 'Option<Dims>', null, false], ['dim', 'Option<Dims>', null, false], ['norm', 'Option<String>', null, false]], returns: [], marks: [] },
-  { names: ['fft.irfftn'], params: [['input', 'Tensor', undefined, false], ['s', 'Option<Dims>', null, false], ['dim', 'Option<Dims>', null, false], ['norm', 'Option<String>', null, false]], returns: [], marks: [] },
-  { names: ['fft.hfftn'], params: [['input', 'Tensor', undefined, false], ['s', 'Option<Dims>', null, false], ['dim', 'Option<Dims>', null, false], ['norm', 'Option<String>', null, false]], returns: [], marks: [] },
-  { names: ['fft.ihfftn'], params: [['input', 'Tensor', undefined, false], ['s', 'Option<Dims>', null, false], ['dim', 'Option<Dims>', null, false], ['norm', 'Option<String>', null, false]], returns: [], marks: [] },
-  { names: ['fft.fft2'], params: [['input', 'Tensor', undefined, false], ['s', 'Option<Dims>', null, false], ['dim', 'Option<Dims>', [-2, -1], false], ['norm', 'Option<String>', null, false]], returns: [], marks: [] },
-  { names: ['fft.ifft2'], params: [['input', 'Tensor', undefined, false], ['s', 'Option<Dims>', null, false], ['dim', 'Option<Dims>', [-2, -1], false], ['norm', 'Option<String>', null, false]], returns: [], marks: [] },
-  { names: ['fft.rfft2'], params: [['input', 'Tensor', undefined, false], ['s', 'Option<Dims>', null, false], ['dim', 'Option<Dims>', [-2, -1], false], ['norm', 'Option<String>', null, false]], returns: [], marks: [] },
-  { names: ['fft.irfft2'], params: [['input', 'Tensor', undefined, false], ['s', 'Option<Dims>', null, false], ['dim', 'Option<Dims>', [-2, -1], false], ['norm', 'Option<String>', null, false]], returns: [], marks: [] },
-  { names: ['fft.hfft2'], params: [['input', 'Tensor', undefined, false], ['s', 'Option<Dims>', null, false], ['dim', 'Option<Dims>', [-2, -1], false], ['norm', 'Option<String>', null, false]], returns: [], marks: [] },
-  { names: ['fft.ihfft2'], params: [['input', 'Tensor', undefined, false], ['s', 'Option<Dims>', null, false], ['dim', 'Option<Dims>', [-2, -1], false], ['norm', 'Option<String>', null, false]], returns: [], marks: [] },
-  { names: ['fft.fftshift'], params: [['input', 'Tensor', undefined, false], ['dim', 'Option<Dims>', null, false]], returns: [], marks: [] },
-  { names: ['fft.ifftshift'], params: [['input', 'Tensor', undefined, false], ['dim', 'Option<Dims>', null, false]], returns: [], marks: [] },
-  { names: ['fft.fftfreq'], params: [['n', 'i64', undefined, false], ['d', 'f64', 1.0, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['create'] },
-  { names: ['fft.rfftfreq'], params: [['n', 'i64', undefined, false], ['d', 'f64', 1.0, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['create'] },
-  { names: ['masked.sum'], params: [['input', 'Tensor', undefined, false], ['dim', 'Option<Dims>', null, false], ['keepdim', 'bool', false, true], ['dtype', 'Option<DType>', null, true], ['mask', 'Option<Tensor>', null, true]], returns: [], marks: ['function'] },
-  { names: ['masked.prod'], params: [['input', 'Tensor', undefined, false], ['dim', 'Option<Dims>', null, false], ['keepdim', 'bool', false, true], ['dtype', 'Option<DType>', null, true], ['mask', 'Option<Tensor>', null, true]], returns: [], marks: ['function'] },
-  { names: ['masked.mean'], params: [['input', 'Tensor', undefined, false], ['dim', 'Option<Dims>', null, false], ['keepdim', 'bool', false, true], ['dtype', 'Option<DType>', null, true], ['mask', 'Option<Tensor>', null, true]], returns: [], marks: ['function'] },
-  { names: ['masked.median'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', -1, false], ['keepdim', 'bool', false, true], ['dtype', 'Option<DType>', null, true], ['mask', 'Option<Tensor>', null, true]], returns: [], marks: ['function'] },
-  { names: ['masked.var'], params: [['input', 'Tensor', undefined, false], ['dim', 'Option<Dims>', null, false], ['unbiased', 'Option<bool>', null, false], ['correction', 'Option<f64>', null, true], ['keepdim', 'bool', false, true], ['dtype', 'Option<DType>', null, true], ['mask', 'Option<Tensor>', null, true]], returns: [], marks: ['function'] },
-  { names: ['masked.std'], params: [['input', 'Tensor', undefined, false], ['dim', 'Option<Dims>', null, false], ['unbiased', 'Option<bool>', null, false], ['correction', 'Option<f64>', null, true], ['keepdim', 'bool', false, true], ['dtype', 'Option<DType>', null, true], ['mask', 'Option<Tensor>', null, true]], returns: [], marks: ['function'] },
-  { names: ['masked.norm'], params: [['input', 'Tensor', undefined, false], ['ord', 'f64', 2.0, false], ['dim', 'Option<Dims>', null, false], ['keepdim', 'bool', false, true], ['dtype', 'Option<DType>', null, true], ['mask', 'Option<Tensor>', null, true]], returns: [], marks: ['function'] },
-  { names: ['masked.amax'], params: [['input', 'Tensor', undefined, false], ['dim', 'Option<Dims>', null, false], ['keepdim', 'bool', false, true], ['dtype', 'Option<DType>', null, true], ['mask', 'Option<Tensor>', null, true]], returns: [], marks: ['function'] },
-  { names: ['masked.amin'], params: [['input', 'Tensor', undefined, false], ['dim', 'Option<Dims>', null, false], ['keepdim', 'bool', false, true], ['dtype', 'Option<DType>', null, true], ['mask', 'Option<Tensor>', null, true]], returns: [], marks: ['function'] },
-  { names: ['masked.argmax'], params: [['input', 'Tensor', undefined, false], ['dim', 'Option<i64>', null, false], ['keepdim', 'bool', false, true], ['dtype', 'Option<DType>', null, true], ['mask', 'Option<Tensor>', null, true]], returns: [], marks: ['function'] },
-  { names: ['masked.argmin'], params: [['input', 'Tensor', undefined, false], ['dim', 'Option<i64>', null, false], ['keepdim', 'bool', false, true], ['dtype', 'Option<DType>', null, true], ['mask', 'Option<Tensor>', null, true]], returns: [], marks: ['function'] },
-  { names: ['masked.logsumexp'], params: [['input', 'Tensor', undefined, false], ['dim', 'Option<Dims>', null, false], ['keepdim', 'bool', false, true], ['dtype', 'Option<DType>', null, true], ['mask', 'Option<Tensor>', null, true]], returns: [], marks: ['function'] },
-  { names: ['masked.logaddexp'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false], ['dtype', 'Option<DType>', null, true], ['input_mask', 'Option<Tensor>', null, true], ['other_mask', 'Option<Tensor>', null, true]], returns: [], marks: ['function'] },
-  { names: ['masked.cumsum'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false], ['dtype', 'Option<DType>', null, true], ['mask', 'Option<Tensor>', null, true]], returns: [], marks: ['function'] },
-  { names: ['masked.cumprod'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false], ['dtype', 'Option<DType>', null, true], ['mask', 'Option<Tensor>', null, true]], returns: [], marks: ['function'] },
-  { names: ['masked.softmax'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false], ['dtype', 'Option<DType>', null, true], ['mask', 'Option<Tensor>', null, true]], returns: [], marks: ['function'] },
-  { names: ['masked.log_softmax'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false], ['dtype', 'Option<DType>', null, true], ['mask', 'Option<Tensor>', null, true]], returns: [], marks: ['function'] },
-  { names: ['masked.softmin'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', undefined, false], ['dtype', 'Option<DType>', null, true], ['mask', 'Option<Tensor>', null, true]], returns: [], marks: ['function'] },
-  { names: ['masked.normalize'], params: [['input', 'Tensor', undefined, false], ['ord', 'f64', undefined, false], ['dim', 'i64', undefined, false], ['eps', 'f64', 1e-12, true], ['dtype', 'Option<DType>', null, true], ['mask', 'Option<Tensor>', null, true]], returns: [], marks: ['function'] },
-  { names: ['stft'], params: [['input', 'Tensor', undefined, false], ['n_fft', 'i64', undefined, false], ['hop_length', 'Option<i64>', null, false], ['win_length', 'Option<i64>', null, false], ['window', 'Option<Tensor>', null, false], ['center', 'bool', true, false], ['pad_mode', 'String', 'reflect', false], ['normalized', 'bool', false, false], ['onesided', 'Option<bool>', null, false], ['return_complex', 'Option<bool>', null, false], ['align_to_window', 'Option<bool>', null, false]], returns: [], marks: [] },
-  { names: ['istft'], params: [['input', 'Tensor', undefined, false], ['n_fft', 'i64', undefined, false], ['hop_length', 'Option<i64>', null, false], ['win_length', 'Option<i64>', null, false], ['window', 'Option<Tensor>', null, false], ['center', 'bool', true, false], ['normalized', 'bool', false, false], ['onesided', 'Option<bool>', null, false], ['length', 'Option<i64>', null, false], ['return_complex', 'bool', false, false]], returns: [], marks: [] },
-  { names: ['bartlett_window'], params: [['window_length', 'i64', undefined, false], ['periodic', 'bool', true, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['create'] },
-  { names: ['blackman_window'], params: [['window_length', 'i64', undefined, false], ['periodic', 'bool', true, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['create'] },
-  { names: ['hamming_window'], params: [['window_length', 'i64', undefined, false], ['periodic', 'bool', true, false], ['alpha', 'f64', 0.54, false], ['beta', 'f64', 0.46, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['create'] },
-  { names: ['hann_window'], params: [['window_length', 'i64', undefined, false], ['periodic', 'bool', true, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['create'] },
-  { names: ['kaiser_window'], params: [['window_length', 'i64', undefined, false], ['periodic', 'bool', true, false], ['beta', 'f64', 12, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['create'] },
-  { names: ['signal.windows.bartlett'], params: [['M', 'i64', undefined, false], ['sym', 'bool', true, true], ['dtype', 'Option<DType>', null, true], ['layout', 'Option<String>', null, true]], returns: [], marks: ['create'] },
-  { names: ['signal.windows.blackman'], params: [['M', 'i64', undefined, false], ['sym', 'bool', true, true], ['dtype', 'Option<DType>', null, true], ['layout', 'Option<String>', null, true]], returns: [], marks: ['create'] },
-  { names: ['signal.windows.cosine'], params: [['M', 'i64', undefined, false], ['sym', 'bool', true, true], ['dtype', 'Option<DType>', null, true], ['layout', 'Option<String>', null, true]], returns: [], marks: ['create'] },
-  { names: ['signal.windows.exponential'], params: [['M', 'i64', undefined, false], ['center', 'Option<f64>', null, true], ['tau', 'Scalar', 1.0, true], ['sym', 'bool', true, true], ['dtype', 'Option<DType>', null, true], ['layout', 'Option<String>', null, true]], returns: [], marks: ['create'] },
-  { names: ['signal.windows.gaussian'], params: [['M', 'i64', undefined, false], ['std', 'Scalar', 1.0, true], ['sym', 'bool', true, true], ['dtype', 'Option<DType>', null, true], ['layout', 'Option<String>', null, true]], returns: [], marks: ['create'] },
-  { names: ['signal.windows.general_cosine'], params: [['M', 'i64', undefined, false], ['a', 'Option<Floats>', undefined, true], ['sym', 'bool', true, true], ['dtype', 'Option<DType>', null, true], ['layout', 'Option<String>', null, true]], returns: [], marks: ['create'] },
-  { names: ['signal.windows.general_hamming'], params: [['M', 'i64', undefined, false], ['alpha', 'f64', 0.54, true], ['sym', 'bool', true, true], ['dtype', 'Option<DType>', null, true], ['layout', 'Option<String>', null, true]], returns: [], marks: ['create'] },
-  { names: ['signal.windows.hamming'], params: [['M', 'i64', undefined, false], ['sym', 'bool', true, true], ['dtype', 'Option<DType>', null, true], ['layout', 'Option<String>', null, true]], returns: [], marks: ['create'] },
-  { names: ['signal.windows.hann'], params: [['M', 'i64', undefined, false], ['sym', 'bool', true, true], ['dtype', 'Option<DType>', null, true], ['layout', 'Option<String>', null, true]], returns: [], marks: ['create'] },
-  { names: ['signal.windows.kaiser'], params: [['M', 'i64', undefined, false], ['beta', 'Scalar', 12.0, true], ['sym', 'bool', true, true], ['dtype', 'Option<DType>', null, true], ['layout', 'Option<String>', null, true]], returns: [], marks: ['create'] },
-  { names: ['signal.windows.nuttall'], params: [['M', 'i64', undefined, false], ['sym', 'bool', true, true], ['dtype', 'Option<DType>', null, true], ['layout', 'Option<String>', null, true]], returns: [], marks: ['create'] },
-  { names: ['full'], params: [['size', 'Dims', undefined, false], ['fill_value', 'Scalar', undefined, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['create'] },
-  { names: ['zeros'], params: [['size', 'Dims', undefined, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['create'] },
-  { names: ['ones'], params: [['size', 'Dims', undefined, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['create'] },
-  { names: ['empty'], params: [['size', 'Dims', undefined, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['create'] },
-  { names: ['empty_strided'], params: [['size', 'Dims', undefined, false], ['stride', 'Dims', undefined, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['create'] },
-  { names: ['empty_permuted'], params: [['size', 'Dims', undefined, false], ['physical_layout', 'Dims', undefined, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['create'] },
-  { names: ['scalar_tensor'], params: [['s', 'Scalar', undefined, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['create'] },
-  { names: ['full_like'], params: [['input', 'Tensor', undefined, false], ['fill_value', 'Scalar', undefined, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['create'] },
-  { names: ['zeros_like'], params: [['input', 'Tensor', undefined, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['create'] },
-  { names: ['ones_like'], params: [['input', 'Tensor', undefined, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['create'] },
-  { names: ['empty_like'], params: [['input', 'Tensor', undefined, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['create'] },
-  { names: ['new_zeros'], params: [['input', 'Tensor', undefined, false], ['size', 'Dims', undefined, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['method'] },
-  { names: ['new_ones'], params: [['input', 'Tensor', undefined, false], ['size', 'Dims', undefined, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['method'] },
-  { names: ['new_full'], params: [['input', 'Tensor', undefined, false], ['size', 'Dims', undefined, false], ['fill_value', 'Scalar', undefined, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['method'] },
-  { names: ['new_empty'], params: [['input', 'Tensor', undefined, false], ['size', 'Dims', undefined, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['method'] },
-  { names: ['new_empty_strided'], params: [['input', 'Tensor', undefined, false], ['size', 'Dims', undefined, false], ['stride', 'Dims', undefined, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['method'] },
-  { names: ['arange'], params: [['end', 'Scalar', undefined, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['create'] },
-  { names: ['arange'], params: [['start', 'Scalar', undefined, false], ['end', 'Scalar', undefined, false], ['step', 'Scalar', 1n, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['create'] },
-  { names: ['range'], params: [['start', 'Scalar', undefined, false], ['end', 'Scalar', undefined, false], ['step', 'Scalar', 1n, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['create'] },
-  { names: ['linspace'], params: [['start', 'Operand', undefined, false], ['end', 'Operand', undefined, false], ['steps', 'i64', undefined, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['create'] },
-  { names: ['logspace'], params: [['start', 'Operand', undefined, false], ['end', 'Operand', undefined, false], ['steps', 'i64', undefined, false], ['base', 'f64', 10, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['create'] },
-  { names: ['eye'], params: [['n', 'i64', undefined, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['create'] },
-  { names: ['eye'], params: [['n', 'i64', undefined, false], ['m', 'i64', undefined, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['create'] },
-  { names: ['rand'], params: [['size', 'Dims', undefined, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['create'] },
-  { names: ['rand_like'], params: [['input', 'Tensor', undefined, false], ['dtype', 'Option<DType>', null, true], ['memory_format', 'Option<String>', null, true]], returns: [], marks: ['create'] },
-  { names: ['randn'], params: [['size', 'Dims', undefined, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['create'] },
-  { names: ['randn_like'], params: [['input', 'Tensor', undefined, false], ['dtype', 'Option<DType>', null, true], ['memory_format', 'Option<String>', null, true]], returns: [], marks: ['create'] },
-  { names: ['randint'], params: [['high', 'i64', undefined, false], ['size', 'Dims', undefined, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['create'] },
-  { names: ['randint'], params: [['low', 'i64', undefined, false], ['high', 'i64', undefined, false], ['size', 'Dims', undefined, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['create'] },
-  { names: ['randint_like'], params: [['input', 'Tensor', undefined, false], ['high', 'i64', undefined, false], ['dtype', 'Option<DType>', null, true], ['memory_format', 'Option<String>', null, true]], returns: [], marks: ['create'] },
-  { names: ['randint_like'], params: [['input', 'Tensor', undefined, false], ['low', 'i64', undefined, false], ['high', 'i64', undefined, false], ['dtype', 'Option<DType>', null, true], ['memory_format', 'Option<String>', null, true]], returns: [], marks: ['create'] },
-  { names: ['randperm'], params: [['n', 'i64', undefined, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['create'] },
-  { names: ['uniform'], params: [['input', 'Tensor', undefined, false], ['from', 'f64', 0, false], ['to', 'f64', 1, false]], returns: [], marks: ['inplace', 'hidden'] },
-  { names: ['normal'], params: [['input', 'Tensor', undefined, false], ['mean', 'f64', 0, false], ['std', 'f64', 1, false]], returns: [], marks: ['inplace', 'hidden'] },
-  { names: ['random'], params: [['input', 'Tensor', undefined, false], ['from', 'i64', undefined, false], ['to', 'Option<i64>', undefined, false]], returns: [], marks: ['inplace', 'hidden'] },
-  { names: ['random'], params: [['input', 'Tensor', undefined, false], ['to', 'i64', undefined, false]], returns: [], marks: ['inplace', 'hidden'] },
-  { names: ['random'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace', 'hidden'] },
-  { names: ['exponential'], params: [['input', 'Tensor', undefined, false], ['lambd', 'f64', 1, false]], returns: [], marks: ['inplace', 'hidden'] },
-  { names: ['geometric'], params: [['input', 'Tensor', undefined, false], ['p', 'f64', undefined, false]], returns: [], marks: ['inplace', 'hidden'] },
-  { names: ['log_normal'], params: [['input', 'Tensor', undefined, false], ['mean', 'f64', 1, false], ['std', 'f64', 2, false]], returns: [], marks: ['inplace', 'hidden'] },
-  { names: ['cauchy'], params: [['input', 'Tensor', undefined, false], ['median', 'f64', 0, false], ['sigma', 'f64', 1, false]], returns: [], marks: ['inplace', 'hidden'] },
-  { names: ['bernoulli'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
-  { names: ['bernoulli'], params: [['input', 'Tensor', undefined, false], ['p', 'f64', 0.5, false]], returns: [], marks: ['inplace', 'hidden'] },
-  { names: ['bernoulli'], params: [['input', 'Tensor', undefined, false], ['p', 'Tensor', undefined, false]], returns: [], marks: ['inplace', 'hidden'] },
-  { names: ['bernoulli'], params: [['input', 'Tensor', undefined, false], ['p', 'f64', undefined, false]], returns: [], marks: [] },
-  { names: ['normal'], params: [['mean', 'Tensor', undefined, false], ['std', 'Tensor', undefined, false]], returns: [], marks: ['function'] },
-  { names: ['normal'], params: [['mean', 'Tensor', undefined, false], ['std', 'f64', 1, false]], returns: [], marks: ['function'] },
-  { names: ['normal'], params: [['mean', 'f64', undefined, false], ['std', 'Tensor', undefined, false]], returns: [], marks: ['function'] },
-  { names: ['normal'], params: [['mean', 'f64', undefined, false], ['std', 'f64', undefined, false], ['size', 'Dims', undefined, false], ['dtype', 'Option<DType>', null, true]], returns: [], marks: ['create'] },
-  { names: ['poisson'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['function'] },
-  { names: ['multinomial'], params: [['input', 'Tensor', undefined, false], ['num_samples', 'i64', undefined, false], ['replacement', 'bool', false, false]], returns: [], marks: [] },
-  { names: ['nn.functional.dropout'], params: [['input', 'Tensor', undefined, false], ['p', 'f64', 0.5, false], ['training', 'bool', true, false], ['inplace', 'bool', false, false]], returns: [], marks: [] },
-  { names: ['nn.functional.dropout1d'], params: [['input', 'Tensor', undefined, false], ['p', 'f64', 0.5, false], ['training', 'bool', true, false], ['inplace', 'bool', false, false]], returns: [], marks: [] },
-  { names: ['nn.functional.dropout2d'], params: [['input', 'Tensor', undefined, false], ['p', 'f64', 0.5, false], ['training', 'bool', true, false], ['inplace', 'bool', false, false]], returns: [], marks: [] },
-  { names: ['nn.functional.dropout3d'], params: [['input', 'Tensor', undefined, false], ['p', 'f64', 0.5, false], ['training', 'bool', true, false], ['inplace', 'bool', false, false]], returns: [], marks: [] },
-  { names: ['nn.functional.alpha_dropout'], params: [['input', 'Tensor', undefined, false], ['p', 'f64', 0.5, false], ['training', 'bool', false, false], ['inplace', 'bool', false, false]], returns: [], marks: [] },
-  { names: ['nn.functional.feature_alpha_dropout'], params: [['input', 'Tensor', undefined, false], ['p', 'f64', 0.5, false], ['training', 'bool', false, false], ['inplace', 'bool', false, false]], returns: [], marks: [] },
-  { names: ['_sgd_step'], params: [['params', 'Vec<Tensor>', undefined, false], ['grads', 'Vec<Tensor>', undefined, false], ['buffers', 'Vec<Option<Tensor>>', undefined, false], ['lr', 'f64', undefined, false], ['momentum', 'f64', undefined, false], ['dampening', 'f64', undefined, false], ['weight_decay', 'f64', undefined, false], ['nesterov', 'bool', undefined, false], ['maximize', 'bool', undefined, false]], returns: ['list'], marks: ['hidden'] },
-  { names: ['_adam_step'], params: [['params', 'Vec<Tensor>', undefined, false], ['grads', 'Vec<Tensor>', undefined, false], ['exp_avgs', 'Vec<Tensor>', undefined, false], ['exp_avg_sqs', 'Vec<Tensor>', undefined, false], ['max_exp_avg_sqs', 'Vec<Option<Tensor>>', undefined, false], ['steps', 'Vec<Tensor>', undefined, false], ['lr', 'f64', undefined, false], ['beta1', 'f64', undefined, false], ['beta2', 'f64', undefined, false], ['eps', 'f64', undefined, false], ['weight_decay', 'f64', undefined, false], ['decoupled', 'bool', undefined, false], ['maximize', 'bool', undefined, false]], returns: ['none'], marks: ['hidden'] },
-  { names: ['_over'], params: [['input', 'Tensor', undefined, false], ['other', 'Scalar', undefined, false]], returns: [], marks: ['hidden'] },
-  { names: ['_linked'], params: [['input', 'Tensor', undefined, false], ['other', 'Tensor', undefined, false]], returns: [], marks: ['hidden'] },
-  { names: ['relu'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['inplace'] },
-  { names: ['nn.functional.relu'], params: [['input', 'Tensor', undefined, false], ['inplace', 'bool', false, false]], returns: [], marks: [] },
-  { names: ['hardtanh'], params: [['input', 'Tensor', undefined, false], ['min_val', 'f64', undefined, false], ['max_val', 'f64', undefined, false]], returns: [], marks: ['hidden'] },
-  { names: ['nn.functional.hardtanh'], params: [['input', 'Tensor', undefined, false], ['min_val', 'f64', -1.0, false], ['max_val', 'f64', 1.0, false], ['inplace', 'bool', false, false]], returns: [], marks: [] },
-  { names: ['nn.functional.relu6'], params: [['input', 'Tensor', undefined, false], ['inplace', 'bool', false, false]], returns: [], marks: [] },
-  { names: ['leaky_relu'], params: [['input', 'Tensor', undefined, false], ['negative_slope', 'f64', undefined, false]], returns: [], marks: ['hidden'] },
-  { names: ['nn.functional.leaky_relu'], params: [['input', 'Tensor', undefined, false], ['negative_slope', 'f64', 0.01, false], ['inplace', 'bool', false, false]], returns: [], marks: [] },
-  { names: ['elu'], params: [['input', 'Tensor', undefined, false], ['alpha', 'f64', undefined, false], ['scale', 'f64', undefined, false]], returns: [], marks: ['hidden'] },
-  { names: ['nn.functional.elu'], params: [['input', 'Tensor', undefined, false], ['alpha', 'f64', 1.0, false], ['inplace', 'bool', false, false]], returns: [], marks: [] },
-  { names: ['selu'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['function', 'inplace'] },
-  { names: ['nn.functional.selu'], params: [['input', 'Tensor', undefined, false], ['inplace', 'bool', false, false]], returns: [], marks: [] },
-  { names: ['celu'], params: [['input', 'Tensor', undefined, false], ['alpha', 'f64', 1.0, false]], returns: [], marks: ['function', 'inplace'] },
-  { names: ['nn.functional.celu'], params: [['input', 'Tensor', undefined, false], ['alpha', 'f64', 1.0, false], ['inplace', 'bool', false, false]], returns: [], marks: [] },
-  { names: ['nn.functional.gelu'], params: [['input', 'Tensor', undefined, false], ['approximate', 'String', 'none', true]], returns: [], marks: [] },
-  { names: ['silu'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['hidden'] },
-  { names: ['nn.functional.silu'], params: [['input', 'Tensor', undefined, false], ['inplace', 'bool', false, false]], returns: [], marks: [] },
-  { names: ['mish'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['hidden'] },
-  { names: ['nn.functional.mish'], params: [['input', 'Tensor', undefined, false], ['inplace', 'bool', false, false]], returns: [], marks: [] },
-  { names: ['nn.functional.softplus'], params: [['input', 'Tensor', undefined, false], ['beta', 'f64', 1.0, false], ['threshold', 'f64', 20.0, false]], returns: [], marks: [] },
-  { names: ['nn.functional.logsigmoid'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
-  { names: ['hardsigmoid'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['hidden'] },
-  { names: ['nn.functional.hardsigmoid'], params: [['input', 'Tensor', undefined, false], ['inplace', 'bool', false, false]], returns: [], marks: [] },
-  { names: ['hardswish'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: ['hidden'] },
-  { names: ['nn.functional.hardswish'], params: [['input', 'Tensor', undefined, false], ['inplace', 'bool', false, false]], returns: [], marks: [] },
-  { names: ['hardshrink', 'nn.functional.hardshrink'], params: [['input', 'Tensor', undefined, false], ['lambd', 'f64', 0.5, false]], returns: [], marks: [] },
-  { names: ['nn.functional.softshrink'], params: [['input', 'Tensor', undefined, false], ['lambd', 'f64', 0.5, false]], returns: [], marks: [] },
-  { names: ['nn.functional.tanhshrink'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
-  { names: ['nn.functional.softsign'], params: [['input', 'Tensor', undefined, false]], returns: [], marks: [] },
-  { names: ['threshold'], params: [['input', 'Tensor', undefined, false], ['threshold', 'Scalar', undefined, false], ['value', 'Scalar', undefined, false]], returns: [], marks: ['function', 'inplace'] },
-  { names: ['nn.functional.threshold'], params: [['input', 'Tensor', undefined, false], ['threshold', 'Scalar', undefined, false], ['value', 'Scalar', undefined, false], ['inplace', 'bool', false, false]], returns: [], marks: [] },
-  { names: ['nn.functional.glu'], params: [['input', 'Tensor', undefined, false], ['dim', 'i64', -1, false]], returns: [], marks: [] },
-  { names: ['prelu', 'nn.functional.prelu'], params: [['input', 'Tensor', undefined, false], ['weight', 'Tensor', undefined, false]], returns: [], marks: [] },
-  { names: ['_prelu_kernel'], params: [['input', 'Tensor', undefined, false], ['weight', 'Tensor', undefined, false]], returns: [], marks: ['hidden'] },
-  { names: ['rrelu_with_noise'], params: [['input', 'Tensor', undefined, false], ['slopes', 'Tensor', undefined, false]], returns: [], marks: ['hidden'] },
-  { names: ['rrelu'], params: [['input', 'Tensor', undefined, false], ['lower', 'f64', 0.125, false], ['upper', 'f64', 0.3333333333333333, false], ['training', 'bool', false, false]], returns: [], marks: ['function'] },
-  { names: ['nn.functional.rrelu'], params: [['input', 'Tensor', undefined, false], ['lower', 'f64', 0.125, false], ['upper', 'f64', 0.3333333333333333, false], ['training', 'bool', false, false], ['inplace', 'bool', false, false]], returns: [], marks: [] },
-  { names: ['convolution'], params: [['input', 'Tensor', undefined, false], ['weight', 'Tensor', undefined, false], ['bias', 'Option<Tensor>', undefined, false], ['stride', 'Dims', undefined, false], ['padding', 'Dims', undefined, false], ['dilation', 'Dims', undefined, false], ['transposed', 'bool', undefined, false], ['output_padding', 'Dims', undefined, false], ['groups', 'i64', undefined, false]], returns: [], marks: ['function'] },
-  { names: ['_convolution'], params: [['input', 'Tensor', undefined, false], ['weight', 'Tensor', undefined, false], ['bias', 'Option<Tensor>', undefined, false], ['stride', 'Dims', undefined, false], ['padding', 'Dims', undefined, false], ['dilation', 'Dims', undefined, false], ['transposed', 'bool', undefined, false], ['output_padding', 'Dims', undefined, false], ['groups', 'i64', undefined, false]], returns: [], marks: ['hidden'] },
-  { names: ['_convolution_weight'], params: [['input', 'Tensor', undefined, false], ['grad', 'Tensor', undefined, false], ['size', 'Dims', undefined, false], ['stride', 'Dims', undefined, false], ['padding', 'Dims', undefined, false], ['dilation', 'Dims', undefined, false], ['groups', 'i64', undefined, false]], returns: [], marks: ['hidden'] },
-  { names: ['nn.functional.conv1d', 'conv1d'], params: [['input', 'Tensor', undefined, false], ['weight', 'Tensor', undefined, false], ['bias', 'Option<Tensor>', null, false], ['stride', 'Dims', 1, false], ['padding', 'Dims', 0, false], ['dilation', 'Dims', 1, false], ['groups', 'i64', 1, false]], returns: [], marks: ['function'] },
-  { names: ['nn.functional.conv1d', 'conv1d'], params: [['input', 'Tensor', undefined, false], ['weight', 'Tensor', undefined, false], ['bias', 'Option<Tensor>', null, false], ['stride', 'Dims', 1, false], ['padding', 'String', 'valid', false], ['dilation', 'Dims', 1, false], ['groups', 'i64', 1, false]], returns: [], marks: ['function'] },
-  { names: ['nn.functional.conv2d', 'conv2d'], params: [['input', 'Tensor', undefined, false], ['weight', 'Tensor', undefined, false], ['bias', 'Option<Tensor>', null, false], ['stride', 'Dims', 1, false], ['padding', 'Dims', 0, false], ['dilation', 'Dims', 1, false], ['groups', 'i64', 1, false]], returns: [], marks: ['function'] },
-  { names: ['nn.functional.conv2d', 'conv2d'], params: [['input', 'Tensor', undefined, false], ['weight', 'Tensor', undefined, false], ['bias', 'Option<Tensor>', null, false], ['stride', 'Dims', 1, false], ['padding', 'String', 'valid', false], ['dilation', 'Dims', 1, false], ['groups', 'i64', 1, false]], returns: [], marks: ['function'] },
-  { names: ['nn.functional.conv3d', 'conv3d'], params: [['input', 'Tensor', undefined, false], ['weight', 'Tensor', undefined, false], ['bias', 'Option<Tensor>', null, false], ['stride', 'Dims', 1, false], ['padding', 'Dims', 0, false], ['dilation', 'Dims', 1, false], ['groups', 'i64', 1, false]], returns: [], marks: ['function'] },
-  { names: ['nn.functional.conv3d', 'conv3d'], params: [['input', 'Tensor', undefined, false], ['weight', 'Tensor', undefined, false], ['bias', 'Option<Tensor>', null, false], ['stride', 'Dims', 1, false], ['padding', 'String', 'valid', false], ['dilation', 'Dims', 1, false], ['groups', 'i64', 1, false]], returns: [], marks: ['function'] },
-  { names: ['nn.functional.conv_transpose1d', 'conv_transpose1d'], params: [['input', 'Tensor', undefined, false], ['weight', 'Tensor', undefined, false], ['bias', 'Option<Tensor>', null, false], ['stride', 'Dims', 1, false], ['padding', 'Dims', 0, false], ['output_padding', 'Dims', 0, false], ['groups', 'i64', 1, false], ['dilation', 'Dims', 1, false]], returns: [], marks: ['function'] },
-  { names: ['nn.functional.conv_transpose2d', 'conv_transpose2d'], params: [['input', 'Tensor', undefined, false], ['weight', 'Tensor', undefined, false], ['bias', 'Option<Tensor>', null, false], ['stride', 'Dims', 1, false], ['padding', 'Dims', 0, false], ['output_padding', 'Dims', 0, false], ['groups', 'i64', 1, false], ['dilation', 'Dims', 1, false]], returns: [], marks: ['function'] },
-  { names: ['nn.functional.conv_transpose3d', 'conv_transpose3d'], params: [['input', 'Tensor', undefined, false], ['weight', 'Tensor', undefined, false], ['bias', 'Option<Tensor>', null, false], ['stride', 'Dims', 1, false], ['padding', 'Dims', 0, false], ['output_padding', 'Dims', 0, false], ['groups', 'i64', 1, false], ['dilation', 'Dims', 1, false]], returns: [], marks: ['function'] },
-  { names: ['conv_tbc'], params: [['input', 'Tensor', undefined, false], ['weight', 'Tensor', undefined, false], ['bias', 'Tensor', undefined, false], ['pad', 'i64', 0, false]], returns: [], marks: ['function'] },
-  { names: ['nn.functional.pad'], params: [['input', 'Tensor', undefined, false], ['pad', 'Dims', undefined, false], ['mode', 'String', 'constant', false], ['value', 'Option<Scalar>', null, false]], returns: [], marks: ['function'] },
-  { names: ['constant_pad_nd'], params: [['input', 'Tensor', undefined, false], ['pad', 'Dims', undefined, false], ['value', 'Scalar', 0n, false]], returns: [], marks: ['function'] },
-  { names: ['reflection_pad1d'], params: [['input', 'Tensor', undefined, false], ['padding', 'Dims', undefined, false]], returns: [], marks: ['hidden'] },
-  { names: ['reflection_pad2d'], params: [['input', 'Tensor', undefined, false], ['padding', 'Dims', undefined, false]], returns: [], marks: ['hidden'] },
-  { names: ['reflection_pad3d'], params: [['input', 'Tensor', undefined, false], ['padding', 'Dims', undefined, false]], returns: [], marks: ['hidden'] },
-  { names: ['replication_pad1d'], params: [['input', 'Tensor', undefined, false], ['padding', 'Dims', undefined, false]], returns: [], marks: ['hidden'] },
-  { names: ['replication_pad2d'], params: [['input', 'Tensor', undefined, false], ['padding', 'Dims', undefined, false]], returns: [], marks: ['hidden'] },
-  { names: ['replication_pad3d'], params: [['input', 'Tensor', undefined, false], ['padding', 'Dims', undefined, false]], returns: [], marks: ['hidden'] },
-  { names: ['_pad_back'], params: [['input', 'Tensor', undefined, false], ['sizes', 'Dims', undefined, false], ['padding', 'Dims', undefined, false], ['reflect', 'bool', undefined, false]], returns: [], marks: ['hidden'] },
-  { names: ['nn.functional.max_pool1d', 'max_pool1d'], params: [['input', 'Tensor', undefined, false], ['kernel_size', 'Dims', undefined, false], ['stride', 'Option<Dims>', null, false], ['padding', 'Dims', 0, false], ['dilation', 'Dims', 1, false], ['ceil_mode', 'bool', false, false], ['return_indices', 'bool', false, false]], returns: [], marks: ['function'] },
-  { names: ['nn.functional.max_pool1d_with_indices', 'max_pool1d_with_indices'], params: [['input', 'Tensor', undefined, false], ['kernel_size', 'Dims', undefined, false], ['stride', 'Option<Dims>', null, false], ['padding', 'Dims', 0, false], ['dilation', 'Dims', 1, false], ['ceil_mode', 'bool', false, false], ['return_indices', 'bool', false, false]], returns: ['list'], marks: ['function'] },
-  { names: ['nn.functional.max_pool2d', 'max_pool2d'], params: [['input', 'Tensor', undefined, false], ['kernel_size', 'Dims', undefined, false], ['stride', 'Option<Dims>', null, false], ['padding', 'Dims', 0, false], ['dilation', 'Dims', 1, false], ['ceil_mode', 'bool', false, false], ['return_indices', 'bool', false, false]], returns: [], marks: ['function'] },
-  { names: ['nn.functional.max_pool2d_with_indices'], params: [['input', 'Tensor', undefined, false], ['kernel_size', 'Dims', undefined, false], ['stride', 'Option<Dims>', null, false], ['padding', 'Dims', 0, false], ['dilation', 'Dims', 1, false], ['ceil_mode', 'bool', false, false], ['return_indices', 'bool', false, false]], returns: ['list'], marks: ['function'] },
-  { names: ['nn.functional.max_pool3d', 'max_pool3d'], params: [['input', 'Tensor', undefined, false], ['kernel_size', 'Dims', undefined, false], ['stride', 'Option<Dims>', null, false], ['padding', 'Dims', 0, false], ['dilation', 'Dims', 1, false], ['ceil_mode', 'bool', false, false], ['return_indices', 'bool', false, false]], returns: [], marks: ['function'] },
-  { names: ['nn.functional.max_pool3d_with_indices'], params: [['input', 'Tensor', undefined, false], ['kernel_size', 'Dims', undefined, false], ['stride', 'Option<Dims>', null, false], ['padding', 'Dims', 0, false], ['dilation', 'Dims', 1, false], ['ceil_mode', 'bool', false, false], ['return_indices', 'bool', false, false]], returns: ['list'], marks: ['function'] },
-  { names: ['_plane_add'], params: [['input', 'Tensor', undefined, false], ['indices', 'Tensor', undefined, false], ['size', 'Dims', undefined, false], ['dims', 'i64', undefined, false]], returns: [], marks: ['hidden'] },
-  { names: ['_plane_put'], params: [['input', 'Tensor', undefined, false], ['indices', 'Tensor', undefined, false], ['size', 'Dims', undefined, false], ['dims', 'i64', undefined, false]], returns: [], marks: ['hidden'] },
-  { names: ['_plane_take'], params: [['input', 'Tensor', undefined, false], ['indices', 'Tensor', undefined, false], ['dims', 'i64', undefined, false]], returns: [], marks: ['hidden'] },
-  { names: ['nn.functional.avg_pool1d', 'avg_pool1d'], params: [['input', 'Tensor', undefined, false], ['kernel_size', 'Dims', undefined, false], ['stride', 'Option<Dims>', null, false], ['padding', 'Dims', 0, false], ['ceil_mode', 'bool', false, false], ['count_include_pad', 'bool', true, false]], returns: [], marks: ['function'] },
-  { names: ['nn.functional.avg_pool2d'], params: [['input', 'Tensor', undefined, false], ['kernel_size', 'Dims', undefined, false], ['stride', 'Option<Dims>', null, false], ['padding', 'Dims', 0, false], ['ceil_mode', 'bool', false, false], ['count_include_pad', 'bool', true, false], ['divisor_override', 'Option<i64>', null, false]], returns: [], marks: ['function'] },
-  { names: ['nn.functional.avg_pool3d'], params: [['input', 'Tensor', undefined, false], ['kernel_size', 'Dims', undefined, false], ['stride', 'Option<Dims>', null, false], ['padding', 'Dims', 0, false], ['ceil_mode', 'bool', false, false], ['count_include_pad', 'bool', true, false], ['divisor_override', 'Option<i64>', null, false]], returns: [], marks: ['function'] },
-  { names: ['_avg_pool_back'], params: [['input', 'Tensor', undefined, false], ['size', 'Dims', undefined, false], ['kernel_size', 'Dims', undefined, false], ['stride', 'Option<Dims>', undefined, false], ['padding', 'Dims', undefined, false], ['ceil_mode', 'bool', undefined, false], ['count_include_pad', 'bool', undefined, false], ['divisor_override', 'Option<i64>', undefined, false], ['dims', 'i64', undefined, false]], returns: [], marks: ['hidden'] },
-  { names: ['nn.functional.lp_pool1d'], params: [['input', 'Tensor', undefined, false], ['norm_type', 'f64', undefined, false], ['kernel_size', 'Dims', undefined, false], ['stride', 'Option<Dims>', null, false], ['ceil_mode', 'bool', false, false]], returns: [], marks: ['function'] },
-  { names: ['nn.functional.lp_pool2d'], params: [['input', 'Tensor', undefined, false], ['norm_type', 'f64', undefined, false], ['kernel_size', 'Dims', undefined, false], ['stride', 'Option<Dims>', null, false], ['ceil_mode', 'bool', false, false]], returns: [], marks: ['function'] },
-  { names: ['nn.functional.lp_pool3d'], params: [['input', 'Tensor', undefined, false], ['norm_type', 'f64', undefined, false], ['kernel_size', 'Dims', undefined, false], ['stride', 'Option<Dims>', null, false], ['ceil_mode', 'bool', false, false]], returns: [], marks: ['function'] },
-  { names: ['nn.functional.adaptive_avg_pool1d', 'adaptive_avg_pool1d'], params: [['input', 'Tensor', undefined, false], ['output_size', 'Dims', undefined, false]], returns: [], marks: ['function'] },
-  { names: ['nn.functional.adaptive_avg_pool2d'], params: [['input', 'Tensor', undefined, false], ['output_size', 'MaybeDims', undefined, false]], returns: [], marks: ['function'] },
-  { names: ['nn.functional.adaptive_avg_pool3d'], params: [['input', 'Tensor', undefined, false], ['output_size', 'MaybeDims', undefined, false]], returns: [], marks: ['function'] },
-  { names: ['_adaptive_avg_pool2d'], params: [['input', 'Tensor', undefined, false], ['output_size', 'Dims', undefined, false]], returns: [], marks: ['hidden'] },
-  { names: ['_adaptive_avg_pool3d'], params: [['input', 'Tensor', undefined, false], ['output_size', 'Dims', undefined, false]], returns: [], marks: ['hidden'] },
-  { names: ['_adaptive_avg_back'], params: [['input', 'Tensor', undefined, false], ['size', 'Dims', undefined, false], ['output_size', 'Dims', undefined, false]], returns: [], marks: ['hidden'] },
-  { names: ['nn.functional.adaptive_max_pool1d'], params: [['input', 'Tensor', undefined, false], ['output_size', 'Dims', undefined, false], ['return_indices', 'bool', false, false]], returns: [], marks: ['function'] },
-  { names: ['nn.functional.adaptive_max_pool1d_with_indices', 'adaptive_max_pool1d'], params: [['input', 'Tensor', undefined, false], ['output_size', 'Dims', undefined, false], ['return_indices', 'bool', false, false]], returns: ['list'], marks: ['function'] },
-  { names: ['nn.functional.adaptive_max_pool2d'], params: [['input', 'Tensor', undefined, false], ['output_size', 'MaybeDims', undefined, false], ['return_indices', 'bool', false, false]], returns: [], marks: ['function'] },
-  { names: ['nn.functional.adaptive_max_pool2d_with_indices'], params: [['input', 'Tensor', undefined, false], ['output_size', 'MaybeDims', undefined, false], ['return_indices', 'bool', false, false]], returns: ['list'], marks: ['function'] },
-  { names: ['nn.functional.adaptive_max_pool3d'], params: [['input', 'Tensor', undefined, false], ['output_size', 'MaybeDims', undefined, false], ['return_indices', 'bool', false, false]], returns: [], marks: ['function'] },
-  { names: ['nn.functional.adaptive_max_pool3d_with_indices'], params: [['input', 'Tensor', undefined, false], ['output_size', 'MaybeDims', undefined, false], ['return_indices', 'bool', false, false]], returns: ['list'], marks: ['function'] },
-  { names: ['_adaptive_max_pool2d'], params: [['input', 'Tensor', undefined, false], ['output_size', 'Dims', undefined, false]], returns: ['list'], marks: ['hidden'] },
-  { names: ['_adaptive_max_pool3d'], params: [['input', 'Tensor', undefined, false], ['output_size', 'Dims', undefined, false]], returns: ['list'], marks: ['hidden'] },
-  { names: ['nn.functional.max_unpool1d'], params: [['input', 'Tensor', undefined, false], ['indices', 'Tensor', undefined, false], ['kernel_size', 'Dims', undefined, false], ['stride', 'Option<Dims>', null, false], ['padding', 'Dims', 0, false], ['output_size', 'Option<Dims>', null, false]], returns: [], marks: ['function'] },
-  { names: ['nn.functional.max_unpool2d'], params: [['input', 'Tensor', undefined, false], ['indices', 'Tensor', undefined, false], ['kernel_size', 'Dims', undefined, false], ['stride', 'Option<Dims>', null, false], ['padding', 'Dims', 0, false], ['output_size', 'Option<Dims>', null, false]], returns: [], marks: ['function'] },
-  { names: ['nn.functional.max_unpool3d'], params: [['input', 'Tensor', undefined, false], ['indices', 'Tensor', undefined, false], ['kernel_size', 'Dims', undefined, false], ['stride', 'Option<Dims>', null, false], ['padding', 'Dims', 0, false], ['output_size', 'Option<Dims>', null, false]], returns: [], marks: ['function'] },
-  { names: ['_max_unpool2d'], params: [['input', 'Tensor', undefined, false], ['indices', 'Tensor', undefined, false], ['output_size', 'Dims', undefined, false]], returns: [], marks: ['hidden'] },
-  { names: ['_max_unpool3d'], params: [['input', 'Tensor', undefined, false], ['indices', 'Tensor', undefined, false], ['output_size', 'Dims', undefined, false], ['stride', 'Dims', undefined, false]], returns: [], marks: ['hidden'] },
-  { names: ['native_layer_norm'], params: [['input', 'Tensor', undefined, false], ['normalized_shape', 'Dims', undefined, false], ['weight', 'Option<Tensor>', undefined, false], ['bias', 'Option<Tensor>', undefined, false], ['eps', 'f64', undefined, false]], returns: ['list'], marks: ['function', 'first'] },
-  { names: ['nn.functional.layer_norm'], params: [['input', 'Tensor', undefined, false], ['normalized_shape', 'Dims', undefined, false], ['weight', 'Option<Tensor>', null, false], ['bias', 'Option<Tensor>', null, false], ['eps', 'f64', 1e-5, false]], returns: [], marks: ['function'] },
-  { names: ['layer_norm'], params: [['input', 'Tensor', undefined, false], ['normalized_shape', 'Dims', undefined, false], ['weight', 'Option<Tensor>', null, false], ['bias', 'Option<Tensor>', null, false], ['eps', 'f64', 1e-5, false], ['cudnn_enable', 'bool', true, false]], returns: [], marks: ['function'] },
-  { names: ['native_group_norm'], params: [['input', 'Tensor', undefined, false], ['weight', 'Option<Tensor>', undefined, false], ['bias', 'Option<Tensor>', undefined, false], ['N', 'i64', undefined, false], ['C', 'i64', undefined, false], ['HxW', 'i64', undefined, false], ['group', 'i64', undefined, false], ['eps', 'f64', undefined, false]], returns: ['list'], marks: ['function'] },
-  { names: ['nn.functional.group_norm'], params: [['input', 'Tensor', undefined, false], ['num_groups', 'i64', undefined, false], ['weight', 'Option<Tensor>', null, false], ['bias', 'Option<Tensor>', null, false], ['eps', 'f64', 1e-5, false]], returns: [], marks: ['function'] },
-  { names: ['group_norm'], params: [['input', 'Tensor', undefined, false], ['num_groups', 'i64', undefined, false], ['weight', 'Option<Tensor>', null, false], ['bias', 'Option<Tensor>', null, false], ['eps', 'f64', 1e-5, false], ['cudnn_enabled', 'bool', true, false]], returns: [], marks: ['function'] },
-  { names: ['native_batch_norm'], params: [['input', 'Tensor', undefined, false], ['weight', 'Option<Tensor>', undefined, false], ['bias', 'Option<Tensor>', undefined, false], ['running_mean', 'Option<Tensor>', undefined, false], ['running_var', 'Option<Tensor>', undefined, false], ['training', 'bool', undefined, false], ['momentum', 'f64', undefined, false], ['eps', 'f64', undefined, false]], returns: ['list'], marks: ['function', 'first'] },
-  { names: ['nn.functional.batch_norm'], params: [['input', 'Tensor', undefined, false], ['running_mean', 'Option<Tensor>', undefined, false], ['running_var', 'Option<Tensor>', undefined, false], ['weight', 'Option<Tensor>', null, false], ['bias', 'Option<Tensor>', null, false], ['training', 'bool', false, false], ['momentum', 'f64', 0.1, false], ['eps', 'f64', 1e-5, false]], returns: [], marks: ['function'] },
-  { names: ['batch_norm'], params: [['input', 'Tensor', undefined, false], ['weight', 'Option<Tensor>', undefined, false], ['bias', 'Option<Tensor>', undefined, false], ['running_mean', 'Option<Tensor>', undefined, false], ['running_var', 'Option<Tensor>', undefined, false], ['training', 'bool', undefined, false], ['momentum', 'f64', undefined, false], ['eps', 'f64', undefined, false], ['cudnn_enabled', 'bool', undefined, false]], returns: [], marks: ['function'] },
-  { names: ['nn.functional.instance_norm'], params: [['input', 'Tensor', undefined, false], ['running_mean', 'Option<Tensor>', null, false], ['running_var', 'Option<Tensor>', null, false], ['weight', 'Option<Tensor>', null, false], ['bias', 'Option<Tensor>', null, false], ['use_input_stats', 'bool', true, false], ['momentum', 'f64', 0.1, false], ['eps', 'f64', 1e-5, false]], returns: [], marks: ['function'] },
-  { names: ['instance_norm'], params: [['input', 'Tensor', undefined, false], ['weight', 'Option<Tensor>', undefined, false], ['bias', 'Option<Tensor>', undefined, false], ['running_mean', 'Option<Tensor>', undefined, false], ['running_var', 'Option<Tensor>', undefined, false], ['use_input_stats', 'bool', undefined, false], ['momentum', 'f64', undefined, false], ['eps', 'f64', undefined, false], ['cudnn_enabled', 'bool', undefined, false]], returns: [], marks: ['function'] },
-  { names: ['nn.functional.rms_norm', 'rms_norm'], params: [['input', 'Tensor', undefined, false], ['normalized_shape', 'Dims', undefined, false], ['weight', 'Option<Tensor>', null, false], ['eps', 'Option<f64>', null, false]], returns: [], marks: ['function'] },
-  { names: ['nn.functional.local_response_norm'], params: [['input', 'Tensor', undefined, false], ['size', 'i64', undefined, false], ['alpha', 'f64', 1e-4, false], ['beta', 'f64', 0.75, false], ['k', 'f64', 1, false]], returns: [], marks: ['function'] },
-  { names: ['nn.functional.mse_loss'], params: [['input', 'Tensor', undefined, false], ['target', 'Tensor', undefined, false], ['size_average', 'Option<bool>', null, false], ['reduce', 'Option<bool>', null, false], ['reduction', 'String', 'mean', false], ['weight', 'Option<Tensor>', null, false]], returns: [], marks: ['function'] },
-  { names: ['_mse_loss'], params: [['input', 'Tensor', undefined, false], ['target', 'Tensor', undefined, false], ['reduction', 'String', undefined, false]], returns: [], marks: ['hidden'] },
-  { names: ['nn.functional.l1_loss'], params: [['input', 'Tensor', undefined, false], ['target', 'Tensor', undefined, false], ['size_average', 'Option<bool>', null, false], ['reduce', 'Option<bool>', null, false], ['reduction', 'String', 'mean', false], ['weight', 'Option<Tensor>', null, false]], returns: [], marks: ['function'] },
-  { names: ['nn.functional.smooth_l1_loss'], params: [['input', 'Tensor', undefined, false], ['target', 'Tensor', undefined, false], ['size_average', 'Option<bool>', null, false], ['reduce', 'Option<bool>', null, false], ['reduction', 'String', 'mean', false], ['beta', 'f64', 1, false]], returns: [], marks: ['function'] },
-  { names: ['_smooth_l1_loss'], params: [['input', 'Tensor', undefined, false], ['target', 'Tensor', undefined, false], ['reduction', 'String', undefined, false], ['beta', 'f64', undefined, false]], returns: [], marks: ['hidden'] },
-  { names: ['nn.functional.huber_loss'], params: [['input', 'Tensor', undefined, false], ['target', 'Tensor', undefined, false], ['reduction', 'String', 'mean', false], ['delta', 'f64', 1, false], ['weight', 'Option<Tensor>', null, false]], returns: [], marks: ['function'] },
-  { names: ['_huber_loss'], params: [['input', 'Tensor', undefined, false], ['target', 'Tensor', undefined, false], ['reduction', 'String', undefined, false], ['delta', 'f64', undefined, false]], returns: [], marks: ['hidden'] },
-  { names: ['nn.functional.binary_cross_entropy'], params: [['input', 'Tensor', undefined, false], ['target', 'Tensor', undefined, false], ['weight', 'Option<Tensor>', null, false], ['size_average', 'Option<bool>', null, false], ['reduce', 'Option<bool>', null, false], ['reduction', 'String', 'mean', false]], returns: [], marks: ['function'] },
-  { names: ['_binary_cross_entropy'], params: [['input', 'Tensor', undefined, false], ['target', 'Tensor', undefined, false], ['weight', 'Option<Tensor>', undefined, false], ['reduction', 'String', undefined, false]], returns: [], marks: ['hidden'] },
-  { names: ['nn.functional.binary_cross_entropy_with_logits'], params: [['input', 'Tensor', undefined, false], ['target', 'Tensor', undefined, false], ['weight', 'Option<Tensor>', null, false], ['size_average', 'Option<bool>', null, false], ['reduce', 'Option<bool>', null, false], ['reduction', 'String', 'mean', false], ['pos_weight', 'Option<Tensor>', null, false]], returns: [], marks: ['function'] },
-  { names: ['_binary_cross_entropy_with_logits'], params: [['input', 'Tensor', undefined, false], ['target', 'Tensor', undefined, false], ['weight', 'Option<Tensor>', undefined, false], ['pos_weight', 'Option<Tensor>', undefined, false], ['reduction', 'String', undefined, false]], returns: [], marks: ['hidden'] },
-  { names: ['nn.functional.kl_div'], params: [['input', 'Tensor', undefined, false], ['target', 'Tensor', undefined, false], ['size_average', 'Option<bool>', null, false], ['reduce', 'Option<bool>', null, false], ['reduction', 'String', 'mean', false], ['log_target', 'bool', false, false]], returns: [], marks: ['function'] },
-  { names: ['nn.functional.poisson_nll_loss'], params: [['input', 'Tensor', undefined, false], ['target', 'Tensor', undefined, false], ['log_input', 'bool', true, false], ['full', 'bool', false, false], ['size_average', 'Option<bool>', null, false], ['eps', 'f64', 1e-8, false], ['reduce', 'Option<bool>', null, false], ['reduction', 'String', 'mean', false]], returns: [], marks: ['function'] },
-  { names: ['nn.functional.gaussian_nll_loss'], params: [['input', 'Tensor', undefined, false], ['target', 'Tensor', undefined, false], ['var', 'Operand', undefined, false], ['full', 'bool', false, false], ['eps', 'f64', 1e-6, false], ['reduction', 'String', 'mean', false]], returns: [], marks: ['function'] },
-  { names: ['nn.functional.nll_loss'], params: [['input', 'Tensor', undefined, false], ['target', 'Tensor', undefined, false], ['weight', 'Option<Tensor>', null, false], ['size_average', 'Option<bool>', null, false], ['ignore_index', 'i64', -100, false], ['reduce', 'Option<bool>', null, false], ['reduction', 'String', 'mean', false]], returns: [], marks: ['function'] },
-  { names: ['_nll_loss'], params: [['input', 'Tensor', undefined, false], ['target', 'Tensor', undefined, false], ['weight', 'Option<Tensor>', undefined, false], ['ignore_index', 'i64', undefined, false], ['reduction', 'String', undefined, false]], returns: [], marks: ['hidden'] },
-  { names: ['_nll_loss2d'], params: [['input', 'Tensor', undefined, false], ['target', 'Tensor', undefined, false], ['weight', 'Option<Tensor>', undefined, false], ['ignore_index', 'i64', undefined, false], ['reduction', 'String', undefined, false]], returns: [], marks: ['hidden'] },
-  { names: ['_nll_loss_back'], params: [['input', 'Tensor', undefined, false], ['target', 'Tensor', undefined, false], ['weight', 'Option<Tensor>', undefined, false], ['size', 'Dims', undefined, false], ['ignore_index', 'i64', undefined, false], ['reduction', 'String', undefined, false]], returns: [], marks: ['hidden'] },
-  { names: ['nn.functional.cross_entropy'], params: [['input', 'Tensor', undefined, false], ['target', 'Tensor', undefined, false], ['weight', 'Option<Tensor>', null, false], ['size_average', 'Option<bool>', null, false], ['ignore_index', 'i64', -100, false], ['reduce', 'Option<bool>', null, false], ['reduction', 'String', 'mean', false], ['label_smoothing', 'f64', 0, false]], returns: [], marks: ['function'] },
-  { names: ['nn.functional.linear_cross_entropy'], params: [['input', 'Tensor', undefined, false], ['linear_weight', 'Tensor', undefined, false], ['target', 'Tensor', undefined, false], ['linear_bias', 'Option<Tensor>', null, true], ['weight', 'Option<Tensor>', null, true], ['reduction', 'String', 'mean', true], ['ignore_index', 'Option<i64>', null, true], ['label_smoothing', 'f64', 0, true]], returns: [], marks: ['function'] },
-  { names: ['nn.functional.hinge_embedding_loss'], params: [['input', 'Tensor', undefined, false], ['target', 'Tensor', undefined, false], ['margin', 'f64', 1, false], ['size_average', 'Option<bool>', null, false], ['reduce', 'Option<bool>', null, false], ['reduction', 'String', 'mean', false]], returns: [], marks: ['function'] },
-  { names: ['nn.functional.margin_ranking_loss'], params: [['input1', 'Tensor', undefined, false], ['input2', 'Tensor', undefined, false], ['target', 'Tensor', undefined, false], ['margin', 'f64', 0, false], ['size_average', 'Option<bool>', null, false], ['reduce', 'Option<bool>', null, false], ['reduction', 'String', 'mean', false]], returns: [], marks: ['function'] },
-  { names: ['nn.functional.soft_margin_loss'], params: [['input', 'Tensor', undefined, false], ['target', 'Tensor', undefined, false], ['size_average', 'Option<bool>', null, false], ['reduce', 'Option<bool>', null, false], ['reduction', 'String', 'mean', false]], returns: [], marks: ['function'] },
-  { names: ['_soft_margin_loss'], params: [['input', 'Tensor', undefined, false], ['target', 'Tensor', undefined, false], ['reduction', 'String', undefined, false]], returns: [], marks: ['hidden'] },
-  { names: ['nn.functional.cosine_embedding_loss'], params: [['input1', 'Tensor', undefined, false], ['input2', 'Tensor', undefined, false], ['target', 'Tensor', undefined, false], ['margin', 'f64', 0, false], ['size_average', 'Option<bool>', null, false], ['reduce', 'Option<bool>', null, false], ['reduction', 'String', 'mean', false]], returns: [], marks: ['function'] },
-  { names: ['nn.functional.triplet_margin_loss'], params: [['anchor', 'Tensor', undefined, false], ['positive', 'Tensor', undefined, false], ['negative', 'Tensor', undefined, false], ['margin', 'f64', 1, false], ['p', 'f64', 2, false], ['eps', 'f64', 1e-6, false], ['swap', 'bool', false, false], ['size_average', 'Option<bool>', null, false], ['reduce', 'Option<bool>', null, false], ['reduction', 'String', 'mean', false]], returns: [], marks: ['function'] },
-  { names: ['nn.functional.multilabel_soft_margin_loss'], params: [['input', 'Tensor', undefined, false], ['target', 'Tensor', undefined, false], ['weight', 'Option<Tensor>', null, false], ['size_average', 'Option<bool>', null, false], ['reduce', 'Option<bool>', null, false], ['reduction', 'String', 'mean', false]], returns: [], marks: ['function'] },
-  { names: ['nn.functional.multi_margin_loss'], params: [['input', 'Tensor', undefined, false], ['target', 'Tensor', undefined, false], ['p', 'i64', 1, false], ['margin', 'f64', 1, false], ['weight', 'Option<Tensor>', null, false], ['size_average', 'Option<bool>', null, false], ['reduce', 'Option<bool>', null, false], ['reduction', 'String', 'mean', false]], returns: [], marks: ['function'] },
-  { names: ['_multi_margin_loss'], params: [['input', 'Tensor', undefined, false], ['target', 'Tensor', undefined, false], ['p', 'i64', undefined, false], ['margin', 'f64', undefined, false], ['weight', 'Option<Tensor>', undefined, false], ['reduction', 'String', undefined, false]], returns: [], marks: ['hidden'] },
-  { names: ['nn.functional.multilabel_margin_loss'], params: [['input', 'Tensor', undefined, false], ['target', 'Tensor', undefined, false], ['size_average', 'Option<bool>', null, false], ['reduce', 'Option<bool>', null, false], ['reduction', 'String', 'mean', false]], returns: [], marks: ['function'] },
-  { names: ['_multilabel_margin_loss'], params: [['input', 'Tensor', undefined, false], ['target', 'Tensor', undefined, false], ['reduction', 'String', undefined, false]], returns: [], marks: ['hidden'] },
-  { names: ['nn.functional.scaled_dot_product_attention'], params: [['query', 'Tensor', undefined, false], ['key', 'Tensor', undefined, false], ['value', 'Tensor', undefined, false], ['attn_mask', 'Option<Tensor>', null, false], ['dropout_p', 'f64', 0, false], ['is_causal', 'bool', false, false], ['scale', 'Option<f64>', null, true], ['enable_gqa', 'bool', false, true]], returns: [], marks: ['function'] },
-  { names: ['_fused_attention'], params: [['query', 'Tensor', undefined, false], ['key', 'Tensor', undefined, false], ['value', 'Tensor', undefined, false], ['bias', 'Option<Tensor>', undefined, false], ['causal', 'bool', undefined, false], ['scale', 'f64', undefined, false]], returns: [], marks: ['hidden'] },
-  { names: ['pixel_shuffle', 'nn.functional.pixel_shuffle'], params: [['input', 'Tensor', undefined, false], ['upscale_factor', 'i64', undefined, false]], returns: [], marks: ['function'] },
-  { names: ['pixel_unshuffle', 'nn.functional.pixel_unshuffle'], params: [['input', 'Tensor', undefined, false], ['downscale_factor', 'i64', undefined, false]], returns: [], marks: ['function'] },
-  { names: ['channel_shuffle', 'nn.functional.channel_shuffle'], params: [['input', 'Tensor', undefined, false], ['groups', 'i64', undefined, false]], returns: [], marks: ['function'] },
-  { names: ['lstm_cell'], params: [['input', 'Tensor', undefined, false], ['hx', 'Vec<Tensor>', undefined, false], ['w_ih', 'Tensor', undefined, false], ['w_hh', 'Tensor', undefined, false], ['b_ih', 'Option<Tensor>', null, false], ['b_hh', 'Option<Tensor>', null, false]], returns: ['list'], marks: ['function'] },
-  { names: ['gru_cell'], params: [['input', 'Tensor', undefined, false], ['hx', 'Tensor', undefined, false], ['w_ih', 'Tensor', undefined, false], ['w_hh', 'Tensor', undefined, false], ['b_ih', 'Option<Tensor>', null, false], ['b_hh', 'Option<Tensor>', null, false]], returns: [], marks: ['function'] },
-  { names: ['rnn_tanh_cell'], params: [['input', 'Tensor', undefined, false], ['hx', 'Tensor', undefined, false], ['w_ih', 'Tensor', undefined, false], ['w_hh', 'Tensor', undefined, false], ['b_ih', 'Option<Tensor>', null, false], ['b_hh', 'Option<Tensor>', null, false]], returns: [], marks: ['function'] },
-  { names: ['rnn_relu_cell'], params: [['input', 'Tensor', undefined, false], ['hx', 'Tensor', undefined, false], ['w_ih', 'Tensor', undefined, false], ['w_hh', 'Tensor', undefined, false], ['b_ih', 'Option<Tensor>', null, false], ['b_hh', 'Option<Tensor>', null, false]], returns: [], marks: ['function'] },
-  { names: ['nn.functional.unfold'], params: [['input', 'Tensor', undefined, false], ['kernel_size', 'Dims', undefined, false], ['dilation', 'Dims', 1, false], ['padding', 'Dims', 0, false], ['stride', 'Dims', 1, false]], returns: [], marks: ['function'] },
-  { names: ['nn.functional.fold'], params: [['input', 'Tensor', undefined, false], ['output_size', 'Dims', undefined, false], ['kernel_size', 'Dims', undefined, false], ['dilation', 'Dims', 1, false], ['padding', 'Dims', 0, false], ['stride', 'Dims', 1, false]], returns: [], marks: ['function'] },
-  { names: ['nn.functional.fractional_max_pool2d'], params: [['input', 'Tensor', undefined, false], ['kernel_size', 'Dims', undefined, false], ['output_size', 'Option<Dims>', null, false], ['output_ratio', 'Option<Floats>', null, false], ['return_indices', 'bool', false, false], ['_random_samples', 'Option<Tensor>', null, false]], returns: [], marks: ['function'] },
-  { names: ['nn.functional.fractional_max_pool2d_with_indices'], params: [['input', 'Tensor', undefined, false], ['kernel_size', 'Dims', undefined, false], ['output_size', 'Option<Dims>', null, false], ['output_ratio', 'Option<Floats>', null, false], ['return_indices', 'bool', false, false], ['_random_samples', 'Option<Tensor>', null, false]], returns: ['list'], marks: ['function'] },
-  { names: ['nn.functional.fractional_max_pool3d'], params: [['input', 'Tensor', undefined, false], ['kernel_size', 'Dims', undefined, false], ['output_size', 'Option<Dims>', null, false], ['output_ratio', 'Option<Floats>', null, false], ['return_indices', 'bool', false, false], ['_random_samples', 'Option<Tensor>', null, false]], returns: [], marks: ['function'] },
-  { names: ['nn.functional.fractional_max_pool3d_with_indices'], params: [['input', 'Tensor', undefined, false], ['kernel_size', 'Dims', undefined, false], ['output_size', 'Option<Dims>', null, false], ['output_ratio', 'Option<Floats>', null, false], ['return_indices', 'bool', false, false], ['_random_samples', 'Option<Tensor>', null, false]], returns: ['list'], marks: ['function'] },
-  { names: ['_fractional_max_pool2d'], params: [['input', 'Tensor', undefined, false], ['kernel_size', 'Dims', undefined, false], ['output_size', 'Dims', undefined, false], ['samples', 'Tensor', undefined, false]], returns: ['list'], marks: ['hidden'] },
-  { names: ['_fractional_max_pool3d'], params: [['input', 'Tensor', undefined, false], ['kernel_size', 'Dims', undefined, false], ['output_size', 'Dims', undefined, false], ['samples', 'Tensor', undefined, false]], returns: ['list'], marks: ['hidden'] },
-  { names: ['nn.functional.interpolate'], params: [['input', 'Tensor', undefined, false], ['size', 'Option<Dims>', null, false], ['scale_factor', 'Option<Floats>', null, false], ['mode', 'String', 'nearest', false], ['align_corners', 'Option<bool>', null, false], ['recompute_scale_factor', 'Option<bool>', null, false], ['antialias', 'bool', false, false]], returns: [], marks: ['function'] },
-  { names: ['nn.functional.upsample'], params: [['input', 'Tensor', undefined, false], ['size', 'Option<Dims>', null, false], ['scale_factor', 'Option<Floats>', null, false], ['mode', 'String', 'nearest', false], ['align_corners', 'Option<bool>', null, false]], returns: [], marks: ['function'] },
-  { names: ['nn.functional.upsample_nearest'], params: [['input', 'Tensor', undefined, false], ['size', 'Option<Dims>', null, false], ['scale_factor', 'Option<Floats>', null, false]], returns: [], marks: ['function'] },
-  { names: ['nn.functional.upsample_bilinear'], params: [['input', 'Tensor', undefined, false], ['size', 'Option<Dims>', null, false], ['scale_factor', 'Option<Floats>', null, false]], returns: [], marks: ['function'] },
-  { names: ['_resample_back'], params: [['input', 'Tensor', undefined, false], ['sizes_in', 'Dims', undefined, false], ['size', 'Dims', undefined, false], ['scales', 'Option<Floats>', undefined, false], ['align_corners', 'bool', undefined, false], ['mode', 'i64', undefined, false]], returns: [], marks: ['hidden'] },
-  { names: ['upsample_nearest1d'], params: [['input', 'Tensor', undefined, false], ['size', 'Dims', undefined, false], ['scales', 'Option<Floats>', undefined, false], ['align_corners', 'bool', undefined, false], ['mode', 'i64', undefined, false]], returns: [], marks: ['hidden'] },
-  { names: ['upsample_nearest2d'], params: [['input', 'Tensor', undefined, false], ['size', 'Dims', undefined, false], ['scales', 'Option<Floats>', undefined, false], ['align_corners', 'bool', undefined, false], ['mode', 'i64', undefined, false]], returns: [], marks: ['hidden'] },
-  { names: ['upsample_nearest3d'], params: [['input', 'Tensor', undefined, false], ['size', 'Dims', undefined, false], ['scales', 'Option<Floats>', undefined, false], ['align_corners', 'bool', undefined, false], ['mode', 'i64', undefined, false]], returns: [], marks: ['hidden'] },
-  { names: ['upsample_nearest_exact1d'], params: [['input', 'Tensor', undefined, false], ['size', 'Dims', undefined, false], ['scales', 'Option<Floats>', undefined, false], ['align_corners', 'bool', undefined, false], ['mode', 'i64', undefined, false]], returns: [], marks: ['hidden'] },
-  { names: ['upsample_nearest_exact2d'], params: [['input', 'Tensor', undefined, false], ['size', 'Dims', undefined, false], ['scales', 'Option<Floats>', undefined, false], ['align_corners', 'bool', undefined, false], ['mode', 'i64', undefined, false]], returns: [], marks: ['hidden'] },
-  { names: ['upsample_nearest_exact3d'], params: [['input', 'Tensor', undefined, false], ['size', 'Dims', undefined, false], ['scales', 'Option<Floats>', undefined, false], ['align_corners', 'bool', undefined, false], ['mode', 'i64', undefined, false]], returns: [], marks: ['hidden'] },
-  { names: ['upsample_linear1d'], params: [['input', 'Tensor', undefined, false], ['size', 'Dims', undefined, false], ['scales', 'Option<Floats>', undefined, false], ['align_corners', 'bool', undefined, false], ['mode', 'i64', undefined, false]], returns: [], marks: ['hidden'] },
-  { names: ['upsample_bilinear2d'], params: [['input', 'Tensor', undefined, false], ['size', 'Dims', undefined, false], ['scales', 'Option<Floats>', undefined, false], ['align_corners', 'bool', undefined, false], ['mode', 'i64', undefined, false]], returns: [], marks: ['hidden'] },
-  { names: ['upsample_trilinear3d'], params: [['input', 'Tensor', undefined, false], ['size', 'Dims', undefined, false], ['scales', 'Option<Floats>', undefined, false], ['align_corners', 'bool', undefined, false], ['mode', 'i64', undefined, false]], returns: [], marks: ['hidden'] },
-  { names: ['upsample_bicubic2d'], params: [['input', 'Tensor', undefined, false], ['size', 'Dims', undefined, false], ['scales', 'Option<Floats>', undefined, false], ['align_corners', 'bool', undefined, false], ['mode', 'i64', undefined, false]], returns: [], marks: ['hidden'] },
-  { names: ['upsample_bilinear2d_aa'], params: [['input', 'Tensor', undefined, false], ['size', 'Dims', undefined, false], ['scales', 'Option<Floats>', undefined, false], ['align_corners', 'bool', undefined, false], ['mode', 'i64', undefined, false]], returns: [], marks: ['hidden'] },
-  { names: ['upsample_bicubic2d_aa'], params: [['input', 'Tensor', undefined, false], ['size', 'Dims', undefined, false], ['scales', 'Option<Floats>', undefined, false], ['align_corners', 'bool', undefined, false], ['mode', 'i64', undefined, false]], returns: [], marks: ['hidden'] },
-  { names: ['upsample_lanczos2d_aa'], params: [['input', 'Tensor', undefined, false], ['size', 'Dims', undefined, false], ['scales', 'Option<Floats>', undefined, false], ['align_corners', 'bool', undefined, false], ['mode', 'i64', undefined, false]], returns: [], marks: ['hidden'] },
-  { names: ['nn.functional.grid_sample'], params: [['input', 'Tensor', undefined, false], ['grid', 'Tensor', undefined, false], ['mode', 'String', 'bilinear', false], ['padding_mode', 'String', 'zeros', false], ['align_corners', 'Option<bool>', null, false]], returns: [], marks: ['function'] },
-  { names: ['grid_sampler'], params: [['input', 'Tensor', undefined, false], ['grid', 'Tensor', undefined, false], ['interpolation_mode', 'i64', undefined, false], ['padding_mode', 'i64', undefined, false], ['align_corners', 'bool', undefined, false]], returns: [], marks: ['function'] },
-  { names: ['grid_sampler_2d'], params: [['input', 'Tensor', undefined, false], ['grid', 'Tensor', undefined, false], ['interpolation_mode', 'i64', undefined, false], ['padding_mode', 'i64', undefined, false], ['align_corners', 'bool', undefined, false]], returns: [], marks: ['function'] },
-  { names: ['grid_sampler_3d'], params: [['input', 'Tensor', undefined, false], ['grid', 'Tensor', undefined, false], ['interpolation_mode', 'i64', undefined, false], ['padding_mode', 'i64', undefined, false], ['align_corners', 'bool', undefined, false]], returns: [], marks: ['function'] },
-  { names: ['nn.functional.affine_grid'], params: [['theta', 'Tensor', undefined, false], ['size', 'Dims', undefined, false], ['align_corners', 'Option<bool>', null, false]], returns: [], marks: ['function'] },
-  { names: ['_affine_grid'], params: [['theta', 'Tensor', undefined, false], ['size', 'Dims', undefined, false], ['align_corners', 'bool', undefined, false]], returns: [], marks: ['hidden'] },
-  { names: ['nn.functional.ctc_loss'], params: [['log_probs', 'Tensor', undefined, false], ['targets', 'Tensor', undefined, false], ['input_lengths', 'Tensor', undefined, false], ['target_lengths', 'Tensor', undefined, false], ['blank', 'i64', 0, false], ['reduction', 'String', 'mean', false], ['zero_infinity', 'bool', false, false]], returns: [], marks: ['function'] },
-  { names: ['nn.functional.ctc_loss'], params: [['log_probs', 'Tensor', undefined, false], ['targets', 'Tensor', undefined, false], ['input_lengths', 'Dims', undefined, false], ['target_lengths', 'Dims', undefined, false], ['blank', 'i64', 0, false], ['reduction', 'String', 'mean', false], ['zero_infinity', 'bool', false, false]], returns: [], marks: ['function'] },
-  { names: ['_ctc_loss'], params: [['log_probs', 'Tensor', undefined, false], ['targets', 'Tensor', undefined, false], ['input_lengths', 'Dims', undefined, false], ['target_lengths', 'Dims', undefined, false], ['blank', 'i64', undefined, false], ['zero_infinity', 'bool', undefined, false]], returns: [], marks: ['hidden'] },
-];
+/** An entry a line: its names; parameters, by name only after a star; names of results; marks. */
+export const TABLE = `add;input:AsTensor other:AsTensor *alpha:Scalar=1n;;inplace
+sub subtract;input:AsTensor other:AsTensor *alpha:Scalar=1n;;inplace
+rsub;input:Tensor other:Tensor *alpha:Scalar=1n;;
+rsub;input:Tensor other:Scalar alpha:Scalar=1n;;
+mul multiply;input:AsTensor other:AsTensor;;inplace
+div divide true_divide;input:AsTensor other:AsTensor;;inplace
+div divide;input:AsTensor other:AsTensor *rounding_mode:Option<String>=null;;inplace
+floor_divide;input:AsTensor other:AsTensor;;inplace
+remainder;input:Tensor other:Tensor;;inplace
+remainder;input:Scalar other:Tensor;;
+remainder;input:Tensor other:Scalar;;inplace
+fmod;input:Tensor other:Tensor;;inplace
+fmod;input:Tensor other:Scalar;;inplace
+addcmul;input:Tensor tensor1:Tensor tensor2:Tensor *value:Scalar=1n;;inplace
+addcdiv;input:Tensor tensor1:Tensor tensor2:Tensor *value:Scalar=1n;;inplace
+lerp;input:Tensor end:Tensor weight:Tensor;;inplace
+lerp;input:Tensor end:Tensor weight:Scalar;;inplace
+neg negative;input:Tensor;;inplace
+positive;input:Tensor;;
+reciprocal;input:Tensor;;inplace
+pow;input:Tensor exponent:Tensor;;inplace
+pow;input:Scalar exponent:Tensor;;
+pow;input:Tensor exponent:Scalar;;inplace
+float_power;input:Tensor exponent:Tensor;;
+float_power;input:Scalar exponent:Tensor;;
+float_power;input:Tensor exponent:Scalar;;
+float_power;input:Tensor exponent:Tensor;;hidden inplace
+float_power;input:Tensor exponent:Scalar;;hidden inplace
+square;input:Tensor;;inplace
+sqrt;input:Tensor;;inplace
+rsqrt;input:Tensor;;inplace
+exp;input:Tensor;;inplace
+exp2 special.exp2;input:Tensor;;inplace
+expm1 special.expm1;input:Tensor;;inplace
+log;input:Tensor;;inplace
+log2;input:Tensor;;inplace
+log10;input:Tensor;;inplace
+log1p special.log1p;input:Tensor;;inplace
+logaddexp;input:Tensor other:Tensor;;
+logaddexp2;input:Tensor other:Tensor;;
+hypot;input:Tensor other:Tensor;;inplace
+ldexp;input:Tensor other:Tensor;;inplace
+frexp;input:Tensor;mantissa exponent;
+sin;input:Tensor;;inplace
+cos;input:Tensor;;inplace
+tan;input:Tensor;;inplace
+asin arcsin;input:Tensor;;inplace
+acos arccos;input:Tensor;;inplace
+atan arctan;input:Tensor;;inplace
+atan2 arctan2;input:Tensor other:Tensor;;inplace
+sinh;input:Tensor;;inplace
+cosh;input:Tensor;;inplace
+tanh nn.functional.tanh;input:Tensor;;inplace
+asinh arcsinh;input:Tensor;;
+acosh arccosh;input:Tensor;;
+atanh arctanh;input:Tensor;;
+deg2rad;input:Tensor;;inplace
+rad2deg;input:Tensor;;inplace
+sinc special.sinc;input:Tensor;;inplace
+asinh arcsinh;input:Tensor;;hidden inplace
+acosh arccosh;input:Tensor;;hidden inplace
+atanh arctanh;input:Tensor;;hidden inplace
+abs absolute;input:Tensor;;inplace
+sign;input:Tensor;;inplace
+sgn;input:Tensor;;inplace
+floor;input:Tensor;;inplace
+ceil;input:Tensor;;inplace
+trunc fix;input:Tensor;;inplace
+round special.round;input:Tensor;;inplace
+round special.round;input:Tensor *decimals:i64=0;;inplace
+frac;input:Tensor;;inplace
+nan_to_num;input:Tensor nan:Option<f64>=null posinf:Option<f64>=null neginf:Option<f64>=null;;inplace
+maximum;input:Tensor other:Tensor;;
+minimum;input:Tensor other:Tensor;;
+fmax;input:Tensor other:Tensor;;
+fmin;input:Tensor other:Tensor;;
+clamp clip;input:Tensor min:Option<Tensor>=null max:Option<Tensor>=null;;inplace
+clamp clip;input:Tensor min:Option<Scalar>=null max:Option<Scalar>=null;;inplace
+clamp_min;input:Tensor min:Tensor;;inplace
+clamp_min;input:Tensor min:Scalar;;inplace
+clamp_max;input:Tensor max:Tensor;;inplace
+clamp_max;input:Tensor max:Scalar;;inplace
+copysign;input:Tensor other:Tensor;;inplace
+copysign;input:Tensor other:Scalar;;inplace
+heaviside;input:Tensor values:Tensor;;inplace
+nextafter;input:Tensor other:Tensor;;inplace
+where;condition:Tensor input:Operand other:Operand;;
+sigmoid special.expit nn.functional.sigmoid;input:Tensor;;inplace
+logit special.logit;input:Tensor eps:Option<f64>=null;;inplace
+erf special.erf;input:Tensor;;inplace
+erfc special.erfc;input:Tensor;;inplace
+erfinv special.erfinv;input:Tensor;;inplace
+special.erfcx;input:Tensor;;
+special.ndtr;input:Tensor;;
+special.log_ndtr;input:Tensor;;
+special.ndtri;input:Tensor;;
+special.entr;input:Tensor;;
+lgamma special.gammaln;input:Tensor;;inplace
+digamma special.digamma special.psi;input:Tensor;;inplace
+polygamma special.polygamma;n:i64 input:Tensor;;
+polygamma;input:Tensor n:i64;;method inplace
+mvlgamma special.multigammaln;input:Tensor p:i64;;inplace
+igamma special.gammainc;input:Tensor other:Tensor;;inplace
+igammac special.gammaincc;input:Tensor other:Tensor;;inplace
+special.zeta;input:Tensor other:Tensor;;
+special.zeta;input:Scalar other:Tensor;;
+special.zeta;input:Tensor other:Scalar;;
+xlogy special.xlogy;input:Tensor other:Tensor;;inplace
+xlogy special.xlogy;input:Scalar other:Tensor;;
+xlogy special.xlogy;input:Tensor other:Scalar;;inplace
+special.xlog1py;input:Tensor other:Tensor;;
+special.xlog1py;input:Scalar other:Tensor;;
+special.xlog1py;input:Tensor other:Scalar;;
+i0 special.i0;input:Tensor;;inplace
+special.i0e;input:Tensor;;
+special.i1;input:Tensor;;
+special.i1e;input:Tensor;;
+special.modified_bessel_i0;input:Tensor;;
+special.modified_bessel_i1;input:Tensor;;
+special.modified_bessel_k0;input:Tensor;;
+special.modified_bessel_k1;input:Tensor;;
+special.scaled_modified_bessel_k0;x:Tensor;;
+special.scaled_modified_bessel_k1;x:Tensor;;
+special.bessel_j0;input:Tensor;;
+special.bessel_j1;input:Tensor;;
+special.bessel_y0;input:Tensor;;
+special.bessel_y1;input:Tensor;;
+special.spherical_bessel_j0;x:Tensor;;
+special.airy_ai;x:Tensor;;
+special.chebyshev_polynomial_t;x:Operand n:Operand;;
+special.chebyshev_polynomial_u;x:Operand n:Operand;;
+special.chebyshev_polynomial_v;x:Operand n:Operand;;
+special.chebyshev_polynomial_w;x:Operand n:Operand;;
+special.shifted_chebyshev_polynomial_t;x:Operand n:Operand;;
+special.shifted_chebyshev_polynomial_u;x:Operand n:Operand;;
+special.shifted_chebyshev_polynomial_v;x:Operand n:Operand;;
+special.shifted_chebyshev_polynomial_w;x:Operand n:Operand;;
+special.hermite_polynomial_h;x:Operand n:Operand;;
+special.hermite_polynomial_he;x:Operand n:Operand;;
+special.laguerre_polynomial_l;x:Operand n:Operand;;
+special.legendre_polynomial_p;x:Operand n:Operand;;
+complex;real:Tensor imag:Tensor;;function
+polar;abs:Tensor angle:Tensor;;function
+conj;input:Tensor;;
+conj_physical;input:Tensor;;inplace
+resolve_conj;input:Tensor;;
+resolve_neg;input:Tensor;;
+real;input:Tensor;;function
+imag;input:Tensor;;function
+part;input:Tensor imag:bool;;hidden
+view_as_real;input:Tensor;;
+view_as_complex;input:Tensor;;
+angle;input:Tensor;;
+bitwise_not;input:Tensor;;inplace
+bitwise_and;input:Operand other:Operand;;inplace
+bitwise_or;input:Operand other:Operand;;inplace
+bitwise_xor;input:Operand other:Operand;;inplace
+bitwise_left_shift;input:Operand other:Operand;;inplace
+bitwise_right_shift;input:Operand other:Operand;;inplace
+gcd;input:Tensor other:Tensor;;inplace
+lcm;input:Tensor other:Tensor;;inplace
+eq;input:Tensor other:Operand;;
+ne not_equal;input:Tensor other:Operand;;
+lt less;input:Tensor other:Operand;;
+le less_equal;input:Tensor other:Operand;;
+gt greater;input:Tensor other:Operand;;
+ge greater_equal;input:Tensor other:Operand;;
+logical_and;input:Tensor other:Tensor;;
+logical_or;input:Tensor other:Tensor;;
+logical_xor;input:Tensor other:Tensor;;
+logical_not;input:Tensor;;
+isnan;input:Tensor;;
+isinf;input:Tensor;;
+isfinite;input:Tensor;;
+isposinf;input:Tensor;;
+isneginf;input:Tensor;;
+isreal;input:Tensor;;
+signbit;input:Tensor;;
+isclose;input:Tensor other:Tensor rtol:f64=1e-5 atol:f64=1e-8 equal_nan:bool=false;;
+allclose;input:Tensor other:Tensor rtol:f64=1e-5 atol:f64=1e-8 equal_nan:bool=false;bool;
+equal;input:Tensor other:Tensor;bool;
+eq;input:Tensor other:Tensor;;hidden inplace
+eq;input:Tensor other:Scalar;;hidden inplace
+ne not_equal;input:Tensor other:Tensor;;hidden inplace
+ne not_equal;input:Tensor other:Scalar;;hidden inplace
+lt less;input:Tensor other:Tensor;;hidden inplace
+lt less;input:Tensor other:Scalar;;hidden inplace
+le less_equal;input:Tensor other:Tensor;;hidden inplace
+le less_equal;input:Tensor other:Scalar;;hidden inplace
+gt greater;input:Tensor other:Tensor;;hidden inplace
+gt greater;input:Tensor other:Scalar;;hidden inplace
+ge greater_equal;input:Tensor other:Tensor;;hidden inplace
+ge greater_equal;input:Tensor other:Scalar;;hidden inplace
+logical_and;input:Tensor other:Tensor;;hidden inplace writes
+logical_or;input:Tensor other:Tensor;;hidden inplace writes
+logical_xor;input:Tensor other:Tensor;;hidden inplace writes
+logical_not;input:Tensor;;hidden inplace writes
+sum;input:Tensor *dtype:Option<DType>=null;;
+sum;input:Tensor dim:Option<Dims> keepdim:bool=false *dtype:Option<DType>=null;;
+nansum;input:Tensor dim:Option<Dims>=null keepdim:bool=false *dtype:Option<DType>=null;;
+mean;input:Tensor *dtype:Option<DType>=null;;
+mean;input:Tensor dim:Option<Dims> keepdim:bool=false *dtype:Option<DType>=null;;
+nanmean;input:Tensor dim:Option<Dims>=null keepdim:bool=false *dtype:Option<DType>=null;;
+prod;input:Tensor *dtype:Option<DType>=null;;
+prod;input:Tensor dim:i64 keepdim:bool=false *dtype:Option<DType>=null;;
+all;input:Tensor dim:Option<Dims>=null keepdim:bool=false;;
+any;input:Tensor dim:Option<Dims>=null keepdim:bool=false;;
+count_nonzero;input:Tensor dim:Option<Dims>=null;;
+max;input:Tensor;;
+min;input:Tensor;;
+max;input:Tensor other:Tensor;;
+min;input:Tensor other:Tensor;;
+max;input:Tensor dim:i64 keepdim:bool=false;values indices;
+min;input:Tensor dim:i64 keepdim:bool=false;values indices;
+amax;input:Tensor dim:Dims=[] keepdim:bool=false;;input_out
+amin;input:Tensor dim:Dims=[] keepdim:bool=false;;input_out
+aminmax;input:Tensor *dim:Option<i64>=null *keepdim:bool=false;min max;exact_out
+argmax;input:Tensor dim:Option<i64>=null keepdim:bool=false;;
+argmin;input:Tensor dim:Option<i64>=null keepdim:bool=false;;
+var;input:Tensor unbiased:bool=true;;
+var;input:Tensor dim:Option<Dims> unbiased:bool=true keepdim:bool=false;;
+var;input:Tensor dim:Option<Dims>=null *correction:Option<f64>=null *keepdim:bool=false;;
+std;input:Tensor unbiased:bool=true;;
+std;input:Tensor dim:Option<Dims> unbiased:bool=true keepdim:bool=false;;
+std;input:Tensor dim:Option<Dims>=null *correction:Option<f64>=null *keepdim:bool=false;;
+var_mean;input:Tensor unbiased:bool=true;var mean;
+var_mean;input:Tensor dim:Option<Dims> unbiased:bool=true keepdim:bool=false;var mean;
+var_mean;input:Tensor dim:Option<Dims>=null *correction:Option<f64>=null *keepdim:bool=false;var mean;
+std_mean;input:Tensor unbiased:bool=true;std mean;
+std_mean;input:Tensor dim:Option<Dims> unbiased:bool=true keepdim:bool=false;std mean;
+std_mean;input:Tensor dim:Option<Dims>=null *correction:Option<f64>=null *keepdim:bool=false;std mean;
+cov;input:Tensor *correction:i64=1 *fweights:Option<Tensor>=null *aweights:Option<Tensor>=null;;
+corrcoef;input:Tensor;;
+linalg.vector_norm;x:Tensor ord:f64=2 dim:Option<Dims>=null keepdim:bool=false *dtype:Option<DType>=null;;
+_norm;input:Tensor p:f64 dim:Dims keepdim:bool=false;;hidden
+linalg.matrix_norm;A:Tensor ord:f64 dim:Dims=[-2,-1] keepdim:bool=false *dtype:Option<DType>=null;;
+linalg.matrix_norm;A:Tensor ord:String='fro' dim:Dims=[-2,-1] keepdim:bool=false *dtype:Option<DType>=null;;
+linalg.norm;A:Tensor ord:Option<f64>=null dim:Option<Dims>=null keepdim:bool=false *dtype:Option<DType>=null;;
+linalg.norm;A:Tensor ord:String dim:Option<Dims>=null keepdim:bool=false *dtype:Option<DType>=null;;
+norm;input:Tensor p:Option<f64>=null dim:Option<Dims>=null keepdim:bool=false *dtype:Option<DType>=null;;
+norm;input:Tensor p:String dim:Option<Dims>=null keepdim:bool=false *dtype:Option<DType>=null;;
+frobenius_norm;input:Tensor dim:Dims=[] keepdim:bool=false;;function
+dist;input:Tensor other:Tensor p:f64=2;;
+renorm;input:Tensor p:f64 dim:i64 maxnorm:f64;;inplace
+nn.functional.normalize;input:Tensor p:f64=2 dim:Dims=[1] eps:f64=1e-12;;
+pairwise_distance nn.functional.pairwise_distance;x1:Tensor x2:Tensor p:f64=2 eps:f64=1e-6 keepdim:bool=false;;function
+cosine_similarity nn.functional.cosine_similarity;x1:Tensor x2:Tensor dim:i64=1 eps:f64=1e-8;;function
+softmax special.softmax nn.functional.softmax;input:Tensor dim:i64 *dtype:Option<DType>=null;;
+log_softmax special.log_softmax nn.functional.log_softmax;input:Tensor dim:i64 *dtype:Option<DType>=null;;
+_softmax_backward_data;grad_output:Tensor output:Tensor dim:i64;;hidden
+_log_softmax_backward_data;grad_output:Tensor output:Tensor dim:i64;;hidden
+nn.functional.softmin;input:Tensor dim:i64 *dtype:Option<DType>=null;;
+nn.functional.gumbel_softmax;logits:Tensor tau:f64=1 hard:bool=false eps:f64=1e-10 dim:i64=-1;;
+logsumexp special.logsumexp;input:Tensor dim:Dims keepdim:bool=false;;
+cumsum;input:Tensor dim:i64 *dtype:Option<DType>=null;;inplace
+cumprod;input:Tensor dim:i64 *dtype:Option<DType>=null;;inplace
+cummax;input:Tensor dim:i64;values indices;
+cummin;input:Tensor dim:i64;values indices;
+logcumsumexp;input:Tensor dim:i64;;
+diff;input:Tensor n:i64=1 dim:i64=-1 prepend:Option<Tensor>=null append:Option<Tensor>=null;;
+trapezoid trapz;y:Tensor x:Tensor *dim:i64=-1;;function
+trapezoid trapz;y:Tensor *dx:Scalar=1n *dim:i64=-1;;function
+cumulative_trapezoid;y:Tensor x:Tensor *dim:i64=-1;;function
+cumulative_trapezoid;y:Tensor *dx:Scalar=1n *dim:i64=-1;;function
+gradient;input:Tensor *spacing:Option<Scalar>=null *dim:Option<Dims>=null *edge_order:i64=1;list;function
+gradient;input:Tensor spacing:Floats *dim:Option<Dims>=null *edge_order:i64=1;list;function
+gradient;input:Tensor spacing:Vec<Tensor> *dim:Option<Dims>=null *edge_order:i64=1;list;function
+_mul_number;input:Tensor other:Scalar;;hidden
+_div_number;input:Tensor other:Scalar;;hidden
+view;input:Tensor size:Dims;;method copy
+view_copy;input:Tensor size:Dims;;function  
+view;input:Tensor dtype:DType;;method
+view_as;input:Tensor other:Tensor;;method
+reshape;input:Tensor shape:Dims;;
+reshape_as;input:Tensor other:Tensor;;method
+_reshape_alias;input:Tensor size:Dims;;hidden
+_unsafe_view;input:Tensor size:Dims;;hidden
+expand;input:Tensor size:Dims;;method copy
+expand_copy;input:Tensor size:Dims;;function  
+expand_as;input:Tensor other:Tensor;;method
+broadcast_to;input:Tensor size:Dims;;
+sum_to_size;input:Tensor size:Dims;;method
+permute;input:Tensor dims:Dims;;copy
+permute_copy;input:Tensor dims:Dims;;function 
+transpose swapaxes swapdims;input:Tensor dim0:i64 dim1:i64;;inplace copy
+transpose_copy;input:Tensor dim0:i64 dim1:i64;;function     
+t;input:Tensor;;inplace copy
+t_copy;input:Tensor;;function   
+adjoint;input:Tensor;;
+unsqueeze;input:Tensor dim:i64;;inplace copy
+unsqueeze_copy;input:Tensor dim:i64;;function   
+squeeze;input:Tensor;;inplace copy
+squeeze_copy;input:Tensor;;function   
+squeeze;input:Tensor dim:i64;;inplace copy
+squeeze_copy;input:Tensor dim:i64;;function   
+squeeze;input:Tensor dim:Dims;;inplace copy
+squeeze_copy;input:Tensor dim:Dims;;function   
+flatten;input:Tensor start_dim:i64=0 end_dim:i64=-1;;
+ravel;input:Tensor;;
+unflatten;input:Tensor dim:i64 sizes:Dims;;
+select;input:Tensor dim:i64 index:i64;;copy
+select_copy;input:Tensor dim:i64 index:i64;;function 
+slice;input:Tensor dim:i64=0 start:Option<i64>=null end:Option<i64>=null step:i64=1;;hidden copy
+slice_copy;input:Tensor dim:i64=0 start:Option<i64>=null end:Option<i64>=null step:i64=1;;function  
+narrow;input:Tensor dim:i64 start:i64 length:i64;;
+narrow;input:Tensor dim:i64 start:Tensor length:i64;;
+narrow_copy;input:Tensor dim:i64 start:i64 length:i64;;
+diagonal;input:Tensor offset:i64=0 dim1:i64=0 dim2:i64=1;;copy
+diagonal_copy;input:Tensor offset:i64=0 dim1:i64=0 dim2:i64=1;;function 
+unfold;input:Tensor dimension:i64 size:i64 step:i64;;method copy
+unfold_copy;input:Tensor dimension:i64 size:i64 step:i64;;function  
+atleast_1d;input:Tensor;;function
+atleast_1d;tensors:Vec<Tensor>;list;function
+atleast_2d;input:Tensor;;function
+atleast_2d;tensors:Vec<Tensor>;list;function
+atleast_3d;input:Tensor;;function
+atleast_3d;tensors:Vec<Tensor>;list;function
+as_strided;input:Tensor size:Dims stride:Dims storage_offset:Option<i64>=null;;inplace copy
+as_strided_copy;input:Tensor size:Dims stride:Dims storage_offset:Option<i64>=null;;function   
+as_strided_scatter;input:Tensor src:Tensor size:Dims stride:Dims storage_offset:Option<i64>=null;;
+copy_slices;input:Tensor src:Tensor size:Dims stride:Dims storage_offset:Option<i64>=null;;hidden
+_strided_add;input:Tensor base:Dims stride:Dims offset:i64;;hidden
+_strided_take;input:Tensor size:Dims stride:Dims offset:i64;;hidden
+split;tensor:Tensor split_size_or_sections:i64 dim:i64=0;list;copy
+split_copy;tensor:Tensor split_size_or_sections:i64 dim:i64=0;list;function 
+split;tensor:Tensor split_size_or_sections:Dims dim:i64=0;list;
+split_with_sizes;input:Tensor split_sizes:Dims dim:i64=0;list;copy
+split_with_sizes_copy;input:Tensor split_sizes:Dims dim:i64=0;list;function 
+chunk;input:Tensor chunks:i64 dim:i64=0;list;
+unsafe_split;tensor:Tensor split_size:i64 dim:i64=0;list;
+unsafe_split_with_sizes;input:Tensor split_sizes:Dims dim:i64=0;list;
+unsafe_chunk;input:Tensor chunks:i64 dim:i64=0;list;
+unbind;input:Tensor dim:i64=0;list;copy
+unbind_copy;input:Tensor dim:i64=0;list;function 
+tensor_split;input:Tensor sections:i64 dim:i64=0;list;
+tensor_split;input:Tensor indices:Dims dim:i64=0;list;
+tensor_split;input:Tensor tensor_indices_or_sections:Tensor dim:i64=0;list;
+hsplit;input:Tensor sections:i64;list;
+hsplit;input:Tensor indices:Dims;list;
+vsplit;input:Tensor sections:i64;list;
+vsplit;input:Tensor indices:Dims;list;
+dsplit;input:Tensor sections:i64;list;
+dsplit;input:Tensor indices:Dims;list;
+movedim moveaxis;input:Tensor source:Dims destination:Dims;;
+flip;input:Tensor dims:Dims;;
+fliplr;input:Tensor;;
+flipud;input:Tensor;;
+roll;input:Tensor shifts:Dims dims:Dims=[];;
+rot90;input:Tensor k:i64=1 dims:Dims=[0,1];;
+repeat;input:Tensor repeats:Dims;;method
+tile;input:Tensor dims:Dims;;
+clone;input:Tensor *memory_format:Option<String>=null;;
+contiguous;input:Tensor *memory_format:Option<String>=null;;method
+detach;input:Tensor;;
+alias;input:Tensor;;hidden copy
+alias_copy;input:Tensor;;function  
+_to_copy;input:Tensor dtype:DType;;hidden
+copy;input:Tensor src:Operand non_blocking:bool=false;;inplace hidden
+fill;input:Tensor value:Tensor;;inplace
+fill;input:Tensor value:Scalar;;inplace
+zero;input:Tensor;;inplace hidden
+resize;input:Tensor size:Dims;;inplace hidden
+resize_as;input:Tensor the_template:Tensor;;inplace hidden
+tril;input:Tensor diagonal:i64=0;;inplace
+triu;input:Tensor diagonal:i64=0;;inplace
+diag_embed;input:Tensor offset:i64=0 dim1:i64=-2 dim2:i64=-1;;
+diag;input:Tensor diagonal:i64=0;;
+diagflat;input:Tensor offset:i64=0;;
+linalg.diagonal;A:Tensor *offset:i64=0 *dim1:i64=-2 *dim2:i64=-1;;
+linalg.vander;x:Tensor *N:Option<i64>=null;;
+vander;x:Tensor N:Option<i64>=null increasing:bool=false;;function
+cat concat concatenate;tensors:Vec<Tensor> dim:i64=0;;
+stack;tensors:Vec<Tensor> dim:i64=0;;
+hstack;tensors:Vec<Tensor>;;
+vstack row_stack;tensors:Vec<Tensor>;;
+dstack;tensors:Vec<Tensor>;;
+column_stack;tensors:Vec<Tensor>;;
+broadcast_tensors;tensors:Vec<Tensor>;list;
+meshgrid;tensors:Vec<Tensor> *indexing:String='ij';list;
+index;input:Tensor indices:Vec<Option<Tensor>>;;hidden
+index_put;input:Tensor indices:Vec<Option<Tensor>> values:Tensor accumulate:bool=false;;inplace
+take;input:Tensor index:Tensor;;apart
+put;input:Tensor index:Tensor source:Tensor accumulate:bool=false;;inplace
+gather;input:Tensor dim:i64 index:Tensor *sparse_grad:bool=false;;apart exact_out
+take_along_dim;input:Tensor indices:Tensor dim:Option<i64>=null;;
+scatter;input:Tensor dim:i64 index:Tensor src:Tensor;;inplace
+scatter;input:Tensor dim:i64 index:Tensor value:Scalar;;inplace
+scatter;input:Tensor dim:i64 index:Tensor src:Tensor *reduce:String;;inplace
+scatter;input:Tensor dim:i64 index:Tensor value:Scalar *reduce:String;;inplace
+scatter_add;input:Tensor dim:i64 index:Tensor src:Tensor;;inplace
+scatter_reduce;input:Tensor dim:i64 index:Tensor src:Tensor reduce:String *include_self:bool=true;;inplace
+index_reduce;input:Tensor dim:i64 index:Tensor source:Tensor reduce:String *include_self:bool=true;;inplace
+_segment_reduce;data:Tensor reduce:String lengths:Tensor initial:Option<f64>=null;;hidden
+_segment_reduce_backward;grad:Tensor output:Tensor data:Tensor reduce:String lengths:Tensor initial:Option<f64>=null;;hidden
+segment_reduce;data:Tensor reduce:String *lengths:Option<Tensor>=null *indices:Option<Tensor>=null *offsets:Option<Tensor>=null *axis:i64=0 *unsafe:bool=false *initial:Option<Scalar>=null;;function
+index_select;input:Tensor dim:i64 index:Tensor;;apart
+index_add;input:Tensor dim:i64 index:Tensor source:Tensor *alpha:Scalar=1n;;inplace
+index_copy;input:Tensor dim:i64 index:Tensor source:Tensor;;inplace
+index_fill;input:Tensor dim:i64 index:Tensor value:Tensor;;inplace
+index_fill;input:Tensor dim:i64 index:Tensor value:Scalar;;inplace
+repeat_interleave;repeats:Tensor *output_size:Option<i64>=null;;function
+repeat_interleave;input:Tensor repeats:Tensor dim:Option<i64>=null *output_size:Option<i64>=null;;
+repeat_interleave;input:Tensor repeats:i64 dim:Option<i64>=null *output_size:Option<i64>=null;;
+masked_fill;input:Tensor mask:Tensor value:Tensor;;inplace
+masked_fill;input:Tensor mask:Tensor value:Scalar;;inplace
+masked_select;input:Tensor mask:Tensor;;apart
+masked_scatter;input:Tensor mask:Tensor source:Tensor;;inplace
+nonzero;input:Tensor *as_tuple:bool=false;tensors;
+nonzero_static;input:Tensor *size:i64 *fill_value:i64=-1;;
+argwhere;input:Tensor;;
+select_scatter;input:Tensor src:Tensor dim:i64 index:i64;;
+slice_scatter;input:Tensor src:Tensor dim:i64=0 start:Option<i64>=null end:Option<i64>=null step:i64=1;;
+diagonal_scatter;input:Tensor src:Tensor offset:i64=0 dim1:i64=0 dim2:i64=1;;
+fill_diagonal;input:Tensor fill_value:Scalar wrap:bool=false;;inplace hidden writes
+embedding;weight:Tensor indices:Tensor padding_idx:i64=-1 scale_grad_by_freq:bool=false sparse:bool=false;;function
+embedding_dense_backward;grad_output:Tensor indices:Tensor num_weights:i64 padding_idx:i64 scale_grad_by_freq:bool;;hidden
+nn.functional.embedding;input:Tensor weight:Tensor padding_idx:Option<i64>=null max_norm:Option<f64>=null norm_type:f64=2 scale_grad_by_freq:bool=false sparse:bool=false;;
+nn.functional.one_hot;input:Tensor num_classes:i64=-1;;
+_embedding_bag;weight:Tensor indices:Tensor offsets:Tensor scale_grad_by_freq:bool mode:String per_sample_weights:Option<Tensor> include_last_offset:bool padding_idx:Option<i64>;list;hidden first
+nn.functional.embedding_bag;input:Tensor weight:Tensor offsets:Option<Tensor>=null max_norm:Option<f64>=null norm_type:f64=2 scale_grad_by_freq:bool=false mode:String='mean' sparse:bool=false per_sample_weights:Option<Tensor>=null include_last_offset:bool=false padding_idx:Option<i64>=null;;function
+sort;input:Tensor dim:i64=-1 descending:bool=false;values indices;
+sort;input:Tensor *stable:Option<bool>=null *dim:i64=-1 *descending:bool=false;values indices;
+argsort;input:Tensor dim:i64=-1 descending:bool=false *stable:bool=false;;
+msort;input:Tensor;;
+topk;input:Tensor k:i64 dim:i64=-1 largest:bool=true sorted:bool=true;values indices;
+kthvalue;input:Tensor k:i64 dim:i64=-1 keepdim:bool=false;values indices;apart
+mode;input:Tensor dim:i64=-1 keepdim:bool=false;values indices;
+median;input:Tensor;;
+median;input:Tensor dim:i64 keepdim:bool=false;values indices;
+nanmedian;input:Tensor;;
+nanmedian;input:Tensor dim:i64 keepdim:bool=false;values indices;
+quantile;input:Tensor q:Tensor dim:Option<i64>=null keepdim:bool=false *interpolation:String='linear';;
+quantile;input:Tensor q:f64 dim:Option<i64>=null keepdim:bool=false *interpolation:String='linear';;
+nanquantile;input:Tensor q:Tensor dim:Option<i64>=null keepdim:bool=false *interpolation:String='linear';;
+nanquantile;input:Tensor q:f64 dim:Option<i64>=null keepdim:bool=false *interpolation:String='linear';;
+_squeeze_last;input:Tensor;;hidden
+unique;input:Tensor sorted:bool=true return_inverse:bool=false return_counts:bool=false dim:Option<i64>=null;tensors;
+unique_consecutive;input:Tensor return_inverse:bool=false return_counts:bool=false dim:Option<i64>=null;tensors;
+searchsorted;sorted_sequence:Tensor input:Operand *out_int32:bool=false *right:bool=false *side:Option<String>=null *sorter:Option<Tensor>=null;;function
+bucketize;input:Operand boundaries:Tensor *out_int32:bool=false *right:bool=false;;function
+isin;elements:Operand test_elements:Operand *assume_unique:bool=false *invert:bool=false;;function
+bincount;input:Tensor weights:Option<Tensor>=null minlength:i64=0;;
+histc;input:Tensor bins:i64=100 min:f64=0 max:f64=0;;
+histogram;input:Tensor bins:Tensor *weight:Option<Tensor>=null *density:bool=false;hist bin_edges;
+histogram;input:Tensor bins:i64 *range:Option<Floats>=null *weight:Option<Tensor>=null *density:bool=false;hist bin_edges;
+_histogramdd;input:Tensor bins:Vec<Tensor> *weight:Option<Tensor>=null *density:bool=false;list;hidden
+_histogramdd;input:Tensor bins:Dims *range:Option<Floats>=null *weight:Option<Tensor>=null *density:bool=false;list;hidden
+tril_indices;row:i64 col:i64 offset:i64=0 *dtype:Option<DType>=null;;create
+triu_indices;row:i64 col:i64 offset:i64=0 *dtype:Option<DType>=null;;create
+unravel_index;indices:Tensor shape:Dims;list;function
+combinations;input:Tensor r:i64=2 with_replacement:bool=false;;function
+cartesian_prod;tensors:Vec<Tensor>;;function
+mm;input:Tensor mat2:Tensor;;
+bmm;input:Tensor mat2:Tensor;;
+mv;input:Tensor vec:Tensor;;
+dot;input:Tensor tensor:Tensor;;
+vdot;input:Tensor other:Tensor;;
+matmul linalg.matmul __matmul__;input:Tensor other:Tensor;;
+__rmatmul__;input:Tensor other:Tensor;;method
+addmm;input:Tensor mat1:Tensor mat2:Tensor *beta:Scalar=1n *alpha:Scalar=1n;;inplace
+addmv;input:Tensor mat:Tensor vec:Tensor *beta:Scalar=1n *alpha:Scalar=1n;;inplace
+baddbmm;input:Tensor batch1:Tensor batch2:Tensor *beta:Scalar=1n *alpha:Scalar=1n;;inplace
+addbmm;input:Tensor batch1:Tensor batch2:Tensor *beta:Scalar=1n *alpha:Scalar=1n;;inplace resizes
+addr;input:Tensor vec1:Tensor vec2:Tensor *beta:Scalar=1n *alpha:Scalar=1n;;inplace
+outer ger;input:Tensor vec2:Tensor;;
+nn.functional.linear;input:Tensor weight:Tensor bias:Option<Tensor>=null;;
+_squeeze_first;input:Tensor;;hidden
+inner;input:Tensor other:Tensor;;
+tensordot;a:Tensor b:Tensor dims:i64=2;;function
+tensordot;a:Tensor b:Tensor dims:DimPair;;function
+chain_matmul;matrices:Vec<Tensor>;;function
+linalg.multi_dot;tensors:Vec<Tensor>;;
+linalg.vecdot;x:Tensor y:Tensor *dim:i64=-1;;
+linalg.matrix_power matrix_power;A:Tensor n:i64;;
+kron;input:Tensor other:Tensor;;
+linalg.cross;input:Tensor other:Tensor *dim:i64=-1;;
+cross;input:Tensor other:Tensor dim:Option<i64>=null;;
+trace;input:Tensor;;
+block_diag;tensors:Vec<Tensor>;;function
+bilinear nn.functional.bilinear;input1:Tensor input2:Tensor weight:Tensor bias:Option<Tensor>=null;;function
+einsum;equation:String operands:Vec<Tensor>;;
+cdist;x1:Tensor x2:Tensor p:f64=2 compute_mode:String='use_mm_for_euclid_dist_if_necessary';;function
+_cdist_forward;x1:Tensor x2:Tensor p:f64;;hidden
+_euclidean_dist;x1:Tensor x2:Tensor;;hidden
+pdist nn.functional.pdist;input:Tensor p:f64=2;;function
+linalg.inv_ex;A:Tensor *check_errors:bool=false;inverse info;
+linalg.inv inverse;A:Tensor;;
+linalg.solve_ex;A:Tensor B:Tensor *left:bool=true *check_errors:bool=false;result info;
+linalg.solve;A:Tensor B:Tensor *left:bool=true;;
+linalg.solve_triangular;A:Tensor B:Tensor *upper:bool=false *left:bool=true *unitriangular:bool=false;;
+linalg.det det;A:Tensor;;
+linalg.slogdet slogdet;A:Tensor;sign logabsdet;
+logdet;input:Tensor;;
+linalg.cholesky_ex;A:Tensor *upper:bool=false *check_errors:bool=false;L info;
+linalg.cholesky;A:Tensor *upper:bool=false;;
+linalg.qr;A:Tensor mode:String='reduced';Q R;
+linalg.lu_factor_ex;A:Tensor *pivot:bool=true *check_errors:bool=false;LU pivots info;
+linalg.lu_factor;A:Tensor *pivot:bool=true;LU pivots;
+_linalg_lu;A:Tensor *pivot:bool=true;P L U;hidden
+linalg.lu;A:Tensor *pivot:bool=true;P L U;
+lu;input:Tensor pivot:bool=true get_infos:bool=false;LU pivots info;
+linalg.svd;A:Tensor full_matrices:bool=true;U S Vh;
+linalg.svdvals;A:Tensor;;
+svd;input:Tensor some:bool=true compute_uv:bool=true;U S V;
+nuclear_norm;input:Tensor dim:Dims=[-2,-1] keepdim:bool=false;;function
+cholesky_solve;B:Tensor L:Tensor upper:bool=false;;
+cholesky_inverse;L:Tensor upper:bool=false;;
+linalg.vander;x:Tensor *N:Option<i64>=null;;
+vander;x:Tensor N:Option<i64>=null increasing:bool=false;;function
+linalg.diagonal;A:Tensor *offset:i64=0 *dim1:i64=-2 *dim2:i64=-1;;
+linalg.tensorinv;A:Tensor ind:i64=2;;
+linalg.tensorsolve;A:Tensor B:Tensor dims:Option<Dims>=null;;
+linalg.cond;A:Tensor p:Option<f64>=null;;
+_reshaped;input:Tensor size:Dims;;hidden
+linalg.eigh;A:Tensor UPLO:String='L';eigenvalues eigenvectors;
+linalg.eigvalsh;A:Tensor UPLO:String='L';;
+linalg.eig;A:Tensor;eigenvalues eigenvectors;
+linalg.eigvals;A:Tensor;;
+linalg.matrix_sqrth;A:Tensor;;
+linalg.polar;A:Tensor;U H;
+linalg.pinv;A:Tensor *atol:Option<Operand>=null *rtol:Option<Operand>=null *hermitian:bool=false;;
+linalg.pinv;A:Tensor rcond:Operand hermitian:bool=false;;
+pinverse;input:Tensor rcond:f64=1e-15;;
+linalg.matrix_rank;A:Tensor *atol:Option<Operand>=null *rtol:Option<Operand>=null *hermitian:bool=false;;
+linalg.matrix_rank;A:Tensor tol:Operand hermitian:bool=false;;
+_lstsq;input:Tensor b:Tensor rcond:Option<f64> driver:Option<String>;solution residuals rank singular_values;hidden
+linalg.lstsq;input:Tensor b:Tensor rcond:Option<f64>=null *driver:Option<String>=null;solution residuals rank singular_values;function
+linalg.householder_product orgqr;input:Tensor tau:Tensor;;
+ormqr;input:Tensor tau:Tensor other:Tensor left:bool=true transpose:bool=false;;
+geqrf;input:Tensor;a tau;
+_lu_unpack;input:Tensor LU_pivots:Tensor unpack_data:bool unpack_pivots:bool;P L U;hidden
+lu_unpack;LU_data:Tensor LU_pivots:Tensor unpack_data:bool=true unpack_pivots:bool=true;P L U;function
+linalg.lu_solve;LU:Tensor pivots:Tensor B:Tensor *left:bool=true *adjoint:bool=false;;
+lu_solve;b:Tensor LU_data:Tensor LU_pivots:Tensor;;
+triangular_solve;b:Tensor A:Tensor upper:bool=true transpose:bool=false unitriangular:bool=false;solution cloned_coefficient;
+linalg.matrix_exp matrix_exp;A:Tensor;;
+linalg.ldl_factor_ex;input:Tensor *hermitian:bool=false *check_errors:bool=false;LD pivots info;
+linalg.ldl_factor;input:Tensor *hermitian:bool=false;LD pivots;
+linalg.ldl_solve;LD:Tensor pivots:Tensor B:Tensor *hermitian:bool=false;;
+svd_lowrank;A:Tensor q:Option<i64>=6 niter:Option<i64>=2 M:Option<Tensor>=null;U S V;function
+pca_lowrank;A:Tensor q:Option<i64>=null center:bool=true niter:i64=2;U S V;function
+_fft_c2c;input:Tensor dim:Dims normalization:i64 forward:bool;;hidden
+_fft_r2c;input:Tensor dim:Dims normalization:i64 onesided:bool;;hidden
+_fft_c2r;input:Tensor dim:Dims normalization:i64 last_dim_size:i64;;hidden
+fft.fft;input:Tensor n:Option<i64>=null dim:i64=-1 norm:Option<String>=null;;
+fft.ifft;input:Tensor n:Option<i64>=null dim:i64=-1 norm:Option<String>=null;;
+fft.rfft;input:Tensor n:Option<i64>=null dim:i64=-1 norm:Option<String>=null;;
+fft.irfft;input:Tensor n:Option<i64>=null dim:i64=-1 norm:Option<String>=null;;
+fft.hfft;input:Tensor n:Option<i64>=null dim:i64=-1 norm:Option<String>=null;;
+fft.ihfft;input:Tensor n:Option<i64>=null dim:i64=-1 norm:Option<String>=null;;
+fft.fftn;input:Tensor s:Option<Dims>=null dim:Option<Dims>=null norm:Option<String>=null;;
+fft.ifftn;input:Tensor s:Option<Dims>=null dim:Option<Dims>=null norm:Option<String>=null;;
+fft.rfftn;input:Tensor s:Option<Dims>=null dim:Option<Dims>=null norm:Option<String>=null;;
+fft.irfftn;input:Tensor s:Option<Dims>=null dim:Option<Dims>=null norm:Option<String>=null;;
+fft.hfftn;input:Tensor s:Option<Dims>=null dim:Option<Dims>=null norm:Option<String>=null;;
+fft.ihfftn;input:Tensor s:Option<Dims>=null dim:Option<Dims>=null norm:Option<String>=null;;
+fft.fft2;input:Tensor s:Option<Dims>=null dim:Option<Dims>=[-2,-1] norm:Option<String>=null;;
+fft.ifft2;input:Tensor s:Option<Dims>=null dim:Option<Dims>=[-2,-1] norm:Option<String>=null;;
+fft.rfft2;input:Tensor s:Option<Dims>=null dim:Option<Dims>=[-2,-1] norm:Option<String>=null;;
+fft.irfft2;input:Tensor s:Option<Dims>=null dim:Option<Dims>=[-2,-1] norm:Option<String>=null;;
+fft.hfft2;input:Tensor s:Option<Dims>=null dim:Option<Dims>=[-2,-1] norm:Option<String>=null;;
+fft.ihfft2;input:Tensor s:Option<Dims>=null dim:Option<Dims>=[-2,-1] norm:Option<String>=null;;
+fft.fftshift;input:Tensor dim:Option<Dims>=null;;
+fft.ifftshift;input:Tensor dim:Option<Dims>=null;;
+fft.fftfreq;n:i64 d:f64=1.0 *dtype:Option<DType>=null;;create
+fft.rfftfreq;n:i64 d:f64=1.0 *dtype:Option<DType>=null;;create
+masked.sum;input:Tensor dim:Option<Dims>=null *keepdim:bool=false *dtype:Option<DType>=null *mask:Option<Tensor>=null;;function
+masked.prod;input:Tensor dim:Option<Dims>=null *keepdim:bool=false *dtype:Option<DType>=null *mask:Option<Tensor>=null;;function
+masked.mean;input:Tensor dim:Option<Dims>=null *keepdim:bool=false *dtype:Option<DType>=null *mask:Option<Tensor>=null;;function
+masked.median;input:Tensor dim:i64=-1 *keepdim:bool=false *dtype:Option<DType>=null *mask:Option<Tensor>=null;;function
+masked.var;input:Tensor dim:Option<Dims>=null unbiased:Option<bool>=null *correction:Option<f64>=null *keepdim:bool=false *dtype:Option<DType>=null *mask:Option<Tensor>=null;;function
+masked.std;input:Tensor dim:Option<Dims>=null unbiased:Option<bool>=null *correction:Option<f64>=null *keepdim:bool=false *dtype:Option<DType>=null *mask:Option<Tensor>=null;;function
+masked.norm;input:Tensor ord:f64=2.0 dim:Option<Dims>=null *keepdim:bool=false *dtype:Option<DType>=null *mask:Option<Tensor>=null;;function
+masked.amax;input:Tensor dim:Option<Dims>=null *keepdim:bool=false *dtype:Option<DType>=null *mask:Option<Tensor>=null;;function
+masked.amin;input:Tensor dim:Option<Dims>=null *keepdim:bool=false *dtype:Option<DType>=null *mask:Option<Tensor>=null;;function
+masked.argmax;input:Tensor dim:Option<i64>=null *keepdim:bool=false *dtype:Option<DType>=null *mask:Option<Tensor>=null;;function
+masked.argmin;input:Tensor dim:Option<i64>=null *keepdim:bool=false *dtype:Option<DType>=null *mask:Option<Tensor>=null;;function
+masked.logsumexp;input:Tensor dim:Option<Dims>=null *keepdim:bool=false *dtype:Option<DType>=null *mask:Option<Tensor>=null;;function
+masked.logaddexp;input:Tensor other:Tensor *dtype:Option<DType>=null *input_mask:Option<Tensor>=null *other_mask:Option<Tensor>=null;;function
+masked.cumsum;input:Tensor dim:i64 *dtype:Option<DType>=null *mask:Option<Tensor>=null;;function
+masked.cumprod;input:Tensor dim:i64 *dtype:Option<DType>=null *mask:Option<Tensor>=null;;function
+masked.softmax;input:Tensor dim:i64 *dtype:Option<DType>=null *mask:Option<Tensor>=null;;function
+masked.log_softmax;input:Tensor dim:i64 *dtype:Option<DType>=null *mask:Option<Tensor>=null;;function
+masked.softmin;input:Tensor dim:i64 *dtype:Option<DType>=null *mask:Option<Tensor>=null;;function
+masked.normalize;input:Tensor ord:f64 dim:i64 *eps:f64=1e-12 *dtype:Option<DType>=null *mask:Option<Tensor>=null;;function
+stft;input:Tensor n_fft:i64 hop_length:Option<i64>=null win_length:Option<i64>=null window:Option<Tensor>=null center:bool=true pad_mode:String='reflect' normalized:bool=false onesided:Option<bool>=null return_complex:Option<bool>=null align_to_window:Option<bool>=null;;
+istft;input:Tensor n_fft:i64 hop_length:Option<i64>=null win_length:Option<i64>=null window:Option<Tensor>=null center:bool=true normalized:bool=false onesided:Option<bool>=null length:Option<i64>=null return_complex:bool=false;;
+bartlett_window;window_length:i64 periodic:bool=true *dtype:Option<DType>=null;;create
+blackman_window;window_length:i64 periodic:bool=true *dtype:Option<DType>=null;;create
+hamming_window;window_length:i64 periodic:bool=true alpha:f64=0.54 beta:f64=0.46 *dtype:Option<DType>=null;;create
+hann_window;window_length:i64 periodic:bool=true *dtype:Option<DType>=null;;create
+kaiser_window;window_length:i64 periodic:bool=true beta:f64=12 *dtype:Option<DType>=null;;create
+signal.windows.bartlett;M:i64 *sym:bool=true *dtype:Option<DType>=null *layout:Option<String>=null;;create
+signal.windows.blackman;M:i64 *sym:bool=true *dtype:Option<DType>=null *layout:Option<String>=null;;create
+signal.windows.cosine;M:i64 *sym:bool=true *dtype:Option<DType>=null *layout:Option<String>=null;;create
+signal.windows.exponential;M:i64 *center:Option<f64>=null *tau:Scalar=1.0 *sym:bool=true *dtype:Option<DType>=null *layout:Option<String>=null;;create
+signal.windows.gaussian;M:i64 *std:Scalar=1.0 *sym:bool=true *dtype:Option<DType>=null *layout:Option<String>=null;;create
+signal.windows.general_cosine;M:i64 *a:Option<Floats> *sym:bool=true *dtype:Option<DType>=null *layout:Option<String>=null;;create
+signal.windows.general_hamming;M:i64 *alpha:f64=0.54 *sym:bool=true *dtype:Option<DType>=null *layout:Option<String>=null;;create
+signal.windows.hamming;M:i64 *sym:bool=true *dtype:Option<DType>=null *layout:Option<String>=null;;create
+signal.windows.hann;M:i64 *sym:bool=true *dtype:Option<DType>=null *layout:Option<String>=null;;create
+signal.windows.kaiser;M:i64 *beta:Scalar=12.0 *sym:bool=true *dtype:Option<DType>=null *layout:Option<String>=null;;create
+signal.windows.nuttall;M:i64 *sym:bool=true *dtype:Option<DType>=null *layout:Option<String>=null;;create
+full;size:Dims fill_value:Scalar *dtype:Option<DType>=null;;create
+zeros;size:Dims *dtype:Option<DType>=null;;create
+ones;size:Dims *dtype:Option<DType>=null;;create
+empty;size:Dims *dtype:Option<DType>=null;;create
+empty_strided;size:Dims stride:Dims *dtype:Option<DType>=null;;create
+empty_permuted;size:Dims physical_layout:Dims *dtype:Option<DType>=null;;create
+scalar_tensor;s:Scalar *dtype:Option<DType>=null;;create
+full_like;input:Tensor fill_value:Scalar *dtype:Option<DType>=null;;create
+zeros_like;input:Tensor *dtype:Option<DType>=null;;create
+ones_like;input:Tensor *dtype:Option<DType>=null;;create
+empty_like;input:Tensor *dtype:Option<DType>=null;;create
+new_zeros;input:Tensor size:Dims *dtype:Option<DType>=null;;method
+new_ones;input:Tensor size:Dims *dtype:Option<DType>=null;;method
+new_full;input:Tensor size:Dims fill_value:Scalar *dtype:Option<DType>=null;;method
+new_empty;input:Tensor size:Dims *dtype:Option<DType>=null;;method
+new_empty_strided;input:Tensor size:Dims stride:Dims *dtype:Option<DType>=null;;method
+arange;end:Scalar *dtype:Option<DType>=null;;create
+arange;start:Scalar end:Scalar step:Scalar=1n *dtype:Option<DType>=null;;create
+range;start:Scalar end:Scalar step:Scalar=1n *dtype:Option<DType>=null;;create
+linspace;start:Operand end:Operand steps:i64 *dtype:Option<DType>=null;;create
+logspace;start:Operand end:Operand steps:i64 base:f64=10 *dtype:Option<DType>=null;;create
+eye;n:i64 *dtype:Option<DType>=null;;create
+eye;n:i64 m:i64 *dtype:Option<DType>=null;;create
+rand;size:Dims *dtype:Option<DType>=null;;create
+rand_like;input:Tensor *dtype:Option<DType>=null *memory_format:Option<String>=null;;create
+randn;size:Dims *dtype:Option<DType>=null;;create
+randn_like;input:Tensor *dtype:Option<DType>=null *memory_format:Option<String>=null;;create
+randint;high:i64 size:Dims *dtype:Option<DType>=null;;create
+randint;low:i64 high:i64 size:Dims *dtype:Option<DType>=null;;create
+randint_like;input:Tensor high:i64 *dtype:Option<DType>=null *memory_format:Option<String>=null;;create
+randint_like;input:Tensor low:i64 high:i64 *dtype:Option<DType>=null *memory_format:Option<String>=null;;create
+randperm;n:i64 *dtype:Option<DType>=null;;create
+uniform;input:Tensor from:f64=0 to:f64=1;;inplace hidden
+normal;input:Tensor mean:f64=0 std:f64=1;;inplace hidden
+random;input:Tensor from:i64 to:Option<i64>;;inplace hidden
+random;input:Tensor to:i64;;inplace hidden
+random;input:Tensor;;inplace hidden
+exponential;input:Tensor lambd:f64=1;;inplace hidden
+geometric;input:Tensor p:f64;;inplace hidden
+log_normal;input:Tensor mean:f64=1 std:f64=2;;inplace hidden
+cauchy;input:Tensor median:f64=0 sigma:f64=1;;inplace hidden
+bernoulli;input:Tensor;;
+bernoulli;input:Tensor p:f64=0.5;;inplace hidden
+bernoulli;input:Tensor p:Tensor;;inplace hidden
+bernoulli;input:Tensor p:f64;;
+normal;mean:Tensor std:Tensor;;function
+normal;mean:Tensor std:f64=1;;function
+normal;mean:f64 std:Tensor;;function
+normal;mean:f64 std:f64 size:Dims *dtype:Option<DType>=null;;create
+poisson;input:Tensor;;function
+multinomial;input:Tensor num_samples:i64 replacement:bool=false;;
+nn.functional.dropout;input:Tensor p:f64=0.5 training:bool=true inplace:bool=false;;
+nn.functional.dropout1d;input:Tensor p:f64=0.5 training:bool=true inplace:bool=false;;
+nn.functional.dropout2d;input:Tensor p:f64=0.5 training:bool=true inplace:bool=false;;
+nn.functional.dropout3d;input:Tensor p:f64=0.5 training:bool=true inplace:bool=false;;
+nn.functional.alpha_dropout;input:Tensor p:f64=0.5 training:bool=false inplace:bool=false;;
+nn.functional.feature_alpha_dropout;input:Tensor p:f64=0.5 training:bool=false inplace:bool=false;;
+_sgd_step;params:Vec<Tensor> grads:Vec<Tensor> buffers:Vec<Option<Tensor>> lr:f64 momentum:f64 dampening:f64 weight_decay:f64 nesterov:bool maximize:bool;list;hidden
+_adam_step;params:Vec<Tensor> grads:Vec<Tensor> exp_avgs:Vec<Tensor> exp_avg_sqs:Vec<Tensor> max_exp_avg_sqs:Vec<Option<Tensor>> steps:Vec<Tensor> lr:f64 beta1:f64 beta2:f64 eps:f64 weight_decay:f64 decoupled:bool maximize:bool;none;hidden
+_over;input:Tensor other:Scalar;;hidden
+_linked;input:Tensor other:Tensor;;hidden
+relu;input:Tensor;;inplace
+nn.functional.relu;input:Tensor inplace:bool=false;;
+hardtanh;input:Tensor min_val:f64 max_val:f64;;hidden
+nn.functional.hardtanh;input:Tensor min_val:f64=-1.0 max_val:f64=1.0 inplace:bool=false;;
+nn.functional.relu6;input:Tensor inplace:bool=false;;
+leaky_relu;input:Tensor negative_slope:f64;;hidden
+nn.functional.leaky_relu;input:Tensor negative_slope:f64=0.01 inplace:bool=false;;
+elu;input:Tensor alpha:f64 scale:f64;;hidden
+nn.functional.elu;input:Tensor alpha:f64=1.0 inplace:bool=false;;
+selu;input:Tensor;;function inplace
+nn.functional.selu;input:Tensor inplace:bool=false;;
+celu;input:Tensor alpha:f64=1.0;;function inplace
+nn.functional.celu;input:Tensor alpha:f64=1.0 inplace:bool=false;;
+nn.functional.gelu;input:Tensor *approximate:String='none';;
+silu;input:Tensor;;hidden
+nn.functional.silu;input:Tensor inplace:bool=false;;
+mish;input:Tensor;;hidden
+nn.functional.mish;input:Tensor inplace:bool=false;;
+nn.functional.softplus;input:Tensor beta:f64=1.0 threshold:f64=20.0;;
+nn.functional.logsigmoid;input:Tensor;;
+hardsigmoid;input:Tensor;;hidden
+nn.functional.hardsigmoid;input:Tensor inplace:bool=false;;
+hardswish;input:Tensor;;hidden
+nn.functional.hardswish;input:Tensor inplace:bool=false;;
+hardshrink nn.functional.hardshrink;input:Tensor lambd:f64=0.5;;
+nn.functional.softshrink;input:Tensor lambd:f64=0.5;;
+nn.functional.tanhshrink;input:Tensor;;
+nn.functional.softsign;input:Tensor;;
+threshold;input:Tensor threshold:Scalar value:Scalar;;function inplace
+nn.functional.threshold;input:Tensor threshold:Scalar value:Scalar inplace:bool=false;;
+nn.functional.glu;input:Tensor dim:i64=-1;;
+prelu nn.functional.prelu;input:Tensor weight:Tensor;;
+_prelu_kernel;input:Tensor weight:Tensor;;hidden
+rrelu_with_noise;input:Tensor slopes:Tensor;;hidden
+rrelu;input:Tensor lower:f64=0.125 upper:f64=0.3333333333333333 training:bool=false;;function
+nn.functional.rrelu;input:Tensor lower:f64=0.125 upper:f64=0.3333333333333333 training:bool=false inplace:bool=false;;
+convolution;input:Tensor weight:Tensor bias:Option<Tensor> stride:Dims padding:Dims dilation:Dims transposed:bool output_padding:Dims groups:i64;;function
+_convolution;input:Tensor weight:Tensor bias:Option<Tensor> stride:Dims padding:Dims dilation:Dims transposed:bool output_padding:Dims groups:i64;;hidden
+_convolution_weight;input:Tensor grad:Tensor size:Dims stride:Dims padding:Dims dilation:Dims groups:i64;;hidden
+nn.functional.conv1d conv1d;input:Tensor weight:Tensor bias:Option<Tensor>=null stride:Dims=1 padding:Dims=0 dilation:Dims=1 groups:i64=1;;function
+nn.functional.conv1d conv1d;input:Tensor weight:Tensor bias:Option<Tensor>=null stride:Dims=1 padding:String='valid' dilation:Dims=1 groups:i64=1;;function
+nn.functional.conv2d conv2d;input:Tensor weight:Tensor bias:Option<Tensor>=null stride:Dims=1 padding:Dims=0 dilation:Dims=1 groups:i64=1;;function
+nn.functional.conv2d conv2d;input:Tensor weight:Tensor bias:Option<Tensor>=null stride:Dims=1 padding:String='valid' dilation:Dims=1 groups:i64=1;;function
+nn.functional.conv3d conv3d;input:Tensor weight:Tensor bias:Option<Tensor>=null stride:Dims=1 padding:Dims=0 dilation:Dims=1 groups:i64=1;;function
+nn.functional.conv3d conv3d;input:Tensor weight:Tensor bias:Option<Tensor>=null stride:Dims=1 padding:String='valid' dilation:Dims=1 groups:i64=1;;function
+nn.functional.conv_transpose1d conv_transpose1d;input:Tensor weight:Tensor bias:Option<Tensor>=null stride:Dims=1 padding:Dims=0 output_padding:Dims=0 groups:i64=1 dilation:Dims=1;;function
+nn.functional.conv_transpose2d conv_transpose2d;input:Tensor weight:Tensor bias:Option<Tensor>=null stride:Dims=1 padding:Dims=0 output_padding:Dims=0 groups:i64=1 dilation:Dims=1;;function
+nn.functional.conv_transpose3d conv_transpose3d;input:Tensor weight:Tensor bias:Option<Tensor>=null stride:Dims=1 padding:Dims=0 output_padding:Dims=0 groups:i64=1 dilation:Dims=1;;function
+conv_tbc;input:Tensor weight:Tensor bias:Tensor pad:i64=0;;function
+nn.functional.pad;input:Tensor pad:Dims mode:String='constant' value:Option<Scalar>=null;;function
+constant_pad_nd;input:Tensor pad:Dims value:Scalar=0n;;function
+reflection_pad1d;input:Tensor padding:Dims;;hidden
+reflection_pad2d;input:Tensor padding:Dims;;hidden
+reflection_pad3d;input:Tensor padding:Dims;;hidden
+replication_pad1d;input:Tensor padding:Dims;;hidden
+replication_pad2d;input:Tensor padding:Dims;;hidden
+replication_pad3d;input:Tensor padding:Dims;;hidden
+_pad_back;input:Tensor sizes:Dims padding:Dims reflect:bool;;hidden
+nn.functional.max_pool1d max_pool1d;input:Tensor kernel_size:Dims stride:Option<Dims>=null padding:Dims=0 dilation:Dims=1 ceil_mode:bool=false return_indices:bool=false;;function
+nn.functional.max_pool1d_with_indices max_pool1d_with_indices;input:Tensor kernel_size:Dims stride:Option<Dims>=null padding:Dims=0 dilation:Dims=1 ceil_mode:bool=false return_indices:bool=false;list;function
+nn.functional.max_pool2d max_pool2d;input:Tensor kernel_size:Dims stride:Option<Dims>=null padding:Dims=0 dilation:Dims=1 ceil_mode:bool=false return_indices:bool=false;;function
+nn.functional.max_pool2d_with_indices;input:Tensor kernel_size:Dims stride:Option<Dims>=null padding:Dims=0 dilation:Dims=1 ceil_mode:bool=false return_indices:bool=false;list;function
+nn.functional.max_pool3d max_pool3d;input:Tensor kernel_size:Dims stride:Option<Dims>=null padding:Dims=0 dilation:Dims=1 ceil_mode:bool=false return_indices:bool=false;;function
+nn.functional.max_pool3d_with_indices;input:Tensor kernel_size:Dims stride:Option<Dims>=null padding:Dims=0 dilation:Dims=1 ceil_mode:bool=false return_indices:bool=false;list;function
+_plane_add;input:Tensor indices:Tensor size:Dims dims:i64;;hidden
+_plane_put;input:Tensor indices:Tensor size:Dims dims:i64;;hidden
+_plane_take;input:Tensor indices:Tensor dims:i64;;hidden
+nn.functional.avg_pool1d avg_pool1d;input:Tensor kernel_size:Dims stride:Option<Dims>=null padding:Dims=0 ceil_mode:bool=false count_include_pad:bool=true;;function
+nn.functional.avg_pool2d;input:Tensor kernel_size:Dims stride:Option<Dims>=null padding:Dims=0 ceil_mode:bool=false count_include_pad:bool=true divisor_override:Option<i64>=null;;function
+nn.functional.avg_pool3d;input:Tensor kernel_size:Dims stride:Option<Dims>=null padding:Dims=0 ceil_mode:bool=false count_include_pad:bool=true divisor_override:Option<i64>=null;;function
+_avg_pool_back;input:Tensor size:Dims kernel_size:Dims stride:Option<Dims> padding:Dims ceil_mode:bool count_include_pad:bool divisor_override:Option<i64> dims:i64;;hidden
+nn.functional.lp_pool1d;input:Tensor norm_type:f64 kernel_size:Dims stride:Option<Dims>=null ceil_mode:bool=false;;function
+nn.functional.lp_pool2d;input:Tensor norm_type:f64 kernel_size:Dims stride:Option<Dims>=null ceil_mode:bool=false;;function
+nn.functional.lp_pool3d;input:Tensor norm_type:f64 kernel_size:Dims stride:Option<Dims>=null ceil_mode:bool=false;;function
+nn.functional.adaptive_avg_pool1d adaptive_avg_pool1d;input:Tensor output_size:Dims;;function
+nn.functional.adaptive_avg_pool2d;input:Tensor output_size:MaybeDims;;function
+nn.functional.adaptive_avg_pool3d;input:Tensor output_size:MaybeDims;;function
+_adaptive_avg_pool2d;input:Tensor output_size:Dims;;hidden
+_adaptive_avg_pool3d;input:Tensor output_size:Dims;;hidden
+_adaptive_avg_back;input:Tensor size:Dims output_size:Dims;;hidden
+nn.functional.adaptive_max_pool1d;input:Tensor output_size:Dims return_indices:bool=false;;function
+nn.functional.adaptive_max_pool1d_with_indices adaptive_max_pool1d;input:Tensor output_size:Dims return_indices:bool=false;list;function
+nn.functional.adaptive_max_pool2d;input:Tensor output_size:MaybeDims return_indices:bool=false;;function
+nn.functional.adaptive_max_pool2d_with_indices;input:Tensor output_size:MaybeDims return_indices:bool=false;list;function
+nn.functional.adaptive_max_pool3d;input:Tensor output_size:MaybeDims return_indices:bool=false;;function
+nn.functional.adaptive_max_pool3d_with_indices;input:Tensor output_size:MaybeDims return_indices:bool=false;list;function
+_adaptive_max_pool2d;input:Tensor output_size:Dims;list;hidden
+_adaptive_max_pool3d;input:Tensor output_size:Dims;list;hidden
+nn.functional.max_unpool1d;input:Tensor indices:Tensor kernel_size:Dims stride:Option<Dims>=null padding:Dims=0 output_size:Option<Dims>=null;;function
+nn.functional.max_unpool2d;input:Tensor indices:Tensor kernel_size:Dims stride:Option<Dims>=null padding:Dims=0 output_size:Option<Dims>=null;;function
+nn.functional.max_unpool3d;input:Tensor indices:Tensor kernel_size:Dims stride:Option<Dims>=null padding:Dims=0 output_size:Option<Dims>=null;;function
+_max_unpool2d;input:Tensor indices:Tensor output_size:Dims;;hidden
+_max_unpool3d;input:Tensor indices:Tensor output_size:Dims stride:Dims;;hidden
+native_layer_norm;input:Tensor normalized_shape:Dims weight:Option<Tensor> bias:Option<Tensor> eps:f64;list;function first
+nn.functional.layer_norm;input:Tensor normalized_shape:Dims weight:Option<Tensor>=null bias:Option<Tensor>=null eps:f64=1e-5;;function
+layer_norm;input:Tensor normalized_shape:Dims weight:Option<Tensor>=null bias:Option<Tensor>=null eps:f64=1e-5 cudnn_enable:bool=true;;function
+native_group_norm;input:Tensor weight:Option<Tensor> bias:Option<Tensor> N:i64 C:i64 HxW:i64 group:i64 eps:f64;list;function
+nn.functional.group_norm;input:Tensor num_groups:i64 weight:Option<Tensor>=null bias:Option<Tensor>=null eps:f64=1e-5;;function
+group_norm;input:Tensor num_groups:i64 weight:Option<Tensor>=null bias:Option<Tensor>=null eps:f64=1e-5 cudnn_enabled:bool=true;;function
+native_batch_norm;input:Tensor weight:Option<Tensor> bias:Option<Tensor> running_mean:Option<Tensor> running_var:Option<Tensor> training:bool momentum:f64 eps:f64;list;function first
+nn.functional.batch_norm;input:Tensor running_mean:Option<Tensor> running_var:Option<Tensor> weight:Option<Tensor>=null bias:Option<Tensor>=null training:bool=false momentum:f64=0.1 eps:f64=1e-5;;function
+batch_norm;input:Tensor weight:Option<Tensor> bias:Option<Tensor> running_mean:Option<Tensor> running_var:Option<Tensor> training:bool momentum:f64 eps:f64 cudnn_enabled:bool;;function
+nn.functional.instance_norm;input:Tensor running_mean:Option<Tensor>=null running_var:Option<Tensor>=null weight:Option<Tensor>=null bias:Option<Tensor>=null use_input_stats:bool=true momentum:f64=0.1 eps:f64=1e-5;;function
+instance_norm;input:Tensor weight:Option<Tensor> bias:Option<Tensor> running_mean:Option<Tensor> running_var:Option<Tensor> use_input_stats:bool momentum:f64 eps:f64 cudnn_enabled:bool;;function
+nn.functional.rms_norm rms_norm;input:Tensor normalized_shape:Dims weight:Option<Tensor>=null eps:Option<f64>=null;;function
+nn.functional.local_response_norm;input:Tensor size:i64 alpha:f64=1e-4 beta:f64=0.75 k:f64=1;;function
+nn.functional.mse_loss;input:Tensor target:Tensor size_average:Option<bool>=null reduce:Option<bool>=null reduction:String='mean' weight:Option<Tensor>=null;;function
+_mse_loss;input:Tensor target:Tensor reduction:String;;hidden
+nn.functional.l1_loss;input:Tensor target:Tensor size_average:Option<bool>=null reduce:Option<bool>=null reduction:String='mean' weight:Option<Tensor>=null;;function
+nn.functional.smooth_l1_loss;input:Tensor target:Tensor size_average:Option<bool>=null reduce:Option<bool>=null reduction:String='mean' beta:f64=1;;function
+_smooth_l1_loss;input:Tensor target:Tensor reduction:String beta:f64;;hidden
+nn.functional.huber_loss;input:Tensor target:Tensor reduction:String='mean' delta:f64=1 weight:Option<Tensor>=null;;function
+_huber_loss;input:Tensor target:Tensor reduction:String delta:f64;;hidden
+nn.functional.binary_cross_entropy;input:Tensor target:Tensor weight:Option<Tensor>=null size_average:Option<bool>=null reduce:Option<bool>=null reduction:String='mean';;function
+_binary_cross_entropy;input:Tensor target:Tensor weight:Option<Tensor> reduction:String;;hidden
+nn.functional.binary_cross_entropy_with_logits;input:Tensor target:Tensor weight:Option<Tensor>=null size_average:Option<bool>=null reduce:Option<bool>=null reduction:String='mean' pos_weight:Option<Tensor>=null;;function
+_binary_cross_entropy_with_logits;input:Tensor target:Tensor weight:Option<Tensor> pos_weight:Option<Tensor> reduction:String;;hidden
+nn.functional.kl_div;input:Tensor target:Tensor size_average:Option<bool>=null reduce:Option<bool>=null reduction:String='mean' log_target:bool=false;;function
+nn.functional.poisson_nll_loss;input:Tensor target:Tensor log_input:bool=true full:bool=false size_average:Option<bool>=null eps:f64=1e-8 reduce:Option<bool>=null reduction:String='mean';;function
+nn.functional.gaussian_nll_loss;input:Tensor target:Tensor var:Operand full:bool=false eps:f64=1e-6 reduction:String='mean';;function
+nn.functional.nll_loss;input:Tensor target:Tensor weight:Option<Tensor>=null size_average:Option<bool>=null ignore_index:i64=-100 reduce:Option<bool>=null reduction:String='mean';;function
+_nll_loss;input:Tensor target:Tensor weight:Option<Tensor> ignore_index:i64 reduction:String;;hidden
+_nll_loss2d;input:Tensor target:Tensor weight:Option<Tensor> ignore_index:i64 reduction:String;;hidden
+_nll_loss_back;input:Tensor target:Tensor weight:Option<Tensor> size:Dims ignore_index:i64 reduction:String;;hidden
+nn.functional.cross_entropy;input:Tensor target:Tensor weight:Option<Tensor>=null size_average:Option<bool>=null ignore_index:i64=-100 reduce:Option<bool>=null reduction:String='mean' label_smoothing:f64=0;;function
+nn.functional.linear_cross_entropy;input:Tensor linear_weight:Tensor target:Tensor *linear_bias:Option<Tensor>=null *weight:Option<Tensor>=null *reduction:String='mean' *ignore_index:Option<i64>=null *label_smoothing:f64=0;;function
+nn.functional.hinge_embedding_loss;input:Tensor target:Tensor margin:f64=1 size_average:Option<bool>=null reduce:Option<bool>=null reduction:String='mean';;function
+nn.functional.margin_ranking_loss;input1:Tensor input2:Tensor target:Tensor margin:f64=0 size_average:Option<bool>=null reduce:Option<bool>=null reduction:String='mean';;function
+nn.functional.soft_margin_loss;input:Tensor target:Tensor size_average:Option<bool>=null reduce:Option<bool>=null reduction:String='mean';;function
+_soft_margin_loss;input:Tensor target:Tensor reduction:String;;hidden
+nn.functional.cosine_embedding_loss;input1:Tensor input2:Tensor target:Tensor margin:f64=0 size_average:Option<bool>=null reduce:Option<bool>=null reduction:String='mean';;function
+nn.functional.triplet_margin_loss;anchor:Tensor positive:Tensor negative:Tensor margin:f64=1 p:f64=2 eps:f64=1e-6 swap:bool=false size_average:Option<bool>=null reduce:Option<bool>=null reduction:String='mean';;function
+nn.functional.multilabel_soft_margin_loss;input:Tensor target:Tensor weight:Option<Tensor>=null size_average:Option<bool>=null reduce:Option<bool>=null reduction:String='mean';;function
+nn.functional.multi_margin_loss;input:Tensor target:Tensor p:i64=1 margin:f64=1 weight:Option<Tensor>=null size_average:Option<bool>=null reduce:Option<bool>=null reduction:String='mean';;function
+_multi_margin_loss;input:Tensor target:Tensor p:i64 margin:f64 weight:Option<Tensor> reduction:String;;hidden
+nn.functional.multilabel_margin_loss;input:Tensor target:Tensor size_average:Option<bool>=null reduce:Option<bool>=null reduction:String='mean';;function
+_multilabel_margin_loss;input:Tensor target:Tensor reduction:String;;hidden
+nn.functional.scaled_dot_product_attention;query:Tensor key:Tensor value:Tensor attn_mask:Option<Tensor>=null dropout_p:f64=0 is_causal:bool=false *scale:Option<f64>=null *enable_gqa:bool=false;;function
+_fused_attention;query:Tensor key:Tensor value:Tensor bias:Option<Tensor> causal:bool scale:f64;;hidden
+pixel_shuffle nn.functional.pixel_shuffle;input:Tensor upscale_factor:i64;;function
+pixel_unshuffle nn.functional.pixel_unshuffle;input:Tensor downscale_factor:i64;;function
+channel_shuffle nn.functional.channel_shuffle;input:Tensor groups:i64;;function
+lstm_cell;input:Tensor hx:Vec<Tensor> w_ih:Tensor w_hh:Tensor b_ih:Option<Tensor>=null b_hh:Option<Tensor>=null;list;function
+gru_cell;input:Tensor hx:Tensor w_ih:Tensor w_hh:Tensor b_ih:Option<Tensor>=null b_hh:Option<Tensor>=null;;function
+rnn_tanh_cell;input:Tensor hx:Tensor w_ih:Tensor w_hh:Tensor b_ih:Option<Tensor>=null b_hh:Option<Tensor>=null;;function
+rnn_relu_cell;input:Tensor hx:Tensor w_ih:Tensor w_hh:Tensor b_ih:Option<Tensor>=null b_hh:Option<Tensor>=null;;function
+nn.functional.unfold;input:Tensor kernel_size:Dims dilation:Dims=1 padding:Dims=0 stride:Dims=1;;function
+nn.functional.fold;input:Tensor output_size:Dims kernel_size:Dims dilation:Dims=1 padding:Dims=0 stride:Dims=1;;function
+nn.functional.fractional_max_pool2d;input:Tensor kernel_size:Dims output_size:Option<Dims>=null output_ratio:Option<Floats>=null return_indices:bool=false _random_samples:Option<Tensor>=null;;function
+nn.functional.fractional_max_pool2d_with_indices;input:Tensor kernel_size:Dims output_size:Option<Dims>=null output_ratio:Option<Floats>=null return_indices:bool=false _random_samples:Option<Tensor>=null;list;function
+nn.functional.fractional_max_pool3d;input:Tensor kernel_size:Dims output_size:Option<Dims>=null output_ratio:Option<Floats>=null return_indices:bool=false _random_samples:Option<Tensor>=null;;function
+nn.functional.fractional_max_pool3d_with_indices;input:Tensor kernel_size:Dims output_size:Option<Dims>=null output_ratio:Option<Floats>=null return_indices:bool=false _random_samples:Option<Tensor>=null;list;function
+_fractional_max_pool2d;input:Tensor kernel_size:Dims output_size:Dims samples:Tensor;list;hidden
+_fractional_max_pool3d;input:Tensor kernel_size:Dims output_size:Dims samples:Tensor;list;hidden
+nn.functional.interpolate;input:Tensor size:Option<Dims>=null scale_factor:Option<Floats>=null mode:String='nearest' align_corners:Option<bool>=null recompute_scale_factor:Option<bool>=null antialias:bool=false;;function
+nn.functional.upsample;input:Tensor size:Option<Dims>=null scale_factor:Option<Floats>=null mode:String='nearest' align_corners:Option<bool>=null;;function
+nn.functional.upsample_nearest;input:Tensor size:Option<Dims>=null scale_factor:Option<Floats>=null;;function
+nn.functional.upsample_bilinear;input:Tensor size:Option<Dims>=null scale_factor:Option<Floats>=null;;function
+_resample_back;input:Tensor sizes_in:Dims size:Dims scales:Option<Floats> align_corners:bool mode:i64;;hidden
+upsample_nearest1d;input:Tensor size:Dims scales:Option<Floats> align_corners:bool mode:i64;;hidden
+upsample_nearest2d;input:Tensor size:Dims scales:Option<Floats> align_corners:bool mode:i64;;hidden
+upsample_nearest3d;input:Tensor size:Dims scales:Option<Floats> align_corners:bool mode:i64;;hidden
+upsample_nearest_exact1d;input:Tensor size:Dims scales:Option<Floats> align_corners:bool mode:i64;;hidden
+upsample_nearest_exact2d;input:Tensor size:Dims scales:Option<Floats> align_corners:bool mode:i64;;hidden
+upsample_nearest_exact3d;input:Tensor size:Dims scales:Option<Floats> align_corners:bool mode:i64;;hidden
+upsample_linear1d;input:Tensor size:Dims scales:Option<Floats> align_corners:bool mode:i64;;hidden
+upsample_bilinear2d;input:Tensor size:Dims scales:Option<Floats> align_corners:bool mode:i64;;hidden
+upsample_trilinear3d;input:Tensor size:Dims scales:Option<Floats> align_corners:bool mode:i64;;hidden
+upsample_bicubic2d;input:Tensor size:Dims scales:Option<Floats> align_corners:bool mode:i64;;hidden
+upsample_bilinear2d_aa;input:Tensor size:Dims scales:Option<Floats> align_corners:bool mode:i64;;hidden
+upsample_bicubic2d_aa;input:Tensor size:Dims scales:Option<Floats> align_corners:bool mode:i64;;hidden
+upsample_lanczos2d_aa;input:Tensor size:Dims scales:Option<Floats> align_corners:bool mode:i64;;hidden
+nn.functional.grid_sample;input:Tensor grid:Tensor mode:String='bilinear' padding_mode:String='zeros' align_corners:Option<bool>=null;;function
+grid_sampler;input:Tensor grid:Tensor interpolation_mode:i64 padding_mode:i64 align_corners:bool;;function
+grid_sampler_2d;input:Tensor grid:Tensor interpolation_mode:i64 padding_mode:i64 align_corners:bool;;function
+grid_sampler_3d;input:Tensor grid:Tensor interpolation_mode:i64 padding_mode:i64 align_corners:bool;;function
+nn.functional.affine_grid;theta:Tensor size:Dims align_corners:Option<bool>=null;;function
+_affine_grid;theta:Tensor size:Dims align_corners:bool;;hidden
+nn.functional.ctc_loss;log_probs:Tensor targets:Tensor input_lengths:Tensor target_lengths:Tensor blank:i64=0 reduction:String='mean' zero_infinity:bool=false;;function
+nn.functional.ctc_loss;log_probs:Tensor targets:Tensor input_lengths:Dims target_lengths:Dims blank:i64=0 reduction:String='mean' zero_infinity:bool=false;;function
+_ctc_loss;log_probs:Tensor targets:Tensor input_lengths:Dims target_lengths:Dims blank:i64 zero_infinity:bool;;hidden
+`;
 
 /** The methods of a tensor that are ops of the table. */
 export interface Methods {
