@@ -51,7 +51,7 @@ pub(super) fn accumulate(leaf: &Tensor, grad: Tensor, recorded: bool) -> Result<
         None => {
             let alone = Rc::strong_count(&grad.0) == 1 && Rc::strong_count(&grad.0.storage) == 1;
             if alone && !recorded && !state::transforming() && fits_layout(&grad, leaf) {
-                grad.detached()
+                if grad.has_ties() { grad.detached() } else { grad }
             } else if leaf.layout().is_dense() {
                 let room = Tensor::empty_strided(leaf.sizes(), leaf.strides(), grad.dtype())?;
                 super::inplace::write_to(&room, &grad)?;

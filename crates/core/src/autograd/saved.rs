@@ -119,7 +119,7 @@ impl SavedTensor {
 
 impl Tensor {
     /// Whether it may hold more than its elements: a history, a gradient, a base, what stands behind or beside it.
-    fn has_ties(&self) -> bool {
+    pub(super) fn has_ties(&self) -> bool {
         let meta = self.0.meta.borrow();
         meta.requires_grad || meta.grad_fn.is_some() || meta.grad.is_some() || meta.view.is_some() || meta.tangents.is_some()
             || meta.batch.is_some()
