@@ -9,14 +9,23 @@ import { choose } from './builds.js';
 
 const file = (name: string): URL => new URL(`../pkg/${name}/cresset_bg.wasm`, import.meta.url);
 
+/** Sets a flag of V8; other engines have none. */
+function engineFlag(flag: string): void {
+  try {
+    setFlagsFromString(flag);
+  } catch {
+    // Then it compiles as it does.
+  }
+}
+
 /** Compiles the module. Functions are compiled at their first call, and here validated no earlier either: to read all
  * of them would take most of the time in which the package loads. */
 function compiled(bytes: Uint8Array<ArrayBuffer>): WebAssembly.Module {
+  engineFlag('--wasm-lazy-validation');
   try {
-    setFlagsFromString('--wasm-lazy-validation');
     return new WebAssembly.Module(bytes);
   } finally {
-    setFlagsFromString('--no-wasm-lazy-validation');
+    engineFlag('--no-wasm-lazy-validation');
   }
 }
 
