@@ -49,3 +49,18 @@ fn a_value_does_not_depend_on_its_place() {
         }
     }
 }
+
+#[test]
+fn the_gradient_of_relu_passes_what_is_above_zero_or_nan() {
+    let results = [1.5, 0.0, -0.0, f32::NAN, f32::from_bits(1), f32::INFINITY, f32::MIN_POSITIVE];
+    for len in 1..50 {
+        let y: Vec<f32> = (0..len).map(|i| results[i * 5 % 7]).collect();
+        let g: Vec<f32> = (0..len).map(|i| if i % 11 == 3 { f32::NAN } else { i as f32 - 7.5 }).collect();
+        let mut to = vec![9.0; len];
+        f::relu_grad_all(&g, &y, &mut to);
+        for i in 0..len {
+            let want = if y[i] <= 0.0 { 0.0 } else { g[i] };
+            assert!(to[i] == want || to[i].is_nan() && want.is_nan(), "{} through {} is {}", g[i], y[i], to[i]);
+        }
+    }
+}

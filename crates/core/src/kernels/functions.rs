@@ -231,6 +231,25 @@ pub fn exp_less_in_place(x: &mut [f32], m: f32) -> f32 {
     unsafe { (functions().exp_less)(x.as_ptr(), m, x.as_mut_ptr(), x.len()) }
 }
 
+/// `g` where `y` is above zero or NaN, else zero: the gradient of `relu` from its result.
+pub fn relu_grad_all(g: &[f32], y: &[f32], to: &mut [f32]) {
+    // The least number above zero.
+    let (least, zero) = (f32::from_bits(1), Block::splat(0.0));
+    let (gs, ys) = (g.chunks_exact(N), y.chunks_exact(N));
+    let (rest_g, rest_y) = (gs.remainder(), ys.remainder());
+    let mut tos = to.chunks_exact_mut(N);
+    for ((g, y), to) in gs.zip(ys).zip(&mut tos) {
+        // SAFETY: a chunk has as many elements as a block.
+        unsafe {
+            let (g, y) = (Block::load(g.as_ptr()), Block::load(y.as_ptr()));
+            y.where_less(Block::splat(least), zero, g).store(to.as_mut_ptr());
+        }
+    }
+    for ((g, y), to) in rest_g.iter().zip(rest_y).zip(tos.into_remainder()) {
+        *to = if *y < least { 0.0 } else { *g };
+    }
+}
+
 /// The greatest element; NaN is passed over.
 pub fn greatest(x: &[f32]) -> f32 {
     let blocks = x.chunks_exact(N);

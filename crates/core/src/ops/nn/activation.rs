@@ -39,12 +39,9 @@ fn relu_of(t: &Tensor) -> Result {
 
 /// `g` where the result is not zero; in one pass where nothing is recorded.
 fn relu_grad(g: &Tensor, out: &Tensor) -> Result {
-    fn pass(g: &[f32], y: &[f32], to: &mut [f32]) {
-        to.iter_mut().zip(g).zip(y).for_each(|((d, g), y)| *d = if *y <= 0.0 { 0.0 } else { *g });
-    }
     let plain = g.dtype() == DType::Float32 && out.dtype() == DType::Float32 && g.sizes() == out.sizes();
     if plain && crate::state::unobserved() {
-        return slice_zip(g, out, out.dtype(), pass);
+        return slice_zip(g, out, out.dtype(), functions::relu_grad_all);
     }
     blocked(g, out, out.le(0i64))
 }
