@@ -6,7 +6,8 @@
  * 16 places and belongs to a page, which the garbage collector reports when the last of its tensors is
  * gone. Since no finalizer runs inside synchronous code, tensors that lie unused are evacuated: their
  * bytes move to a JavaScript array that only the shelf holds, and the page forgets the shelf, so that the
- * ordinary collector takes both; they come back when they are used again.
+ * ordinary collector takes both; they come back when they are used again. Parking is for graphs that lead
+ * to functions: `autograd/cycles.ts` says why.
  */
 import { door, wasm } from '#wasm';
 import { check } from './buffer.js';

@@ -11,7 +11,7 @@
  * functions back into the table, where whatever is made from it finds them. Without functions nothing of this runs.
  */
 import { door } from '#wasm';
-import { begin, check, readUnits, writeInts } from '../buffer.js';
+import { begin, readUnits, writeInts } from '../buffer.js';
 import { atTurns, idlePages, now, park, turnSoon, type Parked } from '../memory.js';
 import { areFunctionsHeld, borrowed, hold, weaken, type Bone } from './callbacks.js';
 import { knownNodes, type Node } from './node.js';
@@ -27,7 +27,13 @@ function skeleton(handles: readonly number[], ids: readonly number[]): (Bone | n
   begin();
   writeInts(handles);
   writeInts(ids);
-  const units = readUnits(check(door.skeleton()));
+  const count = door.skeleton();
+  if (count < 0) {
+    // Memory is short. There is another turn.
+    door.error();
+    return [];
+  }
+  const units = readUnits(count);
   let at = 0;
   const take = (count: number): number[] => units.slice(at, at += count);
   const starts = take(handles.length + ids.length), bones: Bone[] = [], leads: number[][] = [];
@@ -62,6 +68,7 @@ function look(): void {
     nodes.push(node);
   }
   const bones = skeleton(live.flat(), ids);
+  if (bones.length === 0) return;
   let at = 0;
   pages.forEach(([page, shelf], i) => {
     const mine = [...new Set(bones.slice(at, at += live[i]!.length).filter((bone) => bone !== null))];
