@@ -1,6 +1,6 @@
 //! The engine: accumulation, freed graphs, versions, writes to views and bases, modes, deep graphs.
 
-use cresset_core::autograd::{anomaly, backward, call_in_place, grad, write_to, Backward, Grad, Node};
+use cresset_core::autograd::{allow_mutation, anomaly, backward, call_in_place, forbid_mutation, grad, write_to, Backward, Grad, Node, Skeleton, Thing};
 use cresset_core::ops::{self, prelude::*};
 use cresset_core::state;
 use std::rc::Rc;
@@ -394,5 +394,65 @@ fn deep_and_wide_graphs() -> Result<()> {
     let wide = (0..n).map(|_| x.mul(1i64)).collect::<Result<Vec<_>>>()?;
     backward(&wide, &[], &Backward::default())?;
     assert_eq!(grad_of(&x), [n as f64]);
+    Ok(())
+}
+
+/// The keys of the functions that a tensor leads to.
+fn leads_to(skeleton: &mut Skeleton, t: &Tensor) -> Vec<u32> {
+    let start = skeleton.add(Thing::Tensor(t.clone()));
+    let reached = skeleton.reached_from(start);
+    let mut keys: Vec<u32> = skeleton.bones.iter().zip(reached).filter(|(_, r)| *r).flat_map(|(b, _)| b.keys.to_vec()).collect();
+    keys.sort_unstable();
+    keys.dedup();
+    keys
+}
+
+#[test]
+fn the_skeleton_tells_which_functions_a_tensor_leads_to() -> Result<()> {
+    let (x, w) = (leaf(&[1.0, 2.0], &[2])?, leaf(&[3.0, 4.0], &[2])?);
+    let nothing = || Rc::new(|_: &Tensor| Ok(None));
+    let y = x.mul(&w)?;
+    let mut long = y.clone();
+    for _ in 0..10_000 {
+        long = long.add(1.0, 1i64)?;
+    }
+    let (other, both) = (w.sin()?, long.mul(&w)?);
+    y.register_hook(1, nothing())?;
+    w.register_hook(2, nothing())?;
+    both.grad_fn()?.unwrap().0.register_prehook(3, Rc::new(|_: &[Option<Tensor>]| Ok(None)));
+    let view = long.view([2, 1])?;
+    // A gradient that is part of the graph leads back to the leaf.
+    backward(&[x.pow(3.0)?.sum(())?], &[], &Backward { create_graph: true, ..Backward::default() })?;
+    x.register_hook(4, nothing())?;
+
+    let (alias, apart) = (x.detach_view()?, leaf(&[1.0], &[1])?.exp()?);
+    let mut skeleton = Skeleton::default();
+    assert_eq!(leads_to(&mut skeleton, &both), [1, 2, 3, 4]);
+    assert_eq!(leads_to(&mut skeleton, &view), [1, 2, 4]);
+    assert_eq!(leads_to(&mut skeleton, &other), [2]);
+    assert_eq!(leads_to(&mut skeleton, &x), [4]);
+    assert_eq!(leads_to(&mut skeleton, &alias), [4]);
+    assert_eq!(leads_to(&mut skeleton, &apart), [0; 0]);
+    assert!(skeleton.bones.len() < 20, "what has no functions is left out: {} bones", skeleton.bones.len());
+    x.set_grad(None);
+    Ok(())
+}
+
+#[test]
+fn saved_tensors_are_copied_when_they_are_written_to() -> Result<()> {
+    let x = leaf(&[1.0, 2.0], &[2])?;
+    allow_mutation()?;
+    assert!(allow_mutation().is_err());
+    let y = x.mul(1.0)?;
+    let z = y.mul(&y)?.add(y.exp()?, 1i64)?;
+    for _ in 0..2 {
+        write("add", &y, &[Value::Scalar(Scalar::Float(5.0))])?;
+    }
+    write_to(&y.view([2, 1])?, &Tensor::zeros(&[2, 1], DType::Float64)?)?;
+    run(&z.sum(())?)?;
+    let after = z.sum(())?;
+    forbid_mutation();
+    assert_eq!(grad_of(&x), [2.0 + 1f64.exp(), 4.0 + 2f64.exp()]);
+    assert!(run(&after).is_err());
     Ok(())
 }

@@ -60,7 +60,7 @@ struct Step {
     rest: Vec<Thing>,
 }
 
-/// The skeleton of everything walked over so far.
+/// The skeleton of everything walked over so far, none of which may be freed meanwhile: it is known by its address.
 #[derive(Default)]
 pub struct Skeleton {
     /// Its parts.
