@@ -96,8 +96,8 @@ const PAGE = 16;
 const LARGE = 1 << 16;
 /** So many tensors are evacuated by one call, unless they are large. */
 const TOGETHER = 256;
-/** Records of up to so many words are lists. */
-const WORDS = 64;
+/** Records of up to so many words are lists; longer ones share typed arrays of about as many words as this. */
+const WORDS = 64, BLOCK = 1 << 14;
 /** More unscoped tensors than this are not kept in wasm memory between two beats. */
 const MANY = 1 << 16;
 /** After so many tries what is left of a page is the finalizer's alone. */
@@ -306,26 +306,30 @@ function leave(): void {
   }
   const answer = door.buffer(0) >>> 2;
   memory = memoryWords();
-  const records = memory[answer + 2 * count]! >>> 2;
+  const records = memory[answer + 2 * count]! >>> 2, end = records + 2 * memory[answer + 2 * count + 2]!;
+  let block = new Int32Array(0), from = 0;
   for (let i = 0; i < count; i++) {
     const at = memory[answer + 2 * i]!;
     // A part of a graph, or shared.
     if (at < 0) continue;
-    const shelf = shelves[i]!, place = places[i]!;
+    // A record begins with its length in pairs of words.
+    const start = records + 2 * at, length = 2 * memory[start]!, shelf = shelves[i]!, place = places[i]!;
+    if (length > WORDS && start + length > from + block.length) {
+      from = start;
+      block = memory.slice(from, Math.min(end, from + Math.max(length, BLOCK)));
+    }
     shelf.handles[place] = 0;
-    (shelf.moved ??= [])[place] = copied(memory, records + 2 * at);
+    (shelf.moved ??= [])[place] = length > WORDS ? block.subarray(start - from, start - from + length) : listed(memory, start, length);
+    evacuations += 1;
   }
   door.evacuated();
 }
 
-/** The record at this place, whose first word tells its length in pairs of words. */
-function copied(memory: Int32Array, at: number): Evacuated {
-  const length = 2 * memory[at]!;
-  evacuations += 1;
-  if (length > WORDS) return memory.slice(at, at + length);
-  const record = new Array<number>(length);
-  for (let i = 0; i < length; i++) record[i] = memory[at + i]!;
-  return record;
+/** So many words from this place on. */
+function listed(memory: Int32Array, at: number, length: number): number[] {
+  const list = new Array<number>(length);
+  for (let i = 0; i < length; i++) list[i] = memory[at + i]!;
+  return list;
 }
 
 /** Under pressure: the oldest go, until there is room again. */

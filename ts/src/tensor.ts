@@ -30,6 +30,7 @@ export interface Tensor extends Omit<Methods, 'index_put_'> {}
 export class Tensor {
   /** @internal Where its handle is. */
   declare _shelf: Shelf;
+  /** @internal See `_shelf`. */
   declare _place: number;
   /** @internal Keeps its page of tensors from being taken for garbage. */
   declare _page: object | null;
