@@ -14,7 +14,7 @@ type Any = ReturnType<typeof JSON.parse>;
 async function settle(turns: number, most = -1): Promise<void> {
   for (let i = 0; i < turns && torch.memory.stats().tensors > most; i++) {
     await turn();
-    if (i % 4 === 3) collect();
+    if (i % 10 === 9) collect();
   }
 }
 
