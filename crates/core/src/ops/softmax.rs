@@ -16,7 +16,8 @@ fn soft<T: Real>(from: &[T], to: &mut [T], log: bool) {
             *y = *x - m - shift;
         }
     } else {
-        to.iter_mut().for_each(|y| *y = *y / sum);
+        let share = T::unit() / sum;
+        to.iter_mut().for_each(|y| *y = *y * share);
     }
 }
 
@@ -27,7 +28,8 @@ pub(crate) fn soft_in_place<T: Real>(row: &mut [T]) {
         return row.fill(T::nil());
     }
     let sum = T::exp_in_place(row, most);
-    row.iter_mut().for_each(|y| *y = *y / sum);
+    let share = T::unit() / sum;
+    row.iter_mut().for_each(|y| *y = *y * share);
 }
 
 /// `f` of every row along the last dimension, which lie in one piece; threads share them.
