@@ -66,21 +66,6 @@ impl<T> Heads<*mut T> {
     }
 }
 
-/// A matrix whose rows are `n` adjacent elements.
-fn rows<T>(data: &[T], n: usize) -> Mat<T> {
-    Mat { ptr: data.as_ptr(), row: n as isize, col: 1 }
-}
-
-/// Its transpose.
-fn turned<T>(data: &[T], n: usize) -> Mat<T> {
-    Mat { ptr: data.as_ptr(), row: 1, col: n as isize }
-}
-
-/// A matrix with rows and columns exchanged.
-fn exchanged<T>(m: Mat<T>) -> Mat<T> {
-    Mat { ptr: m.ptr, row: m.col, col: m.row }
-}
-
 impl Attention {
     /// Queries whose weights are written down at once: fewer where that saves products with keys that
     /// most of them do not see.
@@ -112,7 +97,7 @@ impl Attention {
         let n = self.seen(first + count);
         let to = Out { ptr: w.as_mut_ptr(), row: n, add: false };
         // SAFETY: the caller's promise; `w` has room for `count` rows.
-        unsafe { product((count, n, self.width), g.query.matrix(at, first), exchanged(g.key.matrix(at, 0)), to) };
+        unsafe { product((count, n, self.width), g.query.matrix(at, first), g.key.matrix(at, 0).turned(), to) };
         let scale = T::of(self.scale);
         for (r, row) in w.chunks_exact_mut(n.max(1)).take(count).enumerate() {
             let seen = self.seen(first + r + 1);
@@ -147,7 +132,7 @@ impl Attention {
                 // SAFETY: the caller's promise; rows of the result are this part's alone.
                 unsafe {
                     self.weights(&given, at, first, count, &mut room);
-                    product((count, self.width, n), rows(&room, n), given.value.matrix(at, 0), out.get().out(at, first, false));
+                    product((count, self.width, n), Mat::rows(&room, n), given.value.matrix(at, 0), out.get().out(at, first, false));
                 }
             }
         });
@@ -179,23 +164,23 @@ impl Attention {
                         let (n, g) = (self.seen(first + count), grad.get().matrix(at, first));
                         self.weights(&given, at, first, count, w);
                         if let Some(to) = value {
-                            product((n, self.width, count), turned(w, n), g, to.out(at, 0, first > 0));
+                            product((n, self.width, count), Mat::rows(w, n).turned(), g, to.out(at, 0, first > 0));
                         }
                         if query.is_none() && key.is_none() {
                             return;
                         }
                         let into = Out { ptr: scores.as_mut_ptr(), row: n, add: false };
-                        product((count, n, self.width), g, exchanged(given.value.matrix(at, 0)), into);
+                        product((count, n, self.width), g, given.value.matrix(at, 0).turned(), into);
                         for r in 0..count {
                             let (g, unseen) = scores[r * n..(r + 1) * n].split_at_mut(self.seen(first + r + 1));
                             through_softmax(g, &w[r * n..], T::of(self.scale));
                             unseen.fill(T::nil());
                         }
                         if let Some(to) = query {
-                            product((count, self.width, n), rows(scores, n), given.key.matrix(at, 0), to.out(at, first, false));
+                            product((count, self.width, n), Mat::rows(scores, n), given.key.matrix(at, 0), to.out(at, first, false));
                         }
                         if let Some(to) = key {
-                            product((n, self.width, count), turned(scores, n), given.query.matrix(at, first), to.out(at, 0, first > 0));
+                            product((n, self.width, count), Mat::rows(scores, n).turned(), given.query.matrix(at, first), to.out(at, 0, first > 0));
                         }
                     });
                 }

@@ -123,16 +123,6 @@ impl Geometry {
     }
 }
 
-/// A row-major matrix, from the start of a slice.
-fn rows<T>(data: &[T], width: usize) -> Mat<T> {
-    Mat { ptr: data.as_ptr(), row: width as isize, col: 1 }
-}
-
-/// The transpose of a row-major matrix.
-fn turned<T>(data: &[T], width: usize) -> Mat<T> {
-    Mat { ptr: data.as_ptr(), row: 1, col: width as isize }
-}
-
 /// Images and groups, which threads may share: calls `f(columns, input, weight, output)` with room
 /// for the columns of a tile and the offsets of each pair.
 fn each<T: Number>(g: &Geometry, f: impl Fn(&mut [T], usize, usize, usize) + Sync) {
@@ -152,14 +142,14 @@ pub fn forward<T: Number>(g: &Geometry, x: &[T], w: &[T], y: &mut [T]) {
     let y = Shared(y.as_mut_ptr());
     each(g, |cols, xi, wi, yi| {
         let x = &x[xi..xi + g.channels * g.area()];
-        let w = rows(&w[wi..wi + g.filters * taps], taps);
+        let w = Mat::rows(&w[wi..wi + g.filters * taps], taps);
         g.tiles(|first, count| {
             let n = count * width;
             g.gather(x, first, count, cols);
             // SAFETY: the matrices lie in the slices just taken, and in the part of `y` that is this pair's.
             unsafe {
                 let to = Out { ptr: y.get().add(yi + first * width), row: pixels, add: true };
-                product((g.filters, n, taps), w, rows(cols, n), to);
+                product((g.filters, n, taps), w, Mat::rows(cols, n), to);
             }
         });
     });
@@ -172,14 +162,14 @@ pub fn transposed<T: Number>(g: &Geometry, y: &[T], w: &[T], x: &mut [T]) {
     each(g, |cols, xi, wi, yi| {
         // SAFETY: the part of `x` that is this pair's.
         let x = unsafe { std::slice::from_raw_parts_mut(x.get().add(xi), g.channels * g.area()) };
-        let w = turned(&w[wi..wi + g.filters * taps], taps);
+        let w = Mat::rows(&w[wi..wi + g.filters * taps], taps).turned();
         let y = &y[yi..yi + g.filters * pixels];
         g.tiles(|first, count| {
             let n = count * width;
             // SAFETY: the tile's columns of `y` are inside its rows of `pixels`.
             unsafe {
                 let to = Out { ptr: cols.as_mut_ptr(), row: n, add: false };
-                product((taps, n, g.filters), w, rows(&y[first * width..], pixels), to);
+                product((taps, n, g.filters), w, Mat::rows(&y[first * width..], pixels), to);
             }
             g.scatter(cols, first, count, x);
         });
@@ -201,7 +191,7 @@ pub fn weight<T: Number>(g: &Geometry, x: &[T], y: &[T], w: &mut [T]) {
             // SAFETY: the tile's columns of `y` are inside its rows of `pixels`; `cols` has `taps` rows of `n`.
             unsafe {
                 let to = Out { ptr: w, row: taps, add: true };
-                product((g.filters, taps, n), rows(&y[first * width..], pixels), turned(&cols, n), to);
+                product((g.filters, taps, n), Mat::rows(&y[first * width..], pixels), Mat::rows(&cols, n).turned(), to);
             }
         });
     }

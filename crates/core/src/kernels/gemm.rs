@@ -79,7 +79,13 @@ impl<T: Copy> Mat<T> {
         Mat { ptr: self.ptr.wrapping_offset(i as isize * self.row + j as isize * self.col), ..*self }
     }
 
-    fn turned(&self) -> Mat<T> {
+    /// A row-major matrix, from the start of a slice.
+    pub(super) fn rows(data: &[T], width: usize) -> Mat<T> {
+        Mat { ptr: data.as_ptr(), row: width as isize, col: 1 }
+    }
+
+    /// The matrix with rows and columns exchanged.
+    pub(super) fn turned(&self) -> Mat<T> {
         Mat { ptr: self.ptr, row: self.col, col: self.row }
     }
 }
