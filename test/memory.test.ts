@@ -67,15 +67,62 @@ test('using and dispose free at once; a disposed tensor is an error and never an
   expect(() => t.add(1)).toThrow('this tensor has been disposed of');
 });
 
-test('tensors that were evacuated come back with their values', () => {
-  const list = Array.from({ length: 40 }, (_, i) => torch.full([100], i));
-  const optimizer = new optim.SGD([torch.zeros([1], { requires_grad: true })], { lr: 0.1 });
-  const before = torch.memory.stats();
-  for (let i = 0; i < 4; i++) optimizer.step();
+test('a synchronous loop of large results reuses a little memory, and evacuates nothing', () => {
+  const a = torch.ones([100_000]), before = torch.memory.stats();
+  torch.memory.reset_peak();
+  let sum = 0;
+  for (let i = 0; i < 3000; i++) {
+    const b = a.add(i);
+    if (i % 500 === 0) sum += b.mean().item() as number;
+  }
   const after = torch.memory.stats();
-  expect(after.evacuations - before.evacuations).toBeGreaterThanOrEqual(32);
-  expect(after.live_bytes).toBeLessThan(before.live_bytes);
-  expect(list.map((t) => t.sum().item())).toEqual(list.map((_, i) => 100 * i));
+  expect(sum).toBe(7506);
+  expect(after.evacuations).toBe(before.evacuations);
+  expect(after.peak_bytes - before.live_bytes).toBeLessThan(2e8);
+});
+
+test('what a synchronous loop still holds is never taken, young or old', () => {
+  const ring: torch.Tensor[] = [], few: torch.Tensor[] = [];
+  for (let i = 0; i < 4000; i++) {
+    const t = torch.full([50_000], i);
+    ring[i % 50] = t;
+    if (i % 400 === 0) few.push(t.mul(2));
+  }
+  expect(few.map((t) => t.mean().item())).toEqual(few.map((_, i) => 800 * i));
+  expect(ring.map((t) => t.mean().item())).toEqual(ring.map((_, i) => 3950 + i));
+});
+
+test('tensors that were kept for a while are freed under pressure', () => {
+  const { live_bytes, evacuations } = torch.memory.stats();
+  torch.memory.set_budget(live_bytes + 6e7);
+  try {
+    const ring: torch.Tensor[] = [];
+    for (let i = 0; i < 4000; i++) ring[i % 80] = torch.full([100_000], i);
+    expect(live() - live_bytes).toBeLessThan(9e7);
+    expect(ring.map((t) => t.mean().item())).toEqual(ring.map((_, i) => 3920 + i));
+    expect(torch.memory.stats().evacuations - evacuations).toBeLessThan(2000);
+  } finally {
+    torch.memory.set_budget(2 ** 29);
+  }
+});
+
+test.each([
+  ['MLP', () => new nn.Sequential(new nn.Linear(784, 256), new nn.ReLU(), new nn.Linear(256, 10)), [32, 784], 1200],
+  ['LeNet', () => new nn.Sequential(new nn.Conv2d(1, 6, 5, { padding: 2 }), new nn.ReLU(), new nn.MaxPool2d(2), new nn.Flatten(), new nn.Linear(1176, 10)), [16, 1, 28, 28], 600],
+] as const)('synchronous steps of the %s end with the bytes of early ones, and evacuate nothing', (_, make, shape, steps) => {
+  torch.manual_seed(0);
+  const model = make(), optimizer = new optim.Adam(model.parameters()), criterion = new nn.CrossEntropyLoss();
+  const x = torch.randn([...shape]), y = torch.randint(10, [shape[0]]);
+  const { evacuations } = torch.memory.stats();
+  let early = 0;
+  for (let step = 1; step <= steps; step++) {
+    optimizer.zero_grad();
+    criterion(model(x), y).backward();
+    optimizer.step();
+    if (step === 100) early = live();
+  }
+  expect(live()).toBeLessThanOrEqual(early * 1.05);
+  expect(torch.memory.stats().evacuations).toBe(evacuations);
 });
 
 test('an allocation that cannot be had is an error, and the next op works', () => {

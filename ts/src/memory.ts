@@ -4,18 +4,17 @@
  * A tensor object knows a place on a shelf, and only the shelf knows the handle. What is made inside a
  * scope stands on the scope's own shelf, which is cleared when the scope ends. Any other shelf has up to
  * 16 places and belongs to a page, which the garbage collector reports when the last of its tensors is
- * gone. Since no finalizer runs inside synchronous code, tensors that lie unused are evacuated: their
- * bytes move to a JavaScript array that only the shelf holds, and the page forgets the shelf, so that the
- * ordinary collector takes both; they come back when they are used again. Parking is for graphs that lead
- * to functions: `autograd/cycles.ts` says why.
+ * gone. No finalizer runs inside synchronous code. Where the engine can collect there and tell who is left
+ * (`watch.ts`), pages that are gone are found as soon as their tensors hold much; where it cannot, tensors
+ * that lie unused are evacuated: their bytes move to a JavaScript array that only the shelf holds, and the
+ * page forgets the shelf, so that the ordinary collector takes both; they come back when they are used
+ * again. Parking is for graphs that lead to functions: `autograd/cycles.ts` says why.
  */
 import { door, wasm } from '#wasm';
-import { check } from './buffer.js';
 import { RuntimeError } from './errors.js';
+import { bringBack, evacuate, evacuations, leave, word, type Evacuated } from './evacuation.js';
 import type { Tensor } from './tensor.js';
-
-/** The record of an evacuated tensor: a few words are a list, which is made and collected faster than a typed array. */
-type Evacuated = number[] | Int32Array;
+import { canLook, look, onGone, register, rest, Token, watch, type Watched } from './watch.js';
 
 /** Now, in training steps and turns of the event loop. */
 let beats = 0;
@@ -54,7 +53,7 @@ export class Shelf {
 }
 
 /** What the collector reports: the handles of a shelf, and the shelf while its tensors may be evacuated. */
-export class Page {
+export class Page implements Watched {
   shelf: Shelf | null = new Shelf(false);
   /** The shelf that it has let go, as long as a tensor holds that. */
   ref: WeakRef<Shelf> | null = null;
@@ -62,19 +61,25 @@ export class Page {
   /** How often some were to be evacuated. */
   tries = 0;
   isLarge = false;
+  seen = 0;
+  age = 0;
   get isEmpty(): boolean { return this.handles.every((handle) => handle === 0); }
+  /** It has this one tensor, which is large. What a look finds has outlived it, and is the cheaper the smaller it is. */
+  alone(handle: number): void {
+    this.isLarge = true;
+    this.handles = this.shelf!.handles = [handle];
+  }
 }
 
 /** The page that new tensors go to. Each of them holds the token, and the collector watches it. */
 class OpenPage {
   page = new Page();
-  token: object = {};
+  token = new Token(this.page);
   get isEmpty(): boolean { return this.page.handles.length === 0; }
   get isFull(): boolean { return this.page.handles.length >= PAGE; }
   add(tensor: Tensor, handle: number): void {
     const { page, token } = this;
     const count = page.handles.push(handle);
-    if (count === 1) registry.register(token, page);
     const shelf = page.shelf!;
     tensor._shelf = shelf;
     tensor._place = count - 1;
@@ -82,11 +87,11 @@ class OpenPage {
     if (shelf.beat !== beats) shelf.turn();
     shelf.recent |= 1 << count - 1;
   }
-  /** Begins another page; returns the one before. */
-  turn(): Page {
-    const full = this.page;
+  /** Begins another page; returns the token of the one before. */
+  turn(): Token<Page> {
+    const full = this.token;
     this.page = new Page();
-    this.token = {};
+    this.token = new Token(this.page);
     return full;
   }
 }
@@ -94,19 +99,20 @@ class OpenPage {
 const PAGE = 16;
 /** A tensor that added more bytes than this has a page of its own. */
 const LARGE = 1 << 16;
-/** So many tensors are evacuated by one call, unless they are large. */
-const TOGETHER = 256;
-/** Records of up to so many words are lists; longer ones share typed arrays of about as many words as this. */
-const WORDS = 64, BLOCK = 1 << 14;
-/** More unscoped tensors than this are not kept in wasm memory between two beats. */
-const MANY = 1 << 16;
+/** So many pages call for relief, whatever they hold. */
+const MANY = 1 << 12;
+/** Garbage is looked for when at least so many bytes came to life, at most so many; the more there is of it, the sooner. */
+const OFTEN = 1 << 23, SELDOM = 1 << 26;
+/** Looks take at most this part of the time while memory fills up, and for what training steps leave. */
+const SHARE = 1 / 4, STEP_SHARE = 1 / 8;
+/** Between two training steps this part of the live bytes may be garbage. */
+const SLACK = 1 / 32;
 /** After so many tries what is left of a page is the finalizer's alone. */
 const TRIES = 8;
 /** Every place of a page. */
 const ALL = -1;
 
 const scopes: Shelf[] = [];
-const registry = new FinalizationRegistry<Page>(retire);
 /** Full pages, the oldest first; those before `oldest` are done with. */
 let pages: Page[] = [];
 let oldest = 0;
@@ -114,19 +120,17 @@ const open = new OpenPage();
 /** Parameters and other leaves share pages with their like. */
 const leaves = new OpenPage();
 let budget = 1 << 29;
+/** So many live bytes, or pages, call for relief. */
+let full = OFTEN, crowd = MANY;
+/** Live bytes after the last relief, and how many more call for the next. */
+let base = 0, interval = OFTEN;
+/** Live bytes after the last training step that freed some. */
+let settled = 0;
 let warned = false;
-let evacuations = 0;
 let lastLive = 0;
-let words = new Int32Array(0);
 const counterAt = door.live_address() >>> 2;
 
-/** The memory of the module, which it may have grown since. */
-function memoryWords(): Int32Array {
-  if (words.buffer !== wasm.memory.buffer) words = new Int32Array(wasm.memory.buffer);
-  return words;
-}
-
-function liveBytes(): number { return (words.length === 0 ? memoryWords() : words)[counterAt]! >>> 0; }
+function liveBytes(): number { return word(counterAt) >>> 0; }
 
 function retire(page: Page): void {
   const { handles } = page;
@@ -134,6 +138,7 @@ function retire(page: Page): void {
   for (const handle of handles) if (handle !== 0) door.release(handle);
   handles.length = 0;
 }
+onGone(retire);
 
 /** The handle of a tensor that is used now; what was evacuated comes back, what was disposed of is an error. */
 export function use({ _shelf: shelf, _place: place }: Tensor): number {
@@ -166,9 +171,7 @@ function revive(shelf: Shelf, place: number): number {
   }
   const from = shelf.moved?.[place];
   if (!from) throw new RuntimeError('this tensor has been disposed of');
-  const room = check(door.record_room(from.length / 2)) >>> 2;
-  memoryWords().set(from, room);
-  const handle = check(door.revive());
+  const handle = bringBack(from);
   shelf.moved![place] = undefined;
   shelf.stays |= 1 << place;
   return (shelf.handles[place] = handle);
@@ -182,17 +185,40 @@ function settle(tensor: Tensor, handle: number): void {
   if (open.isFull || (large && !open.isEmpty)) turn();
   open.add(tensor, handle);
   if (large) {
-    open.page.isLarge = true;
+    open.page.alone(handle);
     turn();
   }
-  if (live > budget || pages.length - oldest > MANY / PAGE) relieve(live);
+  if (live > full || pages.length - oldest > crowd) relieve(live);
 }
 
 /** Closes the open page. */
 function turn(): void {
-  pages.push(open.turn());
+  const token = open.turn();
+  pages.push(token.page);
+  watch(token);
   scheduleBeat();
 }
+
+/** Looks for pages that are gone, of one kind. */
+class Look {
+  /** When the last one ended. */
+  ended = 0;
+  /** @param takes the milliseconds that it may take; one that was disturbed counts little. */
+  constructor(readonly all: boolean, public takes: number) {}
+  /** False where there can be none, or where it would take more than this part of the time. */
+  go(share: number): boolean {
+    if (!canLook()) return false;
+    const start = performance.now();
+    if ((start - this.ended) * share < this.takes) return false;
+    look(this.all);
+    pages = pages.slice(oldest).filter((page) => page.handles.length > 0);
+    oldest = 0;
+    this.ended = performance.now();
+    this.takes = Math.min(this.ended - start, 2 * this.takes);
+    return true;
+  }
+}
+const quick = new Look(false, 0.05), thorough = new Look(true, 2);
 
 /** Notes a new tensor: in the innermost scope, or on a page. */
 export function track(tensor: Tensor, handle: number): void {
@@ -229,6 +255,7 @@ export function keepAll<T>(value: T, isTensor: (v: unknown) => v is Tensor): T {
 export function keepLeaf(tensor: Tensor): void {
   if (leaves.isFull) leaves.turn();
   leaves.add(tensor, taken(tensor));
+  if (leaves.page.handles.length === 1) register(leaves.token);
   stayers.add(leaves.page);
 }
 
@@ -268,80 +295,31 @@ export function park(page: Page, shelf: Shelf, parked: Parked): void {
 /** The number of the beat that is now. */
 export const now = (): number => beats;
 
-/** What the next call evacuates: places, each with its shelf. */
-const leaving: { shelves: Shelf[]; places: number[] } = { shelves: [], places: [] };
-
-/** Evacuates what of a page may go, of these places: now or with others. */
-function evacuate(page: Page, among: number): void {
-  const { shelf, isLarge } = page;
-  if (!shelf) return;
-  const { handles } = shelf, may = among & ~shelf.stays, waiting = leaving.places.length;
-  for (let i = 0; i < handles.length; i++) {
-    if (handles[i] === 0 || (may >> i & 1) === 0) continue;
-    leaving.shelves.push(shelf);
-    leaving.places.push(i);
-  }
-  if (leaving.places.length > waiting) page.tries += 1;
-  if (isLarge || leaving.places.length >= TOGETHER) leave();
-}
-
-/** Evacuates what waits for it. */
-function leave(): void {
-  const { shelves, places } = leaving, count = places.length;
-  if (count === 0) return;
-  leaving.shelves = [];
-  leaving.places = [];
-  const list = door.buffer(8 * count + 64) >>> 2;
-  let memory = memoryWords();
-  memory[list] = 5;
-  memory[list + 1] = count;
-  for (let i = 0; i < count; i++) {
-    const handle = shelves[i]!.handles[places[i]!]!;
-    memory[list + 2 + 2 * i] = handle;
-    memory[list + 3 + 2 * i] = handle >> 31;
-  }
-  if (door.evacuate() !== 0) {
-    door.error();
-    return;
-  }
-  const answer = door.buffer(0) >>> 2;
-  memory = memoryWords();
-  const records = memory[answer + 2 * count]! >>> 2, end = records + 2 * memory[answer + 2 * count + 2]!;
-  let block = new Int32Array(0), from = 0;
-  for (let i = 0; i < count; i++) {
-    const at = memory[answer + 2 * i]!;
-    // A part of a graph, or shared.
-    if (at < 0) continue;
-    // A record begins with its length in pairs of words.
-    const start = records + 2 * at, length = 2 * memory[start]!, shelf = shelves[i]!, place = places[i]!;
-    if (length > WORDS && start + length > from + block.length) {
-      from = start;
-      block = memory.slice(from, Math.min(end, from + Math.max(length, BLOCK)));
-    }
-    shelf.handles[place] = 0;
-    (shelf.moved ??= [])[place] = length > WORDS ? block.subarray(start - from, start - from + length) : listed(memory, start, length);
-    evacuations += 1;
-  }
-  door.evacuated();
-}
-
-/** So many words from this place on. */
-function listed(memory: Int32Array, at: number, length: number): number[] {
-  const list = new Array<number>(length);
-  for (let i = 0; i < length; i++) list[i] = memory[at + i]!;
-  return list;
-}
-
-/** Under pressure: the oldest go, until there is room again. */
+/** Under pressure: garbage goes, and if that is not enough the oldest tensors. */
 function relieve(live: number): void {
-  if (live > budget && !warned) {
+  if (quick.go(SHARE)) interval = live - liveBytes() > interval / 2 ? Math.max(OFTEN, interval / 2) : Math.min(SELDOM, interval * 2);
+  if (liveBytes() > budget) thorough.go(SHARE);
+  if (liveBytes() > budget || pages.length - oldest > crowd) evacuateOldest();
+  crowd = Math.max(MANY, 2 * (pages.length - oldest));
+  level();
+}
+
+/** Notes what is alive, after some of it went. */
+function level(): void {
+  base = lastLive = liveBytes();
+  full = Math.min(budget, base + interval);
+}
+
+/** The oldest go, until there is room again. */
+function evacuateOldest(): void {
+  if (liveBytes() > budget && !warned) {
     warned = true;
-    console.warn(`cresset: ${live} bytes of tensors are alive in a loop that never yields; the oldest move to JavaScript memory. `
+    console.warn(`cresset: ${liveBytes()} bytes of tensors are alive in a loop that never yields; the oldest move to JavaScript memory. `
       + 'torch.tidy(fn), using or dispose() free them at once.');
   }
   const over: Page[] = [];
-  const few = Math.max(oldest + 1, pages.length - MANY / PAGE / 2);
-  while (oldest < pages.length && (liveBytes() > budget || (oldest < few && pages.length - oldest > MANY / PAGE / 2))) {
+  const few = Math.max(oldest + 1, pages.length - MANY / 2);
+  while (oldest < pages.length && (liveBytes() > budget || (oldest < few && pages.length - oldest > MANY / 2))) {
     const page = pages[oldest++]!;
     evacuate(page, ALL);
     over.push(page);
@@ -351,7 +329,6 @@ function relieve(live: number): void {
   compact();
   // All that is left is in use: the budget was too small for the program.
   if (liveBytes() > budget) budget = liveBytes() * 1.5;
-  lastLive = liveBytes();
 }
 
 function compact(): void {
@@ -360,13 +337,8 @@ function compact(): void {
   oldest = 0;
 }
 
-/**
- * A training step or a turn of the event loop has passed: tensors that were not used since the one
- * before are evacuated, for most of them are garbage that no finalizer has seen yet.
- */
-export function beat(): void {
-  beats += 1;
-  if (!open.isEmpty) turn();
+/** Evacuates tensors that were not used since the beat before: most of them are garbage that nobody has seen yet. */
+function evacuateIdle(): void {
   const seen = pages.slice(oldest);
   for (const page of seen) {
     const busy = page.shelf?.busy ?? ALL;
@@ -380,7 +352,27 @@ export function beat(): void {
     return stays;
   });
   oldest = 0;
-  lastLive = liveBytes();
+}
+
+/** Begins another beat. */
+function beat(): void {
+  beats += 1;
+  if (!open.isEmpty) turn();
+}
+
+/** Whether much came to life since the last training step that freed some. */
+const isMuch = (): boolean => liveBytes() - settled > liveBytes() * SLACK;
+
+/** A training step is done: what it left behind goes, once there is enough of it for a look. */
+export function step(): void {
+  beat();
+  if (!canLook()) {
+    evacuateIdle();
+  } else if (isMuch()) {
+    if (!quick.go(STEP_SHARE)) evacuateIdle();
+    settled = liveBytes();
+  }
+  level();
 }
 
 let scheduled = false;
@@ -401,6 +393,10 @@ function scheduleBeat(after = 0): void {
   const run = (): void => {
     scheduled = false;
     beat();
+    quick.go(liveBytes() - base > OFTEN ? 1 : SHARE);
+    rest();
+    evacuateIdle();
+    level();
     atTurn();
     if (more > 0) more -= 1;
     if (more > 0) scheduleBeat();
@@ -459,10 +455,13 @@ export const memory = {
    * JavaScript holds, and how many were evacuated so far. */
   stats(): { live_bytes: number; peak_bytes: number; cached_bytes: number; tensors: number; evacuations: number } {
     const [live_bytes, peak_bytes, cached_bytes, tensors] = door.stats();
-    return { live_bytes: live_bytes!, peak_bytes: peak_bytes!, cached_bytes: cached_bytes!, tensors: tensors!, evacuations };
+    return { live_bytes: live_bytes!, peak_bytes: peak_bytes!, cached_bytes: cached_bytes!, tensors: tensors!, evacuations: evacuations() };
   },
   /** Above so many live bytes the oldest unscoped tensors are evacuated. */
-  set_budget(bytes: number): void { budget = bytes; },
+  set_budget(bytes: number): void {
+    budget = bytes;
+    level();
+  },
   /** Counts the peak anew, and gives the blocks kept for reuse back. */
   reset_peak(): void { door.reset_stats(); },
 };

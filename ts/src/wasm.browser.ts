@@ -1,6 +1,7 @@
 /** Picks a wasm module and loads it in a page: the import is ready when the module is. The global `CRESSET_BUILD` can name it. */
 import type * as simd from '../pkg/simd/cresset.js';
 import { choose } from './builds.js';
+import type { Collector } from './collect.node.js';
 
 const FILES = {
   simd: new URL('../pkg/simd/cresset_bg.wasm', import.meta.url),
@@ -22,6 +23,10 @@ export const wasm: simd.InitOutput = await door.default({ module_or_path: module
 export const cores: number = navigator.hardwareConcurrency;
 /** A page must not sleep: it watches until others are done. */
 export const maySleep: boolean = typeof document === 'undefined';
+
+/** A page cannot collect in the midst of synchronous code. */
+export const mayCollect = false;
+export const findCollector = (): Collector | null => null;
 
 /** Starts workers that share the module's memory. */
 export function addWorkers(count: number): void {

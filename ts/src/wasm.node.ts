@@ -7,6 +7,8 @@ import * as simd from '../pkg/simd/cresset.js';
 import * as threads from '../pkg/threads/cresset.js';
 import { choose } from './builds.js';
 
+export { findCollector, mayCollect, type Collector } from './collect.node.js';
+
 const file = (name: string): URL => new URL(`../pkg/${name}/cresset_bg.wasm`, import.meta.url);
 
 /** Sets a flag of V8; other engines have none. */

@@ -4,6 +4,7 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::ptr::null_mut;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 /// Sizes are rounded up to multiples of this, which is also how blocks are aligned.
 const STEP: usize = 16;
@@ -17,6 +18,36 @@ type Lists = [Cell<*mut u8>; LARGEST / STEP];
 thread_local! {
     /// For each size the first free block; a free block begins with the address of the next.
     static FREE: Lists = const { [const { Cell::new(null_mut()) }; LARGEST / STEP] };
+}
+
+/// The pages that the module's memory had when it was last seen to grow.
+static PAGES: AtomicUsize = AtomicUsize::new(0);
+
+/// The pages that it has now.
+fn pages() -> usize {
+    #[cfg(target_arch = "wasm32")]
+    return core::arch::wasm32::memory_size::<0>();
+    #[cfg(not(target_arch = "wasm32"))]
+    0
+}
+
+/// A block from the system. Each growth of the memory is a new buffer to JavaScript, whose collector counts all of
+/// them: where there was one, the memory grows by a part of itself at once.
+unsafe fn large(layout: Layout) -> *mut u8 {
+    // SAFETY: the caller's promise; the second block is given back.
+    unsafe {
+        let block = System.alloc(layout);
+        let pages = pages();
+        if PAGES.swap(pages, Relaxed) != pages && pages > 3 {
+            let more = Layout::from_size_align_unchecked((pages / 4) << 16, STEP);
+            let ahead = System.alloc(more);
+            if !ahead.is_null() {
+                System.dealloc(ahead, more);
+            }
+            PAGES.store(self::pages(), Relaxed);
+        }
+        block
+    }
 }
 
 struct Small;
@@ -54,7 +85,7 @@ unsafe impl GlobalAlloc for Small {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         if !is_small(layout) {
             // SAFETY: the caller's promise.
-            return unsafe { System.alloc(layout) };
+            return unsafe { large(layout) };
         }
         let class = (layout.size() - 1) / STEP;
         FREE.with(|lists| {

@@ -5,7 +5,7 @@ import { isKeywords } from '../signatures.js';
 import { scalarTensor } from '../creation.js';
 import { float32, float64 } from '../dtype.js';
 import { TypeError, ValueError } from '../errors.js';
-import { beat, keep } from '../memory.js';
+import { keep, step as stepped } from '../memory.js';
 import { named, plain, WHOLE } from '../nn/arguments.js';
 import { python, pythonFloat } from '../nn/module.js';
 import { isTensor, type Tensor } from '../tensor.js';
@@ -100,7 +100,7 @@ export abstract class Optimizer {
   step<T>(closure?: () => T): T | null {
     for (const hook of this.#before) hook(this, closure ? [closure] : []);
     const loss = this.advance(closure);
-    beat();
+    stepped();
     for (const hook of this.#after) hook(this, closure ? [closure] : []);
     return loss;
   }

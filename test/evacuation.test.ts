@@ -1,0 +1,58 @@
+/** Memory where no collection can be had in synchronous code, as in browsers: what lies unused is evacuated, and comes back. */
+import { expect, test, vi } from 'vitest';
+
+vi.hoisted(() => { process.env['CRESSET_COLLECT'] = 'no'; });
+const torch = await import('cresset');
+const { nn, optim } = torch;
+const live = (): number => torch.memory.stats().live_bytes;
+
+test('5,000 synchronous training steps end with the bytes of step 100', () => {
+  torch.manual_seed(0);
+  const model = new nn.Sequential(new nn.Linear(8, 16), new nn.ReLU(), new nn.Linear(16, 4));
+  const optimizer = new optim.SGD(model.parameters(), { lr: 0.01, momentum: 0.9 });
+  const x = torch.randn([16, 8]), y = torch.randint(4, [16]);
+  const criterion = new nn.CrossEntropyLoss();
+  let early = 0;
+  for (let step = 1; step <= 5000; step++) {
+    optimizer.zero_grad();
+    const output = model(x);
+    const loss = criterion(output, y);
+    loss.backward();
+    optimizer.step();
+    if (step === 100) early = live();
+  }
+  expect(live()).toBeLessThanOrEqual(early * 1.05);
+});
+
+test('tensors that were evacuated come back with their values', () => {
+  const list = Array.from({ length: 40 }, (_, i) => torch.full([100], i));
+  const optimizer = new optim.SGD([torch.zeros([1], { requires_grad: true })], { lr: 0.1 });
+  const before = torch.memory.stats();
+  for (let i = 0; i < 4; i++) optimizer.step();
+  const after = torch.memory.stats();
+  expect(after.evacuations - before.evacuations).toBeGreaterThanOrEqual(32);
+  expect(after.live_bytes).toBeLessThan(before.live_bytes);
+  expect(list.map((t) => t.sum().item())).toEqual(list.map((_, i) => 100 * i));
+});
+
+test('under pressure the oldest go, and those in use come back', () => {
+  const { live_bytes, evacuations } = torch.memory.stats();
+  torch.memory.set_budget(live_bytes + 2e7);
+  const ring: torch.Tensor[] = [];
+  for (let i = 0; i < 500; i++) ring[i % 20] = torch.full([100_000], i);
+  expect(live() - live_bytes).toBeLessThan(3e7);
+  expect(torch.memory.stats().evacuations - evacuations).toBeGreaterThan(300);
+  expect(ring.map((t) => t.mean().item())).toEqual(ring.map((_, i) => 480 + i));
+});
+
+test('an eager loop that yields ends with the bytes it had early on', async () => {
+  const x = torch.randn([1000]);
+  let early = 0;
+  for (let i = 1; i <= 4000; i++) {
+    const y = x.mul(2).add(1);
+    expect(y.shape).toEqual([1000]);
+    if (i % 20 === 0) await new Promise((go) => { setTimeout(go, 0); });
+    if (i === 400) early = live();
+  }
+  expect(live()).toBeLessThanOrEqual(early * 1.05);
+});
