@@ -64,7 +64,7 @@ fn is_small(layout: Layout) -> bool {
 fn fill(list: &Cell<*mut u8>, size: usize) -> *mut u8 {
     // SAFETY: the size is not zero; the blocks lie inside the piece.
     unsafe {
-        let piece = System.alloc(Layout::from_size_align_unchecked(PIECE, STEP));
+        let piece = large(Layout::from_size_align_unchecked(PIECE, STEP));
         if piece.is_null() {
             return piece;
         }
