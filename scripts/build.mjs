@@ -79,14 +79,16 @@ export async function build({ quick = false, fast = false } = {}) {
     sameDoor();
   }
   await step('TypeScript', () => { run(join(ROOT, 'node_modules/.bin/tsc'), ['-p', 'tsconfig.json']); });
-  await step('one file', bundle);
+  await step('one file of each', bundle);
 }
 
-/** The facade's modules as one file: Node takes a millisecond to find each, and there are a hundred. What differs
- * between Node and the browser stays outside. */
+/** The facade's modules as one file, and what loads the wasm in Node as another: Node takes a millisecond to find each,
+ * and there are a hundred. What differs between Node and the browser stays outside of the first. */
 async function bundle() {
   const { build: rolldown } = await import('rolldown');
-  await rolldown({ input: join(ROOT, 'ts/dist/index.js'), external: ['#wasm'], output: { file: join(ROOT, 'ts/dist/cresset.js'), sourcemap: true } });
+  const one = (from, to, external) => rolldown({ input: join(ROOT, 'ts/dist', from), external, platform: 'node', output: { file: join(ROOT, 'ts/dist', to), sourcemap: true } });
+  await one('index.js', 'cresset.js', ['#wasm']);
+  await one('wasm.node.js', 'loader.node.js');
 }
 
 /** `ts/src/generated.ts` from the op table; with `check` it must be fresh. */

@@ -2,7 +2,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { setFlagsFromString } from 'node:v8';
-import { Worker } from 'node:worker_threads';
 import * as simd from '../pkg/simd/cresset.js';
 import * as threads from '../pkg/threads/cresset.js';
 import { choose } from './builds.js';
@@ -46,6 +45,8 @@ export const maySleep = true;
 
 /** Starts workers that share the module's memory; they do not keep the process alive. */
 export function addWorkers(count: number): void {
+  // Most programs need none, and Node takes a while to load the module.
+  const { Worker } = process.getBuiltinModule('node:worker_threads');
   for (let i = 0; i < count; i++) {
     const worker = new Worker(new URL('./worker.node.js', import.meta.url), { workerData: { module, memory: wasm.memory } });
     // What goes wrong in a worker is told by the op that it worked for.
