@@ -1,7 +1,8 @@
 /** Moves the bytes of tensors that lie unused to JavaScript arrays, and back. */
 import { door, wasm } from '#wasm';
 import { check } from './buffer.js';
-import type { Page, Shelf } from './memory.js';
+import type { Shelf } from './memory.js';
+import { handles, PAGE, pages, used } from './places.js';
 
 /** The record of an evacuated tensor: a few words are a list, which is made and collected faster than a typed array. */
 export type Evacuated = number[] | Int32Array;
@@ -25,21 +26,20 @@ function memoryWords(): Int32Array {
 /** A word that the module keeps at a fixed place, even if the memory has grown since. */
 export function word(at: number): number { return (words.length === 0 ? memoryWords() : words)[at]!; }
 
-/** What the next call evacuates: places, each with its shelf. */
+/** What the next call evacuates: places, each with the shelf of its page. */
 const leaving: { shelves: Shelf[]; places: number[] } = { shelves: [], places: [] };
 
-/** Evacuates what of a page may go, of these places: now or with others. */
-export function evacuate(page: Page, among: number): void {
-  const { shelf, isLarge } = page;
+/** Evacuates what of a page may go and was used before this beat: now or with others. */
+export function evacuate(page: number, shelf: Shelf | null | undefined, before: number): void {
   if (!shelf) return;
-  const { handles } = shelf, may = among & ~shelf.stays, waiting = leaving.places.length;
-  for (let i = 0; i < handles.length; i++) {
-    if (handles[i] === 0 || (may >> i & 1) === 0) continue;
+  const waiting = leaving.places.length;
+  for (let i = 0, place = page * PAGE; i < PAGE; i++, place++) {
+    if (handles[place] === 0 || used[place]! >= before || (shelf.stays >> i & 1) === 1) continue;
     leaving.shelves.push(shelf);
-    leaving.places.push(i);
+    leaving.places.push(place);
   }
-  if (leaving.places.length > waiting) page.tries += 1;
-  if (isLarge || leaving.places.length >= TOGETHER) leave();
+  if (leaving.places.length > waiting) pages.tries[page]! += 1;
+  if (pages.isLarge[page] === 1 || leaving.places.length >= TOGETHER) leave();
 }
 
 /** Evacuates what waits for it. */
@@ -53,7 +53,7 @@ export function leave(): void {
   memory[list] = 5;
   memory[list + 1] = count;
   for (let i = 0; i < count; i++) {
-    const handle = shelves[i]!.handles[places[i]!]!;
+    const handle = handles[places[i]!]!;
     memory[list + 2 + 2 * i] = handle;
     memory[list + 3 + 2 * i] = handle >> 31;
   }
@@ -75,8 +75,8 @@ export function leave(): void {
       from = start;
       block = memory.slice(from, Math.min(end, from + Math.max(length, BLOCK)));
     }
-    shelf.handles[place] = 0;
-    (shelf.moved ??= [])[place] = length > WORDS ? block.subarray(start - from, start - from + length) : listed(memory, start, length);
+    handles[place] = 0;
+    (shelf.moved ??= [])[place & PAGE - 1] = length > WORDS ? block.subarray(start - from, start - from + length) : listed(memory, start, length);
     moved += 1;
   }
   door.evacuated();

@@ -1,102 +1,77 @@
 /**
- * Who lets handles go: scopes, `dispose`, the garbage collector page by page, and evacuation.
+ * Who lets handles go: scopes, `dispose`, looks, the garbage collector page by page, and evacuation.
  *
- * A tensor object knows a place on a shelf, and only the shelf knows the handle. What is made inside a
- * scope stands on the scope's own shelf, which is cleared when the scope ends. Any other shelf has up to
- * 16 places and belongs to a page, which the garbage collector reports when the last of its tensors is
- * gone. No finalizer runs inside synchronous code. Where the engine can collect there and tell who is left
- * (`watch.ts`), pages that are gone are found as soon as their tensors hold much; where it cannot, tensors
- * that lie unused are evacuated: their bytes move to a JavaScript array that only the shelf holds, and the
- * page forgets the shelf, so that the ordinary collector takes both; they come back when they are used
- * again. Parking is for graphs that lead to functions: `autograd/cycles.ts` says why.
+ * A tensor object knows its place in the table (`places.ts`). What is made inside a scope stands at places of the
+ * scope's own, which are cleared when the scope ends. Any other tensor stands on a page, with up to 15 more, and holds
+ * the page's token; a page is gone when its token is. No finalizer runs inside synchronous code. Where the
+ * engine can collect there and tell who is left (`watch.ts`), pages that are gone are found as soon as their tensors hold much;
+ * where it cannot, tensors that lie unused are evacuated: their bytes move to a JavaScript array that only the shelf
+ * of their page holds, and the shelf is left to their token, so that the ordinary collector takes both; they come
+ * back when they are used again. Parking is for graphs that lead to functions: `autograd/cycles.ts` says why.
  */
-import { door, wasm } from '#wasm';
+import { door } from '#wasm';
 import { RuntimeError } from './errors.js';
 import { bringBack, evacuate, evacuations, leave, word, type Evacuated } from './evacuation.js';
+import { BITS, givePage, handles, isBare, NOWHERE, onPage, PAGE, pages, takePage, used } from './places.js';
 import type { Tensor } from './tensor.js';
-import { canLook, look, onGone, register, rest, Token, watch, type Watched } from './watch.js';
-
-/** Now, in training steps and turns of the event loop. */
-let beats = 0;
+import { canLook, forget, look, onGone, register, rest, Token, watch } from './watch.js';
 
 /** What a shelf holds while its tensors are parked, for the collector to see: see `autograd/cycles.ts`. */
 export interface Parked {
-  /** The handles; the shelf shows none, so that whoever uses one asks for it. */
+  /** The handles by place; the table has none, so that whoever uses one asks for it. */
   readonly handles: number[];
   /** Ends it. */
   back(): void;
 }
 
-/** The handles of some tensors; a bit for each place tells more of it. */
+/** What else there is of the tensors of a page: only they hold it, by their token, but for what may still be evacuated. */
 export class Shelf {
-  /** 0: disposed of, evacuated, or parked. */
-  handles: number[] = [];
   parked: Parked | null = null;
   moved: (Evacuated | undefined)[] | null = null;
-  /** When a place was used last, those used then, and those used in the beat before. */
-  beat = beats;
-  recent = 0;
-  before = 0;
-  /** What came back from evacuation is used now and then, and stays. */
+  /** A bit for each place: what came back from evacuation is used now and then, and stays. */
   stays = 0;
-  constructor(readonly isScope: boolean) {}
-  /** The places used in this beat or the one before. */
-  get busy(): number {
-    if (this.beat !== beats) this.turn();
-    return this.recent | this.before;
-  }
-  turn(): void {
-    this.before = this.beat === beats - 1 ? this.recent : 0;
-    this.recent = 0;
-    this.beat = beats;
-  }
 }
 
-/** What the collector reports: the handles of a shelf, and the shelf while its tensors may be evacuated. */
-export class Page implements Watched {
-  shelf: Shelf | null = new Shelf(false);
-  /** The shelf that it has let go, as long as a tensor holds that. */
-  ref: WeakRef<Shelf> | null = null;
-  handles: number[] = this.shelf!.handles;
-  /** How often some were to be evacuated. */
-  tries = 0;
-  isLarge = false;
-  seen = 0;
-  age = 0;
-  get isEmpty(): boolean { return this.handles.every((handle) => handle === 0); }
-  /** It has this one tensor, which is large. What a look finds has outlived it, and is the cheaper the smaller it is. */
-  alone(handle: number): void {
-    this.isLarge = true;
-    this.handles = this.shelf!.handles = [handle];
-  }
+/** The tensors of a scope, and their places. */
+export class Scope {
+  readonly shelf = NONE;
+  readonly made: Tensor[] = [];
+  readonly places: number[] = [];
 }
+const NONE = new Shelf();
 
-/** The page that new tensors go to. Each of them holds the token, and the collector watches it. */
+/** What a tensor holds: the token of its page, or its scope. */
+export type Holder = Token<Shelf> | Scope;
+
+/** Now, in training steps and turns of the event loop. */
+let beats = 2;
+
+/** The page that new tensors go to. */
 class OpenPage {
-  page = new Page();
-  token = new Token(this.page);
-  get isEmpty(): boolean { return this.page.handles.length === 0; }
-  get isFull(): boolean { return this.page.handles.length >= PAGE; }
+  token!: Token<Shelf>;
+  next = 0;
+  private end = 0;
+  constructor() { this.turn(); }
+  get isEmpty(): boolean { return this.next === this.end - PAGE; }
+  get isFull(): boolean { return this.next === this.end; }
   add(tensor: Tensor, handle: number): void {
-    const { page, token } = this;
-    const count = page.handles.push(handle);
-    const shelf = page.shelf!;
-    tensor._shelf = shelf;
-    tensor._place = count - 1;
-    tensor._page = token;
-    if (shelf.beat !== beats) shelf.turn();
-    shelf.recent |= 1 << count - 1;
+    const place = this.next++;
+    handles[place] = handle;
+    used[place] = beats;
+    tensor._place = place;
+    tensor._page = this.token;
   }
   /** Begins another page; returns the token of the one before. */
-  turn(): Token<Page> {
-    const full = this.token;
-    this.page = new Page();
-    this.token = new Token(this.page);
-    return full;
+  turn(): Token<Shelf> {
+    const before = this.token, page = takePage();
+    if (before) pages.filled[before.page] = PAGE - (this.end - this.next);
+    this.token = new Token(page, shelves[page] = new Shelf());
+    this.next = page * PAGE;
+    this.end = this.next + PAGE;
+    return before;
   }
 }
 
-const PAGE = 16;
 /** A tensor that added more bytes than this has a page of its own. */
 const LARGE = 1 << 16;
 /** So many pages call for relief, whatever they hold. */
@@ -109,12 +84,21 @@ const SHARE = 1 / 4, STEP_SHARE = 1 / 8;
 const SLACK = 1 / 32;
 /** After so many tries what is left of a page is the finalizer's alone. */
 const TRIES = 8;
-/** Every place of a page. */
-const ALL = -1;
 
-const scopes: Shelf[] = [];
+/** By page: its shelf, while its tensors may be evacuated. */
+const shelves: (Shelf | null)[] = [];
+/** By page: the handles of tensors that are parked. */
+const aside = new Map<number, number[]>();
+/** Pages that evacuation is done with, though they have tensors: leaves, parts of graphs. */
+const stayers = new Set<number>();
+/** By page: the shelf that it has let go, as long as a tensor holds that. */
+const letGone = new Map<number, WeakRef<Shelf>>();
+
+const scopes: Scope[] = [];
+/** Places for tensors of scopes. */
+const spare: number[] = [];
 /** Full pages, the oldest first; those before `oldest` are done with. */
-let pages: Page[] = [];
+let list: number[] = [];
 let oldest = 0;
 const open = new OpenPage();
 /** Parameters and other leaves share pages with their like. */
@@ -132,49 +116,65 @@ const counterAt = door.live_address() >>> 2;
 
 function liveBytes(): number { return word(counterAt) >>> 0; }
 
-function retire(page: Page): void {
-  const { handles } = page;
+/** Lets all tensors of a page go. */
+function retire(page: number): void {
+  const on = aside.get(page) ?? onPage(page);
+  for (let i = 0; i < PAGE; i++) if (on[i] !== 0) door.release(on[i]!);
+  aside.delete(page);
+  onPage(page).fill(0);
   stayers.delete(page);
-  for (const handle of handles) if (handle !== 0) door.release(handle);
-  handles.length = 0;
+  letGone.delete(page);
+  shelves[page] = null;
+  pages.isGone[page] = 1;
+  if (pages.isListed[page] === 0) givePage(page);
 }
 onGone(retire);
 
-/** The handle of a tensor that is used now; what was evacuated comes back, what was disposed of is an error. */
-export function use({ _shelf: shelf, _place: place }: Tensor): number {
-  if (shelf.beat !== beats) shelf.turn();
-  shelf.recent |= 1 << place;
-  return shelf.handles[place]! || revive(shelf, place);
+/** Takes a page from the list. */
+function unlist(page: number): void {
+  pages.isListed[page] = 0;
+  if (pages.isGone[page] === 1) givePage(page);
 }
+
+/** The handle of a tensor that is used now; what was evacuated comes back, what was disposed of is an error. */
+export function use(tensor: Tensor): number {
+  const place = tensor._place;
+  used[place] = beats;
+  return handles[place]! || revive(tensor);
+}
+
+const indexOf = (place: number): number => place & PAGE - 1;
 
 /** The handle of a tensor, if it has one now. */
-export function held({ _shelf: { handles, parked }, _place: place }: Tensor): number { return (parked ?? { handles }).handles[place]!; }
+export function held({ _page: { shelf: { parked } }, _place: place }: Tensor): number { return parked ? parked.handles[indexOf(place)]! : handles[place]!; }
 
 /** Whether it has been let go for good. */
-export function isDisposed(tensor: Tensor): boolean { return held(tensor) === 0 && !tensor._shelf.moved?.[tensor._place]; }
+export function isDisposed(tensor: Tensor): boolean { return held(tensor) === 0 && !tensor._page.shelf.moved?.[indexOf(tensor._place)]; }
 
 /** Lets a tensor go now. */
-export function free({ _shelf: shelf, _place: place }: Tensor): void {
-  const handles = shelf.parked ? shelf.parked.handles : shelf.handles, handle = handles[place]!;
+export function free(tensor: Tensor): void {
+  const { _place: place, _page: { shelf } } = tensor, handle = held(tensor);
   if (handle !== 0) door.release(handle);
   handles[place] = 0;
-  if (shelf.moved) shelf.moved[place] = undefined;
+  if (shelf.parked) shelf.parked.handles[indexOf(place)] = 0;
+  if (shelf.moved) shelf.moved[indexOf(place)] = undefined;
 }
 
-function revive(shelf: Shelf, place: number): number {
-  const { parked } = shelf;
+function revive({ _place: place, _page: { shelf } }: Tensor): number {
+  const { parked } = shelf, index = indexOf(place);
   if (parked) {
     shelf.parked = null;
-    shelf.handles = parked.handles;
+    aside.delete(place >> BITS);
+    handles.set(parked.handles, place - index);
     parked.back();
-    if (shelf.handles[place] !== 0) return shelf.handles[place]!;
+    if (handles[place] !== 0) return handles[place]!;
   }
-  const from = shelf.moved?.[place];
+  const from = shelf.moved?.[index];
   if (!from) throw new RuntimeError('this tensor has been disposed of');
   const handle = bringBack(from);
-  shelf.moved![place] = undefined;
-  shelf.stays |= 1 << place;
-  return (shelf.handles[place] = handle);
+  shelf.moved![index] = undefined;
+  shelf.stays |= 1 << index;
+  return (handles[place] = handle);
 }
 
 /** Puts a tensor on a page, which lives as long as one of its tensors. */
@@ -185,16 +185,17 @@ function settle(tensor: Tensor, handle: number): void {
   if (open.isFull || (large && !open.isEmpty)) turn();
   open.add(tensor, handle);
   if (large) {
-    open.page.alone(handle);
+    pages.isLarge[open.token.page] = 1;
     turn();
   }
-  if (live > full || pages.length - oldest > crowd) relieve(live);
+  if (live > full || list.length - oldest > crowd) relieve(live);
 }
 
 /** Closes the open page. */
 function turn(): void {
   const token = open.turn();
-  pages.push(token.page);
+  list.push(token.page);
+  pages.isListed[token.page] = 1;
   watch(token);
   scheduleBeat();
 }
@@ -211,7 +212,13 @@ class Look {
     const start = performance.now();
     if ((start - this.ended) * share < this.takes) return false;
     look(this.all);
-    pages = pages.slice(oldest).filter((page) => page.handles.length > 0);
+    let left = 0;
+    for (let i = oldest; i < list.length; i++) {
+      const page = list[i]!;
+      if (pages.isGone[page] === 1) unlist(page);
+      else list[left++] = page;
+    }
+    list.length = left;
     oldest = 0;
     this.ended = performance.now();
     this.takes = Math.min(this.ended - start, 2 * this.takes);
@@ -222,26 +229,36 @@ const quick = new Look(false, 0.05), thorough = new Look(true, 2);
 
 /** Notes a new tensor: in the innermost scope, or on a page. */
 export function track(tensor: Tensor, handle: number): void {
-  if (scopes.length > 0) {
-    const scope = scopes[scopes.length - 1]!;
-    tensor._shelf = scope;
-    tensor._place = scope.handles.push(handle) - 1;
-    tensor._page = null;
-  } else {
-    settle(tensor, handle);
-  }
+  if (scopes.length > 0) scopeIn(scopes[scopes.length - 1]!, tensor, handle);
+  else settle(tensor, handle);
 }
 
-/** Takes a handle off its shelf. */
+function scopeIn(scope: Scope, tensor: Tensor, handle: number): void {
+  if (spare.length === 0) {
+    const page = takePage();
+    for (let i = PAGE - 1; i >= 0; i--) spare.push(page * PAGE + i);
+  }
+  const place = spare.pop()!;
+  handles[place] = handle;
+  tensor._place = place;
+  tensor._page = scope;
+  scope.made.push(tensor);
+  scope.places.push(place);
+}
+
+/** Takes a handle off its place. */
 function taken(tensor: Tensor): number {
   const handle = isDisposed(tensor) ? 0 : use(tensor);
-  tensor._shelf.handles[tensor._place] = 0;
+  handles[tensor._place] = 0;
   return handle;
 }
 
+/** Whether it goes when a scope ends. */
+export const isScoped = (tensor: Tensor): boolean => tensor._page instanceof Scope;
+
 /** Takes a tensor out of its scope: it lives until it is disposed of or collected. */
 export function keep<T extends Tensor>(tensor: T): T {
-  if (tensor._shelf.isScope) keepLeaf(tensor);
+  if (isScoped(tensor)) keepLeaf(tensor);
   return tensor;
 }
 
@@ -254,41 +271,53 @@ export function keepAll<T>(value: T, isTensor: (v: unknown) => v is Tensor): T {
 /** Moves a new tensor to a page of leaves, which are never evacuated. */
 export function keepLeaf(tensor: Tensor): void {
   if (leaves.isFull) leaves.turn();
+  if (leaves.isEmpty) register(leaves.token);
   leaves.add(tensor, taken(tensor));
-  if (leaves.page.handles.length === 1) register(leaves.token);
-  stayers.add(leaves.page);
+  stayers.add(leaves.token.page);
 }
-
-/** Pages that evacuation is done with, though they have tensors: leaves, parts of graphs. */
-const stayers = new Set<Page>();
 
 /** Leaves a page to the finalizer. */
-function letGo(page: Page): void {
+function letGo(page: number): void {
+  const shelf = shelves[page];
   // A reference keeps what it refers to for as long as synchronous code runs: it is made only where functions are to be watched.
-  if (page.shelf && more > 0 && !page.isEmpty) {
-    page.ref = new WeakRef(page.shelf);
+  if (shelf && more > 0 && !isBare(page)) {
+    letGone.set(page, new WeakRef(shelf));
     stayers.add(page);
   }
-  page.shelf = null;
+  shelves[page] = null;
 }
 
-/** The pages whose tensors lie unused, with their shelves. */
-export function* idlePages(): Generator<[Page, Shelf]> {
-  for (const page of pages.slice(oldest)) if (page.shelf && page.tries > 0 && page.shelf.busy === 0 && !page.isEmpty) yield [page, page.shelf];
+/** Whether a tensor of the page was used in this beat or the one before. */
+function isBusy(page: number): boolean {
+  for (let place = page * PAGE; place < (page + 1) * PAGE; place++) if (used[place]! >= beats - 1) return true;
+  return false;
+}
+
+/** The pages whose tensors lie unused, with their shelves and their handles. */
+export function* idlePages(): Generator<[number, Shelf, number[]]> {
+  for (const page of list.slice(oldest)) {
+    const shelf = shelves[page];
+    if (shelf && pages.tries[page]! > 0 && !isBusy(page) && !isBare(page)) yield [page, shelf, [...onPage(page)]];
+  }
   for (const page of [...stayers]) {
-    const shelf = page.shelf ?? page.ref?.deref();
-    if (!shelf) retire(page);
-    else if (shelf.busy === 0 && !page.isEmpty) yield [page, shelf];
+    const shelf = shelves[page] ?? letGone.get(page)?.deref();
+    if (!shelf) {
+      forget(page);
+      retire(page);
+    } else if (!isBusy(page) && (shelf.parked || !isBare(page))) {
+      yield [page, shelf, shelf.parked?.handles ?? [...onPage(page)]];
+    }
   }
 }
 
 /** Parks the tensors of a page: only they hold its shelf, and with it what `parked` holds. */
-export function park(page: Page, shelf: Shelf, parked: Parked): void {
-  if (page === leaves.page) leaves.turn();
-  shelf.handles = page.handles.map(() => 0);
+export function park(page: number, shelf: Shelf, parked: Parked): void {
+  if (page === leaves.token.page) leaves.turn();
+  onPage(page).fill(0);
+  aside.set(page, parked.handles);
   shelf.parked = parked;
-  page.ref ??= new WeakRef(shelf);
-  page.shelf = null;
+  if (!letGone.has(page)) letGone.set(page, new WeakRef(shelf));
+  shelves[page] = null;
   stayers.add(page);
 }
 
@@ -299,8 +328,8 @@ export const now = (): number => beats;
 function relieve(live: number): void {
   if (quick.go(SHARE)) interval = live - liveBytes() > interval / 2 ? Math.max(OFTEN, interval / 2) : Math.min(SELDOM, interval * 2);
   if (liveBytes() > budget) thorough.go(SHARE);
-  if (liveBytes() > budget || pages.length - oldest > crowd) evacuateOldest();
-  crowd = Math.max(MANY, 2 * (pages.length - oldest));
+  if (liveBytes() > budget || (list.length - oldest > crowd && !canLook())) evacuateOldest();
+  crowd = Math.max(MANY, 2 * (list.length - oldest));
   level();
 }
 
@@ -317,38 +346,38 @@ function evacuateOldest(): void {
     console.warn(`cresset: ${liveBytes()} bytes of tensors are alive in a loop that never yields; the oldest move to JavaScript memory. `
       + 'torch.tidy(fn), using or dispose() free them at once.');
   }
-  const over: Page[] = [];
-  const few = Math.max(oldest + 1, pages.length - MANY / 2);
-  while (oldest < pages.length && (liveBytes() > budget || (oldest < few && pages.length - oldest > MANY / 2))) {
-    const page = pages[oldest++]!;
-    evacuate(page, ALL);
+  const over: number[] = [];
+  const few = Math.max(oldest + 1, list.length - MANY / 2);
+  while (oldest < list.length && (liveBytes() > budget || (oldest < few && list.length - oldest > MANY / 2))) {
+    const page = list[oldest++]!;
+    evacuate(page, shelves[page], Infinity);
     over.push(page);
   }
   leave();
   over.forEach(letGo);
-  compact();
+  over.forEach(unlist);
+  if (oldest >= 1024 || oldest === list.length) {
+    list = list.slice(oldest);
+    oldest = 0;
+  }
   // All that is left is in use: the budget was too small for the program.
   if (liveBytes() > budget) budget = liveBytes() * 1.5;
 }
 
-function compact(): void {
-  if (oldest < 1024 && oldest < pages.length) return;
-  pages = pages.slice(oldest);
-  oldest = 0;
-}
-
 /** Evacuates tensors that were not used since the beat before: most of them are garbage that nobody has seen yet. */
 function evacuateIdle(): void {
-  const seen = pages.slice(oldest);
+  const seen = list.slice(oldest);
   for (const page of seen) {
-    const busy = page.shelf?.busy ?? ALL;
     // What was made last tells whether the page is young.
-    if ((busy >> page.handles.length - 1 & 1) === 0) evacuate(page, ~busy);
+    if (used[page * PAGE + pages.filled[page]! - 1]! < beats - 1) evacuate(page, shelves[page], beats - 1);
   }
   leave();
-  pages = seen.filter((page) => {
-    const stays = page.shelf !== null && page.tries < TRIES && !page.isEmpty;
-    if (!stays) letGo(page);
+  list = seen.filter((page) => {
+    const stays = shelves[page] !== null && pages.tries[page]! < TRIES && !isBare(page);
+    if (!stays) {
+      letGo(page);
+      unlist(page);
+    }
     return stays;
   });
   oldest = 0;
@@ -417,7 +446,7 @@ function tensorsIn(value: unknown, isTensor: (v: unknown) => v is Tensor, found:
 /** Runs `fn` and lets every tensor go that was made in it, except what it returns, what is kept,
  * and what `holder` holds as a property. */
 export function scoped<T>(fn: () => T, isTensor: (v: unknown) => v is Tensor, holder?: object): T {
-  const mine = new Shelf(true);
+  const mine = new Scope();
   scopes.push(mine);
   let result: T | undefined;
   let done = false;
@@ -427,13 +456,16 @@ export function scoped<T>(fn: () => T, isTensor: (v: unknown) => v is Tensor, ho
     return result;
   } finally {
     scopes.pop();
-    const { handles } = mine;
-    if (handles.length > 0) {
-      if (done) tensorsIn(result, isTensor, (t) => { if (t._shelf === mine) track(t, taken(t)); });
-      if (holder) for (const v of Object.values(holder)) if (isTensor(v) && v._shelf === mine) keep(v);
-      for (let i = 0; i < handles.length; i++) {
-        if (handles[i] !== 0) door.release(handles[i]!);
-        handles[i] = 0;
+    const { made, places } = mine;
+    if (made.length > 0) {
+      if (done) tensorsIn(result, isTensor, (t) => { if (t._page === mine) track(t, taken(t)); });
+      if (holder) for (const v of Object.values(holder)) if (isTensor(v) && v._page === mine) keep(v);
+      for (let i = 0; i < made.length; i++) {
+        const place = places[i]!, handle = handles[place]!, tensor = made[i]!;
+        if (handle !== 0) door.release(handle);
+        handles[place] = 0;
+        spare.push(place);
+        if (tensor._page === mine) tensor._place = NOWHERE;
       }
     }
   }

@@ -10,7 +10,7 @@ import { IndexError, RuntimeError } from './errors.js';
 import { addAccumulateHook, addHook, gradFn, noteLeaf, retainGrad, runBackward, type BackwardOptions, type Node, type RemovableHandle } from './autograd/index.js';
 import type { Methods } from './generated.js';
 import { indexed, putIndexed, type Index } from './indexing.js';
-import { free, held, isDisposed, keepLeaf, scoped, track, use, type Shelf } from './memory.js';
+import { free, held, isDisposed, isScoped, keepLeaf, scoped, track, use, type Holder } from './memory.js';
 
 /** Python's float, int or bool. */
 export type Num = number | bigint | boolean;
@@ -29,11 +29,9 @@ export interface Tensor extends Omit<Methods, 'index_put_'> {}
 /** An n-dimensional array with automatic differentiation; make one with `torch.tensor` and its like. */
 export class Tensor {
   /** @internal Where its handle is. */
-  declare _shelf: Shelf;
-  /** @internal See `_shelf`. */
   declare _place: number;
   /** @internal Keeps its page of tensors from being taken for garbage. */
-  declare _page: object | null;
+  declare _page: Holder;
   // dtype, flags, version, offset, number of dimensions; then sizes and strides: all but the flags
   // and the version stay as they are.
   #info: number[] | null = null;
@@ -171,7 +169,7 @@ export class Tensor {
   requires_grad_(on = true): this {
     check(door.set_requires_grad(this.handle, on));
     // A leaf that will have a gradient is held for long, with its like.
-    if (on && !this._shelf.isScope) keepLeaf(this);
+    if (on && !isScoped(this)) keepLeaf(this);
     if (on) noteLeaf(this);
     return this;
   }

@@ -6,24 +6,16 @@
  * get the finalizer. V8 keeps a young object alive that has one, so a token is either watched or registered.
  */
 import { findCollector, mayCollect, type Collector } from '#wasm';
+import { pages } from './places.js';
 
-/** What a look leaves at a page. */
-export interface Watched {
-  /** The number of the last look that saw its token. */
-  seen: number;
-  /** How many have. */
-  age: number;
-}
-
-/** Whoever holds it holds the page alive. */
-export class Token<P extends Watched> {
-  constructor(readonly page: P) {}
+/** Each tensor of a page holds its token. */
+export class Token<Shelf = unknown> {
+  constructor(readonly page: number, readonly shelf: Shelf) {}
   /** Told by a collector that it is alive. */
   [Symbol.for('nodejs.util.inspect.custom')](): string {
     const { page } = this;
-    page.seen = looks;
-    page.age += 1;
-    if (page.age === OLD) {
+    pages.seen[page] = looks;
+    if ((pages.age[page]! += 1) === OLD) {
       young.tokens.delete(this);
       old.tokens.add(this);
       register(this);
@@ -32,35 +24,44 @@ export class Token<P extends Watched> {
   }
 }
 
-const young = { pages: [] as Watched[], tokens: new WeakSet<Token<Watched>>() };
-const old = { pages: new Set<Watched>(), tokens: new WeakSet<Token<Watched>>() };
-
 /** V8 moves what has outlived two collections to where only a full one looks. */
 const OLD = 2;
+const young = { pages: [] as number[], tokens: new WeakSet<Token>() };
+const old = { pages: new Set<number>(), tokens: new WeakSet<Token>() };
 let looks = 0;
 /** Sought at the first look; null if there is none. */
 let collector: Collector | null | undefined = mayCollect ? undefined : null;
 
-let retire: (page: Watched) => void;
-const registry = new FinalizationRegistry<Watched>((page) => {
+let retire: (page: number) => void;
+/** Numbers of pages serve again: what is registered is the number and its generation. */
+const GENERATION = 2 ** 24;
+const registry = new FinalizationRegistry<number>((registered) => {
+  const page = registered % GENERATION;
+  if (pages.generation[page] !== Math.floor(registered / GENERATION) || pages.isGone[page] === 1) return;
   old.pages.delete(page);
   retire(page);
 });
 
 /** Sets what is done with pages that are gone. */
-export function onGone<P extends Watched>(fn: (page: P) => void): void { retire = fn as typeof retire; }
+export function onGone(fn: (page: number) => void): void { retire = fn; }
 
 /** The finalizer watches a page. */
-export function register(token: Token<Watched>): void { registry.register(token, token.page); }
+export function register(token: Token): void { registry.register(token, pages.generation[token.page]! * GENERATION + token.page); }
 
 /** Watches a new page, by looks if they can be. */
-export function watch(token: Token<Watched>): void {
+export function watch(token: Token): void {
   if (collector === null) {
     register(token);
   } else {
     young.pages.push(token.page);
     young.tokens.add(token);
   }
+}
+
+/** Watches a page no longer. */
+export function forget(page: number): void {
+  old.pages.delete(page);
+  young.pages = young.pages.filter((other) => other !== page);
 }
 
 /** Whether looks can be made. */
@@ -77,29 +78,30 @@ export function look(all: boolean): void {
   else collector!.young();
   collector!.visit(young.tokens);
   if (all) collector!.visit(old.tokens);
+  const { seen, age } = pages;
   if (all) {
     for (const page of old.pages) {
-      if (page.seen === looks) continue;
+      if (seen[page] === looks) continue;
       old.pages.delete(page);
       retire(page);
     }
   }
-  const { pages } = young;
-  young.pages = [];
-  for (const page of pages) {
-    if (page.seen !== looks) retire(page);
-    else if (page.age < OLD) young.pages.push(page);
+  let left = 0;
+  for (const page of young.pages) {
+    if (seen[page] !== looks) retire(page);
+    else if (age[page]! < OLD) young.pages[left++] = page;
     else old.pages.add(page);
   }
+  young.pages.length = left;
 }
 
 /** Leaves all pages to the finalizer. */
 export function rest(): void {
   if (young.pages.length === 0 || !canLook()) return;
   for (const page of young.pages) {
-    page.age = OLD - 1;
+    pages.age[page] = OLD - 1;
     old.pages.add(page);
   }
-  young.pages = [];
+  young.pages.length = 0;
   collector!.visit(young.tokens);
 }

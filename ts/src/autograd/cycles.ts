@@ -60,7 +60,7 @@ function look(): void {
     turnSoon(1, -credit / SHARE);
     return;
   }
-  const pages = [...idlePages()], live = pages.map(([page]) => page.handles.filter((handle) => handle !== 0));
+  const pages = [...idlePages()], live = pages.map(([, , handles]) => handles.filter((handle) => handle !== 0));
   const nodes: (Node | undefined)[] = [], ids: number[] = [];
   for (const [id, node] of knownNodes()) {
     if (node && now() - node.used < 2) continue;
@@ -70,10 +70,10 @@ function look(): void {
   const bones = skeleton(live.flat(), ids);
   if (bones.length === 0) return;
   let at = 0;
-  pages.forEach(([page, shelf], i) => {
+  pages.forEach(([page, shelf, handles], i) => {
     const mine = [...new Set(bones.slice(at, at += live[i]!.length).filter((bone) => bone !== null))];
     if (shelf.parked) (shelf.parked as ParkedShelf).bones = mine;
-    else if (mine.some((bone) => !bone.inUse)) park(page, shelf, new ParkedShelf(page.handles, mine));
+    else if (mine.some((bone) => !bone.inUse)) park(page, shelf, new ParkedShelf(handles, mine));
   });
   nodes.forEach((node, i) => { node?._park(bones[at + i]!); });
   credit -= performance.now() - start;
