@@ -72,10 +72,10 @@ class OpenPage {
   }
 }
 
-/** A tensor that added more bytes than this has a page of its own. */
+/** A tensor that added more bytes than this has a page of its own; so much garbage is worth a look. */
 const LARGE = 1 << 16;
-/** So many pages call for relief, whatever they hold. */
-const MANY = 1 << 12;
+/** So many pages call for relief, whatever they hold; so few are worth no look. */
+const MANY = 1 << 12, FEW = 4;
 /** Garbage is looked for when at least so many bytes came to life, at most so many; the more there is of it, the sooner. */
 const OFTEN = 1 << 23, SELDOM = 1 << 26;
 /** Looks take at most this part of the time while memory fills up, and for what training steps leave. */
@@ -221,7 +221,7 @@ class Look {
     list.length = left;
     oldest = 0;
     this.ended = performance.now();
-    this.takes = Math.min(this.ended - start, 2 * this.takes);
+    this.takes = Math.min(this.ended - start, 1.25 * this.takes);
     return true;
   }
 }
@@ -422,7 +422,8 @@ function scheduleBeat(after = 0): void {
   const run = (): void => {
     scheduled = false;
     beat();
-    quick.go(liveBytes() - base > OFTEN ? 1 : SHARE);
+    // To evacuate more than a little takes longer than a look.
+    quick.go(list.length - oldest > FEW || liveBytes() - base > LARGE ? Infinity : SHARE);
     rest();
     evacuateIdle();
     level();
