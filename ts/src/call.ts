@@ -2,7 +2,7 @@
 import { door } from '#wasm';
 import { begin, check, isHandle, NOTHING, result } from './buffer.js';
 import { fromUser, RuntimeError } from './errors.js';
-import { TABLE, TABLE_HASH } from './generated.js';
+import { METHODS, TABLE, TABLE_HASH, WRITERS } from './generated.js';
 import { writeOut } from './out.js';
 import { Generator } from './random.js';
 import { bind, bound, compile, isKeywords, Kind, mismatch, short, write, type Compiled } from './signatures.js';
@@ -192,9 +192,6 @@ function methodOf(name: string, inPlace: boolean): (...args: unknown[]) => unkno
   };
 }
 
-/** An entry, not yet read, whose first parameter is a tensor. */
-const ON_TENSOR = /^[^;]*;\w+:(?:Option<)?(?:Tensor|Operand|AsTensor)\b/;
-
 /** Defines the methods of the table, and the in-place ones, for the prototype of tensors. They lie on a prototype of
  * its own: an object that begins without one takes many properties quickly, and what the class defines comes first. */
 export function defineMethods(prototype: object): void {
@@ -202,18 +199,8 @@ export function defineMethods(prototype: object): void {
   const define = (key: string, value: unknown): void => {
     Object.defineProperty(methods, key, { value, writable: true, configurable: true });
   };
-  for (const [name, numbers] of NUMBERS) {
-    if (name.includes('.')) continue;
-    let reads = false, writes = false;
-    for (const index of numbers) {
-      const line = LINES[index]!, marks = line.slice(line.lastIndexOf(';') + 1).split(' ');
-      if (!ON_TENSOR.test(line) || marks.includes('function') || marks.includes('create')) continue;
-      reads ||= !marks.includes('hidden');
-      writes ||= marks.includes('inplace');
-    }
-    if (reads) define(name, methodOf(name, false));
-    if (writes) define(`${name}_`, methodOf(name, true));
-  }
+  for (const name of METHODS.split(' ')) define(name, methodOf(name, false));
+  for (const name of WRITERS.split(' ')) define(`${name}_`, methodOf(name, true));
   Object.setPrototypeOf(methods, Object.prototype);
   Object.setPrototypeOf(prototype, methods);
 }

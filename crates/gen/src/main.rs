@@ -148,6 +148,15 @@ fn print_table() {
     }
 }
 
+/// The names of methods, of one kind, in a line.
+fn print_names(what: &str, name: &str, kind: impl Fn(&&Op) -> bool) {
+    let methods = ops::all().filter(|o| is_method(o)).filter(kind);
+    let mut all: Vec<&str> = methods.flat_map(names).filter(|n| !n.contains('.')).collect();
+    all.sort_unstable();
+    all.dedup();
+    println!("/** {what} */\nexport const {name} = '{}';\n", all.join(" "));
+}
+
 fn print_methods(all: &[&Op]) {
     println!("/** The methods of a tensor that are ops of the table. */\nexport interface Methods {{");
     for op in all.iter().filter(|o| is_method(o)) {
@@ -213,6 +222,8 @@ fn main() {
     print!("export const TABLE = `");
     print_table();
     println!("`;\n");
+    print_names("The methods of a tensor.", "METHODS", |op| !op.is("hidden"));
+    print_names("Those that also write in place, by the same names with a line under them.", "WRITERS", |op| op.is("inplace"));
     let all: Vec<&Op> = ops::all().filter(|o| !o.is("hidden") || o.is("inplace")).collect();
     print_methods(&all);
     print_functions(&all);
