@@ -1,7 +1,10 @@
-"""PyTorch on the same cases: `torch_reference.py CASES`, with the JSON of cases.mjs; one JSON line a case."""
+"""PyTorch on the same cases: `torch_reference.py CASES`, with the JSON of cases.mjs; one JSON line a case.
+`torch_reference.py [] CASE OF` does once what is measured of a process."""
 import json
 import math
 import os
+import pathlib
+import resource
 import sys
 import time
 
@@ -319,4 +322,38 @@ def loops(cases):
             print(json.dumps({"peer": "torch", "version": torch.__version__, "threads": THREADS, "case": case["name"], **told, "check": results}), flush=True)
 
 
-loops(json.loads(sys.argv[1]))
+def high_water():
+    """The most memory that was resident; what `resource` tells is at least what the parent had when it started the process."""
+    try:
+        with open("/proc/self/status") as status:
+            return next(int(line.split()[1]) for line in status if line.startswith("VmHWM")) * 1024
+    except OSError:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def size():
+    """Code and libraries of the package, as they are for a processor alone."""
+    files = [file for kind in ("*.py", "*.so*") for file in pathlib.Path(torch.__path__[0]).rglob(kind)]
+    return sum(file.stat().st_size for file in files if not any(word in file.name for word in ("cuda", "nvrtc", "nvshmem")))
+
+
+def once(case, of):
+    """A case of the group `process`, which process.mjs measures from outside."""
+    told = {"peer": "torch", "version": torch.__version__}
+    if case["kind"] == "startUp":
+        torch.ones(4) + torch.ones(4)
+        torch.ones(4, 4) @ torch.ones(4, 4)
+    elif case["kind"] == "memory":
+        run = job(of)[0]
+        for _ in range(case["steps"]):
+            run()
+        told["bytes"] = high_water()
+    elif not case.get("gzip"):
+        told["bytes"] = size()
+    print(json.dumps(told))
+
+
+cases, *outside = map(json.loads, sys.argv[1:])
+loops(cases)
+if outside:
+    once(*outside)

@@ -55,13 +55,13 @@ async function checked(c) {
 }
 
 for (const c of select(pattern)) {
-  const tell = (what) => console.log(JSON.stringify({ peer: library.name, version, threads, case: c.name, ...what }));
+  const tell = (what) => console.log(JSON.stringify({ peer: library.name, version, about: note, threads, case: c.name, ...what }));
   try {
     const job = await prepare(c);
     if (!job) continue;
     const times = await measure(job);
     job.dispose?.();
-    tell({ ...times, check: await checked(c), note: job.note ?? note });
+    tell({ ...times, check: await checked(c), note: job.note });
   } catch (e) {
     tell({ error: String(e?.message ?? e).split('\n')[0].slice(0, 200) });
   }
