@@ -22,6 +22,13 @@ const conv = (name, x, w) => {
   ];
 };
 
+/** An op on one tensor or two, forward. */
+const op = (kind, name, shape) => ({ group: 'ops', name, kind, ...shape });
+
+// A layer is measured forward and backward: its output times fixed numbers, and the gradients of its input and parameters.
+const layer = (name, kind, shape) => ({ group: 'layers', name, kind, ...shape });
+const IMAGES = [32, 64, 16, 16];
+
 // A training step is forward, loss, backward and optimizer on one fixed batch.
 const training = (name, kind, opt, lr, shape) => ({ group: 'training', name, kind, opt, lr, ...shape });
 
@@ -41,10 +48,34 @@ export const CASES = [
   ...conv('3_to_32_at_32', [32, 3, 32, 32], [32, 3, 3, 3]),
   ...conv('64_to_64_at_16', [32, 64, 16, 16], [64, 64, 3, 3]),
   { group: 'conv', name: 'max_pool', kind: 'maxPool', x: [32, 32, 32, 32], elements: 32 ** 4 },
+  op('sort', 'sort_100000', { n: 1e5, elements: 1e5 }),
+  op('cumsum', 'cumsum_100000', { n: 1e5, elements: 1e5 }),
+  op('where', 'where_100000', { n: 1e5, elements: 1e5 }),
+  op('maskedFill', 'masked_fill_100000', { n: 1e5, elements: 1e5 }),
+  op('indexSelect', 'index_select_1024x128', { r: 10000, c: 128, n: 1024, elements: 1024 * 128 }),
+  op('gather', 'gather_512x1000', { r: 512, c: 1000, elements: 512000 }),
+  op('cat', 'cat_512x1024', { r: 512, c: 512, elements: 512 * 1024 }),
+  op('maxRow', 'max_1024x1024', { r: 1024, c: 1024, elements: 1024 ** 2 }),
+  layer('linear', 'linear', { batch: 64, from: 512, to: 512, flops: 6 * 64 * 512 * 512 }),
+  layer('embedding', 'embedding', { n: 512, rows: 1000, width: 128 }),
+  layer('attention', 'attention', { x: [4, 8, 128, 32] }),
+  layer('lstm', 'lstmLayer', { batch: 16, length: 32, from: 64, to: 128, flops: 6 * 16 * 32 * 4 * 128 * (64 + 128) }),
+  layer('batch_norm', 'batchNorm', { x: IMAGES, elements: 32 * 64 * 16 * 16 }),
+  layer('group_norm', 'groupNorm', { x: IMAGES, groups: 8, elements: 32 * 64 * 16 * 16 }),
+  layer('dropout', 'dropout', { r: 512, c: 512, elements: 512 ** 2 }),
+  layer('cross_entropy', 'crossEntropy', { r: 512, c: 1000, elements: 512000 }),
   training('mlp_sgd', 'mlp', 'sgd', 0.01, { batch: 64 }),
   training('mlp_adam', 'mlp', 'adam', 1e-3, { batch: 64 }),
   training('lenet_sgd', 'lenet', 'sgd', 0.01, { batch: 64 }),
   training('gpt_adamw', 'gpt', 'adamw', 1e-3, { batch: 8, length: 64, width: 128, heads: 4, layers: 2, vocabulary: 65 }),
+  training('resnet_sgd', 'resnet', 'sgd', 0.01, { batch: 16, momentum: 0.9 }),
+  training('lstm_adam', 'lstm', 'adam', 1e-3, { batch: 16, length: 32, width: 128, vocabulary: 65 }),
+  // What is measured of a process from outside, not of a loop in it.
+  { group: 'process', name: 'start_up', kind: 'startUp' },
+  { group: 'process', name: 'memory_mlp_adam', kind: 'memory', of: 'mlp_adam', steps: 20, unit: 'bytes' },
+  { group: 'process', name: 'memory_gpt_adamw', kind: 'memory', of: 'gpt_adamw', steps: 20, unit: 'bytes' },
+  { group: 'process', name: 'size', kind: 'size', unit: 'bytes' },
+  { group: 'process', name: 'size_gzip', kind: 'size', gzip: true, unit: 'bytes' },
 ];
 
 /** The same numbers for every library: uniform in `-scale..scale`. */
@@ -59,6 +90,12 @@ export function numbers(n, seed = 1, scale = 1) {
 /** Whole numbers in `0..limit`. */
 export function integers(n, limit, seed = 1) {
   return Int32Array.from(numbers(n, seed), (x) => Math.floor((x + 1) / 2 * limit));
+}
+
+/** What results of libraries are compared by: their elements, each times a number of its own, added up. */
+export function fingerprint(data) {
+  const weights = numbers(data.length, 11);
+  return data.reduce((sum, x, i) => sum + Number(x) * weights[i], 0);
 }
 
 export const count = (shape) => shape.reduce((a, b) => a * b, 1);

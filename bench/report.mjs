@@ -1,43 +1,59 @@
-// Records as a Markdown table: the least time of each library, and how many times faster than it we are.
+// Records as a Markdown table: the least time or size of each library, and how many times ours it is.
 
-const time = (us) => (us >= 1e4 ? `${(us / 1e3).toFixed(1)} ms` : us >= 1 ? `${us.toPrecision(3)} us` : `${(us * 1e3).toFixed(0)} ns`);
+/** So many digits that count, and no exponent. */
+const digits = (x, n = 3) => String(Number(x.toPrecision(n)));
+const time = (us) => (us >= 1e3 ? `${digits(us / 1e3)} ms` : us >= 1 ? `${digits(us)} us` : `${digits(us * 1e3)} ns`);
+const size = (bytes) => (bytes >= 1e6 ? `${digits(bytes / 1e6)} MB` : `${digits(bytes / 1e3)} kB`);
+/** A figure in the unit of its case. */
+const shown = (c, x) => (c.unit === 'bytes' ? size(x) : time(x));
 
 /** What a run does in its time, in a unit of its case; of multiply-adds also the share of the limit. */
 function rate(c, us, { gflops }) {
   const done = c.flops / us / 1e3;
   if (c.flops) return `, ${done.toFixed(1)} GFLOP/s${gflops ? `, ${Math.round((100 * done) / gflops)} %` : ''}`;
-  if (c.elements) return `, ${((us * 1e3) / c.elements).toPrecision(2)} ns each`;
+  if (c.elements) return `, ${digits((us * 1e3) / c.elements, 2)} ns each`;
   return '';
 }
 
-/** Of each case and library the least time of all rounds. */
+const figure = (r) => r.min_us ?? r.bytes;
+
+/** Of each case and library the least figure of all rounds. */
 function least(records, c, peer) {
-  return Math.min(...records.filter((r) => r.case === c.name && r.peer === peer && r.min_us !== undefined).map((r) => r.min_us));
+  return Math.min(...records.filter((r) => r.case === c.name && r.peer === peer && figure(r) !== undefined).map(figure));
+}
+
+/** Whether two libraries computed the same, as far as both say what came out. */
+function agree(records, c, peer) {
+  const [a, b] = [peer, 'cresset'].map((p) => records.find((r) => r.case === c.name && r.peer === p)?.check ?? []);
+  return a.every((x, i) => b[i] === undefined || Math.abs(x - b[i]) <= 1e-3 * Math.abs(b[i]));
 }
 
 export function report(records, cases, limit) {
   const [{ cpu, cores, node, date, commit, threads }] = records;
   const peers = [...new Set(records.map((r) => r.peer))];
   const versions = peers.map((peer) => {
-    const { version, note } = records.find((r) => r.peer === peer);
-    return `${peer} ${version ?? ''}${note ? ` (${note})` : ''}`.trim();
+    const { version, about } = records.find((r) => r.peer === peer);
+    return `${peer} ${version ?? ''}${about ? ` (${about})` : ''}`.trim();
   });
   const cell = (c, peer) => {
     const mine = records.filter((r) => r.case === c.name && r.peer === peer);
-    const times = mine.filter((r) => r.min_us !== undefined);
+    const times = mine.filter((r) => figure(r) !== undefined);
     if (times.length === 0) return mine.length > 0 ? `failed: ${mine[0].error}` : 'not there';
     const best = least(records, c, peer);
-    const medians = times.map((r) => r.median_us).sort((a, b) => a - b);
+    const medians = times.map((r) => r.median_us ?? r.bytes).sort((a, b) => a - b);
     const ours = least(records, c, 'cresset');
-    const ratio = peer === 'cresset' || !Number.isFinite(ours) ? '' : `, **${(best / ours).toPrecision(2)}x**`;
-    return `${time(best)} (median ${time(medians[medians.length >> 1])}${peer === 'cresset' ? rate(c, best, limit) : ''})${ratio}`;
+    const ratio = peer === 'cresset' || !Number.isFinite(ours) ? '' : `, **${digits(best / ours, 2)}x**`;
+    const { note } = times[0];
+    const differs = agree(records, c, peer) ? '' : ', **other results**';
+    return `${shown(c, best)} (median ${shown(c, medians[medians.length >> 1])}${peer === 'cresset' ? rate(c, best, limit) : ''})${ratio}${differs}${note ? `, ${note}` : ''}`;
   };
   const head = [
     `Measured on ${date.slice(0, 10)}, commit ${commit}: ${cpu}, ${cores} cores, ${threads} thread${threads > 1 ? 's' : ''} used, Node ${node}.`,
     `${versions.join(', ')}.`,
     `The limit, as measured beside: ${limit.gflops.toFixed(1)} GFLOP/s of 128-bit multiply-adds on one core, ${limit.gigabytes.toFixed(1)} GB/s read and written.`,
     '',
-    'The least time of all rounds, the median of their medians; in bold how many times ours it is.',
+    'The least of all rounds, the median of their medians; in bold how many times ours it is.',
+    ...(cases.some((c) => c.group === 'process') ? ['start_up: import and two small ops, over a bare process. memory: the most that is resident in a process of 20 steps. size: the files that a page or a process loads; of PyTorch code and libraries without those of CUDA.'] : []),
     '',
   ];
   const table = [['case', ...peers], ['---', ...peers.map(() => '---')], ...cases.map((c) => [c.name, ...peers.map((p) => cell(c, p))])];
@@ -46,7 +62,7 @@ export function report(records, cases, limit) {
 
 const COLOURS = ['#b5482e', '#2e6fb5', '#3f8f4f', '#8a5fb0', '#b08a2e', '#4a4a4a'];
 
-/** The ratios as an SVG: a row for each case, a mark for each library; right of the line it takes longer than we do. */
+/** The ratios as an SVG: a row for each case, a mark for each library; right of the line it takes more than we do. */
 export function picture(records, cases) {
   const peers = [...new Set(records.map((r) => r.peer))].filter((p) => p !== 'cresset');
   const row = 18, left = 190, width = 560, top = 40, [low, high] = [-1, 3];
@@ -57,7 +73,7 @@ export function picture(records, cases) {
     return [label, ...peers.map((p, k) => {
       const ratio = least(records, c, p) / ours;
       if (!Number.isFinite(ratio)) return '';
-      return `<circle cx="${x(ratio).toFixed(1)}" cy="${y}" r="4" fill="${COLOURS[k % COLOURS.length]}"><title>${p}: ${ratio.toPrecision(2)}x</title></circle>`;
+      return `<circle cx="${x(ratio).toFixed(1)}" cy="${y}" r="4" fill="${COLOURS[k % COLOURS.length]}"><title>${p}: ${digits(ratio, 2)}x</title></circle>`;
     })];
   });
   const bottom = top + cases.length * row;

@@ -1,5 +1,5 @@
 // Measures one library in a process of its own: `worker.mjs ADAPTER PATTERN`, one JSON line a case.
-import { select } from './cases.mjs';
+import { fingerprint, select } from './cases.mjs';
 
 const [adapter, pattern] = process.argv.slice(2);
 const threads = Number(process.env.THREADS ?? 1);
@@ -7,7 +7,7 @@ const BUDGET_MS = Number(process.env.BUDGET_MS ?? 700);
 const WARM_MS = 300, BATCH_MS = 15, BATCHES = 60;
 
 const library = await import(`./adapters/${adapter}.mjs`);
-const { kinds, version, note } = await library.open({ threads });
+const { kinds, version, note, seed } = await library.open({ threads });
 
 /** Times batches of runs; between batches other work of the event loop gets its turn. */
 async function measure({ run, isAsync = false }) {
@@ -39,14 +39,29 @@ async function measure({ run, isAsync = false }) {
   return { min_us: round(times[0]), median_us: round(times[times.length >> 1]), first_us: round(first), batches: times.length, batch };
 }
 
+/** A case made ready, with the same random numbers each time; null if the library has none. */
+async function prepare(c) {
+  seed?.();
+  const made = await kinds[c.kind]?.(c);
+  return typeof made === 'function' ? { run: made } : made;
+}
+
+/** The fingerprints of what the first runs give. */
+async function checked(c) {
+  const job = await prepare(c);
+  const results = await job.check?.();
+  job.dispose?.();
+  return results?.map((data) => Number(fingerprint(data).toPrecision(7)));
+}
+
 for (const c of select(pattern)) {
-  const tell = (what) => console.log(JSON.stringify({ peer: library.name, version, threads, case: c.name, ...what }));
+  const tell = (what) => console.log(JSON.stringify({ peer: library.name, version, about: note, threads, case: c.name, ...what }));
   try {
-    const made = await kinds[c.kind]?.(c);
-    if (!made) continue;
-    const job = typeof made === 'function' ? { run: made } : made;
-    tell({ ...await measure(job), note: job.note ?? note });
+    const job = await prepare(c);
+    if (!job) continue;
+    const times = await measure(job);
     job.dispose?.();
+    tell({ ...times, check: await checked(c), note: job.note });
   } catch (e) {
     tell({ error: String(e?.message ?? e).split('\n')[0].slice(0, 200) });
   }

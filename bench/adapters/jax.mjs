@@ -1,8 +1,11 @@
 // jax-js on its wasm backend, compiled with jit. Calls consume their arguments, hence `.ref`.
+import { readdirSync } from 'node:fs';
 import { count, integers, numbers } from '../cases.mjs';
-import { importFile, version } from './peer.mjs';
+import { file, importFile, version } from './peer.mjs';
 
 export const name = 'jax-js';
+/** What a page loads; it makes its wasm itself. */
+export const files = () => readdirSync(file('@jax-js/jax/dist')).filter((f) => /^(index|backend|rolldown).*\.js$/.test(f)).map((f) => file(`@jax-js/jax/dist/${f}`));
 
 /** Node has no global Worker: one over worker_threads, so that its pool starts. */
 async function giveWorkers(n) {
@@ -66,6 +69,26 @@ export async function open({ threads }) {
   const halved = (x) => lax.reduceWindow(x, (w) => np.max(w), [2, 2], [2, 2]);
   const linear = (x, w, b) => np.matmul(x, w).add(b);
 
+  const whole = (n, limit, shape = [n], seed = 1) => np.array(integers(n, limit, seed)).reshape(shape);
+  /** An op, forward; also what comes out. */
+  const forward = (f, ...args) => ({
+    ...compiled(f, ...args),
+    check: () => Promise.all([jit(f)(...args.map((a) => a.ref))].flat().map((t) => t.data())),
+  });
+  /** A layer forward and backward: its output times fixed numbers, and the gradients of `args`. */
+  const bothWays = (f, args, shape) => {
+    const loss = (p, g) => {
+      const out = f(...p);
+      return [shape.length ? out.ref.mul(g).sum() : out.ref.mul(g), out];
+    };
+    const both = (g, ...p) => {
+      const [[sum, out], grads] = valueAndGrad(loss, { hasAux: true })(p, g);
+      sum.dispose();
+      return [out, ...grads];
+    };
+    return forward(both, array(shape, 9), ...args);
+  };
+
   function training(c, loss, parameters, data) {
     const both = valueAndGrad(loss);
     const zeros = () => tree.map((p) => np.zeros(p.shape), parameters);
@@ -118,6 +141,32 @@ export async function open({ threads }) {
     convGrad: ({ x, w }) => compiled((a, k, g) => grad((p) => lax.conv(p[0], p[1], [1, 1], 'SAME').mul(g).sum())([a, k]),
       array(x), array(w, 2), array([x[0], w[0], x[2], x[3]], 3)),
     maxPool: ({ x }) => compiled(halved, array(x)),
+    sort: ({ n }) => ({ ...forward((a) => np.sort(a), array([n])), note: 'without indices' }),
+    cumsum: ({ n }) => forward((a) => np.cumsum(a, 0), array([n])),
+    where: ({ n }) => forward((m, a, b) => np.where(m, a, b), np.greater(array([n], 3), 0), array([n]), array([n], 2)),
+    maskedFill: ({ n }) => forward((m, a) => np.where(m, 0, a), np.greater(array([n], 3), 0), array([n])),
+    indexSelect: ({ r, c, n }) => forward((a, i) => np.take(a, i, 0), array([r, c]), whole(n, r)),
+    gather: ({ r, c }) => forward((a, i) => np.takeAlongAxis(a, i, 1), array([r, c]), whole(r * c, c, [r, c], 2)),
+    cat: ({ r, c }) => forward((a, b) => np.concatenate([a, b], 1), array([r, c]), array([r, c], 2)),
+    maxRow: ({ r, c }) => ({ ...forward((a) => [np.max(a.ref, 1), np.argmax(a, 1)], array([r, c])), note: 'max and argmax' }),
+    linear: ({ batch, from, to }) => bothWays((x, w, b) => np.matmul(x, np.transpose(w)).add(b),
+      [array([batch, from]), array([to, from], 2), array([to], 3)], [batch, to]),
+    // Heads come after positions there.
+    attention: ({ x }) => bothWays((...p) => {
+      const [q, k, v] = p.map((a) => np.transpose(a, [0, 2, 1, 3]));
+      return np.transpose(nn.dotProductAttention(q, k, v, { isCausal: true }), [0, 2, 1, 3]);
+    }, [1, 2, 3].map((seed) => array(x, seed)), x),
+    batchNorm: ({ x }) => ({
+      ...bothWays((a, w, b) => nn.standardize(a, [0, 2, 3], { epsilon: 1e-5 }).mul(w.reshape([x[1], 1, 1])).add(b.reshape([x[1], 1, 1])),
+        [array(x), np.ones([x[1]]), np.zeros([x[1]])], x),
+      note: 'no running moments',
+    }),
+    groupNorm: ({ x, groups }) => bothWays((a, w, b) => nn.standardize(a.reshape([x[0], groups, -1]), -1, { epsilon: 1e-5 }).reshape(x)
+      .mul(w.reshape([x[1], 1, 1])).add(b.reshape([x[1], 1, 1])), [array(x), np.ones([x[1]]), np.zeros([x[1]])], x),
+    crossEntropy: ({ r, c }) => {
+      const y = hot(r, c, 2);
+      return bothWays((a) => crossEntropy(a, y.ref, r), [array([r, c], 1, 4)], []);
+    },
     mlp: (c) => training(c, (p, d) => crossEntropy(linear(nn.relu(linear(d.x, p.w1, p.b1)), p.w2, p.b2), d.y, c.batch),
       { w1: fan([784, 256], 784, 3), b1: fan([256], 784, 4), w2: fan([256, 10], 256, 5), b2: fan([10], 256, 6) },
       { x: array([c.batch, 784]), y: hot(c.batch, 10) }),

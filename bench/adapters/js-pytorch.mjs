@@ -1,8 +1,10 @@
 // js-pytorch: nested JavaScript arrays; it has no convolution, tanh, sigmoid or gelu.
 import { count, integers, numbers } from '../cases.mjs';
-import { importFile, version } from './peer.mjs';
+import { file, importFile, version } from './peer.mjs';
 
 export const name = 'js-pytorch';
+/** What a page loads. */
+export const files = () => [file('js-pytorch/dist/js-pytorch-browser.js')];
 /** Larger arrays take it seconds. */
 const LIMIT = 1e5;
 
@@ -25,6 +27,17 @@ export async function open() {
       },
       note: c.opt === 'adam' ? undefined : 'Adam: it has no other',
     };
+  };
+  const leaf = (shape, seed = 1, scale = 1) => torch.tensor(nested(numbers(count(shape), seed, scale), shape), true);
+  /** A layer forward and backward from `loss` of its output. */
+  const bothWays = (f, loss, leaves) => {
+    const run = () => {
+      for (const t of leaves) t.zero_grad();
+      const out = f();
+      loss(out).backward();
+      return out;
+    };
+    return { run, check: () => [run().data, ...leaves.map((t) => t.grad)].map((data) => [data].flat(Infinity)) };
   };
   const pair = (shape, f) => {
     const [a, b] = [tensor(shape), tensor(shape, 2)];
@@ -78,6 +91,14 @@ export async function open() {
     addRow: ({ r, c }) => {
       const [a, b] = [tensor([r, c]), tensor([c], 2)];
       return () => torch.add(a, b);
+    },
+    linear: ({ batch, from, to }) => {
+      const [x, w, b] = [leaf([batch, from]), leaf([to, from], 2), leaf([to], 3)], g = tensor([batch, to], 9);
+      return bothWays(() => torch.add(torch.matmul(x, torch.transpose(w, 0, 1)), b), (out) => torch.mul(out, g).sum(), [x, w, b]);
+    },
+    crossEntropy: ({ r, c }) => {
+      const x = leaf([r, c], 1, 4), y = torch.tensor(Array.from(integers(r, c, 2))), loss = new nn.CrossEntropyLoss(), [g] = numbers(1, 9);
+      return bothWays(() => loss.forward(x, y), (out) => torch.mul(out, g), [x]);
     },
     mlp: (c) => {
       class MLP extends nn.Module {

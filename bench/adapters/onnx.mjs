@@ -1,7 +1,9 @@
 // A case as a small ONNX model (the protocol buffers written out), for ONNX Runtime: forward only.
-import { count, numbers } from '../cases.mjs';
+import { count, integers, numbers } from '../cases.mjs';
 
 const FLOAT = 1, INT = 2, INTS = 7, STRING = 3;
+/** The numbers of the format for types of elements. */
+const TYPES = new Map([[Float32Array, 1], [BigInt64Array, 7], [Uint8Array, 9]]);
 
 function varint(n) {
   const out = [];
@@ -16,8 +18,13 @@ function field(key, value) {
 }
 const message = (...fields) => Buffer.concat(fields);
 
-const tensor = (name, shape, seed) => message(...shape.map((d) => field(1, d)), field(2, FLOAT), field(8, name),
-  field(9, Buffer.from(numbers(count(shape), seed).buffer)));
+/** A constant: an array of sizes stands for numbers, else it has `shape` and `data` of its type. */
+function tensor(name, made, seed) {
+  const { shape, data } = Array.isArray(made) ? { shape: made, data: numbers(count(made), seed) } : made;
+  return message(...shape.map((d) => field(1, d)), field(2, TYPES.get(data.constructor)), field(8, name), field(9, Buffer.from(data.buffer)));
+}
+const whole = (shape, values) => ({ shape, data: BigInt64Array.from(values, BigInt) });
+const mask = (n) => ({ shape: [n], data: Uint8Array.from(numbers(n, 3), (x) => Number(x > 0)) });
 const value = (name, shape) => message(field(1, name),
   field(2, field(1, message(field(1, FLOAT), field(2, message(...shape.map((d) => field(1, field(1, d)))))))));
 const attribute = ([name, v]) => {
@@ -51,7 +58,16 @@ const GRAPHS = {
   addRow: ({ r, c }) => one('Add', { a: [r, c] }, [r, c], { weights: { b: [c] } }),
   conv: ({ x, w }) => one('Conv', { a: x }, [x[0], w[0], x[2], x[3]], { weights: { w }, attributes: { pads: [1, 1, 1, 1] } }),
   maxPool: ({ x }) => one('MaxPool', { a: x }, [x[0], x[1], x[2] / 2, x[3] / 2], { attributes: { kernel_shape: [2, 2], strides: [2, 2] } }),
+  cumsum: ({ n }) => one('CumSum', { a: [n] }, [n], { weights: { axis: whole([], [0]) } }),
+  where: ({ n }) => [[node('Where', ['m', 'a', 'b'], 'y')], { a: [n], b: [n] }, [n], { m: mask(n) }],
+  maskedFill: ({ n }) => [[node('Where', ['m', 'zero', 'a'], 'y')], { a: [n] }, [n], { m: mask(n), zero: { shape: [], data: new Float32Array(1) } }],
+  indexSelect: ({ r, c, n }) => one('Gather', { a: [r, c] }, [n, c], { weights: { i: whole([n], integers(n, r)) } }),
+  gather: ({ r, c }) => one('GatherElements', { a: [r, c] }, [r, c], { weights: { i: whole([r, c], integers(r * c, c, 2)) }, attributes: { axis: 1 } }),
+  cat: ({ r, c }) => one('Concat', { a: [r, c], b: [r, c] }, [r, 2 * c], { attributes: { axis: 1 } }),
 };
+
+/** Of all its cases. */
+export const note = 'copies of inputs and outputs included';
 
 /** The kinds of cases that ONNX Runtime can run. */
 export function kindsOf(ort, threads, provider) {
@@ -60,7 +76,8 @@ export function kindsOf(ort, threads, provider) {
     const session = await ort.InferenceSession.create(new Uint8Array(model(nodes, inputs, output, weights)),
       { intraOpNumThreads: threads, interOpNumThreads: 1, executionProviders: [provider] });
     const feeds = Object.fromEntries(Object.entries(inputs).map(([name, shape], i) => [name, new ort.Tensor('float32', numbers(count(shape), i + 1), shape)]));
-    return { isAsync: true, note: 'copies of inputs and outputs included', run: () => session.run(feeds), dispose: () => session.release?.() };
+    const run = () => session.run(feeds);
+    return { isAsync: true, run, check: async () => [(await run()).y.data], dispose: () => session.release?.() };
   };
   return Object.fromEntries(Object.entries(GRAPHS).map(([kind, graph]) => [kind, job(graph)]));
 }

@@ -4,6 +4,9 @@ import { count, integers, numbers } from '../cases.mjs';
 import { file, load, version } from './peer.mjs';
 
 export const name = 'tfjs-wasm';
+/** What a page loads. */
+export const files = () => ['tfjs-core/dist/tf-core.es2017.min.js', 'tfjs-backend-wasm/dist/tf-backend-wasm.es2017.min.js', 'tfjs-backend-wasm/wasm-out/tfjs-backend-wasm-simd.wasm']
+  .map((path) => file(`@tensorflow/${path}`));
 
 export async function open({ threads }) {
   const tf = load('@tensorflow/tfjs'), wasm = load('@tensorflow/tfjs-backend-wasm');
@@ -30,6 +33,25 @@ export async function open({ threads }) {
   // Images are NHWC there.
   const image = ([n, c, h, w], seed) => tensor([n, h, w, c], seed);
   const filter = ([to, from, h, w], seed) => tensor([h, w, from, to], seed);
+
+  const integersOf = (n, limit, shape = [n], seed = 1) => tf.tensor(integers(n, limit, seed), shape, 'int32');
+  /** An op, forward. */
+  const forward = (f) => ({ run: tidied(f), check: () => tf.tidy(() => [f()].flat().map((t) => t.dataSync())) });
+  /** A layer forward and backward, with the gradients of `inputs`. */
+  const bothWays = (f, inputs, { order = [0, 1, 2, 3], note } = {}) => {
+    const g = tf.tidy(() => {
+      const shape = f(...inputs).shape, first = order.map((d) => shape[d]);
+      return shape.length === 4 ? tf.transpose(tensor(first, 9), order.map((_, d) => order.indexOf(d))) : tensor(shape, 9);
+    });
+    const both = tf.valueAndGrads(f);
+    const run = () => both(inputs, g);
+    const check = () => tf.tidy(() => {
+      const { value, grads } = run();
+      return [value, ...grads].map((t) => (t.shape.length === 4 ? tf.transpose(t, order) : t).dataSync());
+    });
+    return { run: tidied(run), check, note };
+  };
+  const NCHW = [0, 3, 1, 2];
 
   const kinds = {
     tinyAdd: () => {
@@ -91,6 +113,48 @@ export async function open({ threads }) {
     maxPool: ({ x }) => {
       const a = image(x);
       return tidied(() => halved(a));
+    },
+    cumsum: ({ n }) => {
+      const a = tensor([n]);
+      return forward(() => tf.cumsum(a));
+    },
+    where: ({ n }) => {
+      const [a, b, mask] = [tensor([n]), tensor([n], 2), tf.greater(tensor([n], 3), 0)];
+      return forward(() => tf.where(mask, a, b));
+    },
+    maskedFill: ({ n }) => {
+      const [a, mask, zero] = [tensor([n]), tf.greater(tensor([n], 3), 0), tf.scalar(0)];
+      return forward(() => tf.where(mask, zero, a));
+    },
+    indexSelect: ({ r, c, n }) => {
+      const [a, i] = [tensor([r, c]), integersOf(n, r)];
+      return forward(() => tf.gather(a, i));
+    },
+    cat: ({ r, c }) => {
+      const [a, b] = [tensor([r, c]), tensor([r, c], 2)];
+      return forward(() => tf.concat([a, b], 1));
+    },
+    maxRow: ({ r, c }) => {
+      const a = tensor([r, c]);
+      return { ...forward(() => [tf.max(a, 1), tf.argMax(a, 1)]), note: 'max and argMax' };
+    },
+    linear: ({ batch, from, to }) => {
+      const [x, w, b] = [tensor([batch, from]), tensor([to, from], 2), tensor([to], 3)];
+      return bothWays((p, q, r) => tf.add(tf.matMul(p, q, false, true), r), [x, w, b]);
+    },
+    attention: ({ x }) => {
+      const length = x[2];
+      const mask = tf.tensor2d(Float32Array.from({ length: length * length }, (_, i) => ((i % length) > Math.floor(i / length) ? -1e9 : 0)), [length, length]);
+      return bothWays((q, k, v) => tf.matMul(tf.softmax(tf.add(tf.mul(tf.matMul(q, k, false, true), x[3] ** -0.5), mask)), v), [1, 2, 3].map((seed) => tensor(x, seed)));
+    },
+    batchNorm: ({ x }) => bothWays((a, w, b) => {
+      const { mean, variance } = tf.moments(a, [0, 1, 2]);
+      return tf.batchNorm(a, mean, variance, b, w, 1e-5);
+    }, [tf.transpose(tensor(x), [0, 2, 3, 1]), tf.ones([x[1]]), tf.zeros([x[1]])], { order: NCHW, note: 'moments and batchNorm; no running ones' }),
+    dropout: ({ r, c }) => ({ run: bothWays((a) => tf.dropout(a, 0.5), [tensor([r, c])]).run }),
+    crossEntropy: ({ r, c }) => {
+      const y = hot(r, c, 2);
+      return bothWays((a) => tf.losses.softmaxCrossEntropy(y, a), [tensor([r, c], 1, 4)]);
     },
     mlp: (c) => {
       const p = variables([[[784, 256], 784], [[256], 784], [[256, 10], 256], [[10], 256]]);
