@@ -3,7 +3,7 @@
 //!
 //! A convolution of 4 numbers with 3 is a product of polynomials, found from its values at 6 points
 //! (Toom and Cook); read backwards it is the filter of 6 numbers with 3, in 6 products for 12 (Winograd;
-//! Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2016). The points are 0, ±5/8,
+//! Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2016). The points are 0, ±3/4,
 //! ±3/2 and infinity: constants are then exact and near one. With the usual 0, ±1, ±2 the error is twice
 //! as large (as in Barabasz et al., "Error Analysis and Improving the Accuracy of Winograd Convolution
 //! for Deep Neural Networks", 2020).
@@ -17,7 +17,7 @@ pub const TILE: usize = 6;
 /// How far tiles are apart, and results in a row.
 pub const STEP: usize = 4;
 
-const A: f32 = 0.625;
+const A: f32 = 0.75;
 const B: f32 = 1.5;
 const A2: f32 = A * A;
 const B2: f32 = B * B;
