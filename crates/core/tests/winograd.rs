@@ -140,12 +140,14 @@ const SHAPES: [Shape; 15] = [
 fn errors_are_a_few_times_those_of_the_direct_way() {
     for (shape, signed) in SHAPES.into_iter().flat_map(|shape| [(shape, true), (shape, false)]) {
         let case = Case::new(shape, signed);
-        assert_eq!(case.taken(), [true; 3], "{shape:?} should take fewer products");
+        // A result that sees little but padding takes the direct way.
+        let padding = shape[6];
+        assert_eq!(case.taken(), [padding <= 1, padding >= 1, true], "{shape:?}");
         let (want, size) = (case.sums(|x| x), case.sums(f64::abs));
         let (got, plain) = (case.run(&case.g), case.run(&direct(&case.g)));
         for (i, name) in ["forward", "transposed", "weight"].into_iter().enumerate() {
             let ((most, mean), (_, direct)) = (errors(&got[i], &want[i], &size[i]), errors(&plain[i], &want[i], &size[i]));
-            assert!(most < 40.0 && mean < 5.0 * direct, "{name} of {shape:?}: at most {most}, {mean} in the mean, directly {direct}");
+            assert!(most < 32.0 && mean < 4.0 * direct, "{name} of {shape:?}: at most {most}, {mean} in the mean, directly {direct}");
         }
     }
 }
