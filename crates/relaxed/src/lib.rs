@@ -6,8 +6,8 @@
 
 #![cfg(target_arch = "wasm32")]
 
-use cresset_core::kernels::{functions, gemm};
-use cresset_core::{elementary_functions, gemm_kernel};
+use cresset_core::kernels::{functions, gemm, winograd};
+use cresset_core::{elementary_functions, filtering_squares, gemm_kernel};
 use cresset_core::kernels::simd::{F32x4, F64x2, MulAdd};
 use std::arch::wasm32::{f32x4_relaxed_madd, f64x2_relaxed_madd};
 
@@ -33,5 +33,6 @@ pub fn install() {
         gemm_kernel!(#[target_feature(enable = "relaxed-simd")] F32x4, Fused, 6, 4),
         gemm_kernel!(#[target_feature(enable = "relaxed-simd")] F64x2, Fused, 6, 4),
     );
+    winograd::install(filtering_squares!(#[target_feature(enable = "relaxed-simd")] Fused));
     functions::install(elementary_functions!(#[target_feature(enable = "relaxed-simd")] Fused));
 }

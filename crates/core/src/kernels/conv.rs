@@ -6,6 +6,7 @@ use super::columns;
 use super::gemm::{Kernel, Mat, Number, Tile, DEPTH, SHARED_WORK};
 use super::patches::{in_vectors, padded, Frame};
 use super::tile::Block;
+use super::winograd;
 use crate::parallel::{parallel_for, Shared};
 use std::ops::Range;
 
@@ -90,6 +91,9 @@ struct View {
 /// `y = x * w`, plus a number for each filter of all groups: `x` is `[batch, groups, channels,
 /// input]`, `w` is `[groups, filters, channels, kernel]`, `y` is `[batch, groups, filters, output]`.
 pub fn forward<T: Number>(g: &Geometry, x: &[T], w: &[T], bias: Option<&[T]>, y: &mut [T]) {
+    if winograd::forward(g, x, w, bias, y) {
+        return;
+    }
     if let Some(kernel) = T::kernel().filter(|_| g.taps() > 0) {
         return slide(kernel, (g.batch, g.groups, g.filters), &g.view(), x, w, bias, y);
     }
@@ -103,7 +107,10 @@ pub fn transposed<T: Number>(g: &Geometry, y: &[T], w: &[T], bias: Option<&[T]>,
     match T::kernel() {
         // Where the input is much larger, most of what filters would slide over are zeros.
         Some(kernel) if g.stride == [1; 3] && g.taps() > 0 && g.area() * 2 <= g.pixels() * 3 => {
-            slide(kernel, (g.batch, g.groups, g.channels), &g.back_view(), y, &turned(g, w), bias, x);
+            let turned = turned(g, w);
+            if !winograd::transposed(g, y, &turned, bias, x) {
+                slide(kernel, (g.batch, g.groups, g.channels), &g.back_view(), y, &turned, bias, x);
+            }
         }
         _ => {
             start(bias, g.area(), x);
@@ -114,6 +121,9 @@ pub fn transposed<T: Number>(g: &Geometry, y: &[T], w: &[T], bias: Option<&[T]>,
 
 /// `w` such that `<w, b> = <y, x * b>`: the gradient of the weight.
 pub fn weight<T: Number>(g: &Geometry, x: &[T], y: &[T], w: &mut [T]) {
+    if winograd::weight(g, x, y, w) {
+        return;
+    }
     if let Some(kernel) = T::kernel().filter(|_| g.taps() > 0) {
         return correlate(kernel, g, &g.view(), x, y, w);
     }
@@ -144,7 +154,7 @@ fn turned<T: Number>(g: &Geometry, w: &[T]) -> Vec<T> {
 }
 
 /// Lengths of about equal parts of `n`, none above `most`.
-fn part(n: usize, most: usize) -> usize {
+pub(super) fn part(n: usize, most: usize) -> usize {
     n.div_ceil(n.div_ceil(most).max(1)).max(1)
 }
 

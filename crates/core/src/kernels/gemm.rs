@@ -16,8 +16,22 @@ pub trait Number: Copy + Default + Add<Output = Self> + Mul<Output = Self> + Add
     fn kernel() -> Option<&'static Kernel<Self>> {
         None
     }
+    /// The numbers, if they are `f32`.
+    fn floats(_: &[Self]) -> Option<&[f32]> {
+        None
+    }
+    /// The numbers, if they are `f32`.
+    fn floats_mut(_: &mut [Self]) -> Option<&mut [f32]> {
+        None
+    }
 }
 impl Number for f32 {
+    fn floats(x: &[f32]) -> Option<&[f32]> {
+        Some(x)
+    }
+    fn floats_mut(x: &mut [f32]) -> Option<&mut [f32]> {
+        Some(x)
+    }
     fn kernel() -> Option<&'static Kernel<f32>> {
         Some(KERNELS.get().map_or(&PLAIN.0, |k| &k.0))
     }

@@ -28,4 +28,7 @@ pub mod reduce;
 pub mod remap;
 pub mod resample;
 pub mod simd;
+pub mod squares;
+pub mod strips;
 pub mod tile;
+pub mod winograd;
