@@ -3,6 +3,7 @@ import * as torch from 'cresset';
 import { expect, test } from 'vitest';
 
 const { nn, optim } = torch;
+const F = nn.functional;
 
 class Net extends nn.Module {
   fc1 = new nn.Linear(2, 16);
@@ -158,4 +159,18 @@ test('loaders take arrays, iterables, promises and samplers', async () => {
   for await (const t of new DataLoader<bigint, torch.Tensor>(later, { batch_size: 2 })) seen.push(t.tolist());
   expect(seen).toEqual([[0n, 1n], [2n]]);
   expect(random_split(list, [0.5, 0.5], new torch.Generator().manual_seed(1)).map((s) => s.length)).toEqual([3, 2]);
+});
+
+test('3x3 convolutions go by fewer products or, if told so, by plain sums, and are right both ways', () => {
+  torch.manual_seed(0);
+  const x = torch.randn([2, 16, 13, 17]), w = torch.randn([24, 16, 3, 3]).mul(0.1);
+  const exact = F.conv2d(x.double(), w.double(), null, { padding: 1 });
+  const [quick, plain] = [true, false].map((on) => {
+    torch.backends.wasm.winograd = on;
+    return F.conv2d(x, w, null, { padding: 1 });
+  }) as [torch.Tensor, torch.Tensor];
+  expect(torch.backends.wasm.winograd).toBe(false);
+  torch.backends.wasm.winograd = true;
+  expect(quick.equal(plain)).toBe(false);
+  for (const y of [quick, plain]) expect(y.double().sub(exact).abs().max().item()).toBeLessThan(1e-5);
 });

@@ -21,5 +21,12 @@ export function set_num_threads(n: number | bigint): void {
 /** How many threads ops may use. */
 export function get_num_threads(): number { return door.pool_threads(undefined); }
 
-/** `torch.backends`: `wasm.build` names the module that was loaded: `simd`, `relaxed` or `threads`. */
-export const backends = { wasm: { build } };
+/** `torch.backends`: `wasm.build` names the module that was loaded: `simd`, `relaxed` or `threads`; `wasm.winograd` says whether
+ * 3x3 convolutions may take a quarter of the products, with greater rounding errors (docs/differences.md). */
+export const backends = {
+  wasm: {
+    build,
+    get winograd(): boolean { return door.winograd(undefined); },
+    set winograd(on: boolean) { door.winograd(on); },
+  },
+};

@@ -160,6 +160,12 @@ pub fn call_number(op: usize, input: i32, other: f64, in_place: u32) -> i32 {
     })
 }
 
+/// Whether convolutions may take fewer products than they have terms; and sets it where given.
+#[wasm_bindgen]
+pub fn winograd(on: Option<bool>) -> bool {
+    cresset_core::kernels::winograd::allowed(on)
+}
+
 /// The last failure: its class, a line break, its sentence.
 #[wasm_bindgen]
 pub fn error() -> String {

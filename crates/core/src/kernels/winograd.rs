@@ -16,7 +16,18 @@ use super::strips::Cut;
 use super::tile::Block;
 use crate::filtering_squares;
 use crate::parallel::{available, parallel_for, Shared};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::OnceLock;
+
+static ALLOWED: AtomicBool = AtomicBool::new(true);
+
+/// Whether convolutions may go this way; and sets it where given.
+pub fn allowed(set: Option<bool>) -> bool {
+    if let Some(on) = set {
+        ALLOWED.store(on, Relaxed);
+    }
+    ALLOWED.load(Relaxed)
+}
 
 static PLAIN: Squares = filtering_squares!(Plain);
 static SQUARES: OnceLock<Squares> = OnceLock::new();
@@ -147,9 +158,12 @@ impl Plan {
         self.batch * self.cut.count()
     }
 
-    /// Whether it is faster than the direct way: tiles reach beyond the output not too far, and are
+    /// Whether it may be, and is, faster than the direct way: tiles reach beyond the output not too far, and are
     /// enough that kernels are worth their points.
     fn pays(&self) -> bool {
+        if !allowed(None) {
+            return false;
+        }
         let (pairs, tiles) = (self.channels * self.filters, self.tiles());
         let full = 8 * self.output[0] * self.output[1] >= 3 * STEP * STEP * self.cut.count();
         self.channels.min(self.filters) >= 8 && pairs >= 128 && full && tiles >= if pairs <= 1 << 16 { 8 } else { 16 }
