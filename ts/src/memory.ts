@@ -77,7 +77,7 @@ const LARGE = 1 << 16;
 /** So many pages call for relief, whatever they hold; so few are worth no look. */
 const MANY = 1 << 12, FEW = 4;
 /** Garbage is looked for when at least so many bytes came to life, at most so many; the more there is of it, the sooner. */
-const OFTEN = 1 << 23, SELDOM = 1 << 26;
+const OFTEN = 1 << 22, SELDOM = 1 << 26;
 /** Looks take at most this part of the time while memory fills up, and for what training steps leave. */
 const SHARE = 1 / 4, STEP_SHARE = 1 / 8;
 /** Between two training steps this part of the live bytes may be garbage. */
