@@ -27,8 +27,8 @@
 //! apply. It works on plain data: the engine runs it where gradients are not recorded and more than
 //! one is needed, and the single formulas otherwise, which can always be called one by one.
 //!
-//! What an elementwise entry does with few float32 numbers may stand between its body and its formulas,
-//! `quick (quick_zip!(|x, y| x + y))`: see `ops/quick.rs`.
+//! A shorter way for plain float32 tensors, which must give the same, may stand between the body of an
+//! entry and its formulas, `quick (quick_zip!(|x, y| x + y))`: see `ops/quick.rs`.
 //!
 //! Every entry with rules is checked against differences, twice, by `tests/gradcheck.rs`, on default
 //! arguments that its types suggest. An entry that needs others gets a row, `("narrow", "x(2,5), 1,

@@ -2,6 +2,7 @@
 
 use super::prelude::*;
 use super::loops::Arith;
+use super::quick::Quick;
 use crate::kernels::gemm::{batched, dot as dot_row, product, product_plus, Mat, Number, Out, Wrapping};
 
 /// A number type and the dtype it multiplies for.
@@ -101,6 +102,18 @@ fn mm_of(name: &str, a: &Tensor, b: &Tensor) -> Result {
     let out = Tensor::empty(&[a.sizes()[0], b.sizes()[1]], a.dtype().compute())?;
     multiply(a, b, &out, false)?;
     Ok(out)
+}
+
+/// The product of two float32 matrices that lie row by row.
+fn plain_product(a: &Tensor, b: Option<&Tensor>) -> Option<Result> {
+    let b = b?;
+    let (&[m, k], &[rows, n]) = (a.sizes(), b.sizes()) else { return None };
+    let plain = |t: &Tensor| t.dtype() == DType::Float32 && t.is_contiguous();
+    (k == rows && plain(a) && plain(b)).then(|| {
+        let out = Tensor::empty(&[m, n], DType::Float32)?;
+        multiply(a, b, &out, false)?;
+        Ok(out)
+    })
 }
 
 fn check_mm(name: &str, a: &Tensor, b: &Tensor) -> Result<()> {
@@ -393,6 +406,7 @@ fn linear_of(input: &Tensor, weight: &Tensor, bias: Option<Tensor>) -> Result {
 ops! { TABLE, LinearOps;
     /// The product of two matrices.
     fn mm(input: Tensor, mat2: Tensor) [] eval { finish(mm_of("mm", &input, &mat2)?, input.dtype()) }
+        quick (Quick::Other(plain_product))
         d input = |g, mat2, turned| left_grad(g, &mat2, turned),
         d mat2 = |g, input, turned| right_grad(g, &input, turned);
     /// The products of two batches of matrices.
@@ -411,7 +425,8 @@ ops! { TABLE, LinearOps;
             else { dot_of(&input, &other) } }
         d input = |g, other| g.conj().mul(other), d other = |g, input| g.mul(input);
     /// The product of vectors, matrices and batches of matrices, with broadcasting.
-    fn matmul(input: Tensor, other: Tensor) ["linalg.matmul", "__matmul__"] compose { matmul_of(&input, &other) };
+    fn matmul(input: Tensor, other: Tensor) ["linalg.matmul", "__matmul__"] compose { matmul_of(&input, &other) }
+        quick (Quick::Other(plain_product));
     /// `other @ input`.
     fn __rmatmul__(input: Tensor, other: Tensor) [method] compose { matmul_of(&other, &input) };
     /// `beta * input + alpha * mat1 @ mat2`.

@@ -1,5 +1,5 @@
-//! The quick way of elementwise entries: the loop over a few float32 numbers that lie one after the
-//! other, straight from the arguments. There the time is that of what stands around a loop (arguments
+//! The quick way of entries: the loop over a few float32 numbers that lie one after the other, or
+//! another kernel, straight from the arguments. There the time is that of what stands around a loop (arguments
 //! in their types, promotion, broadcasting, conversion of the result), of which nothing is needed.
 //!
 //! An entry takes part by a word before its formulas, `quick (quick_zip!(|x, y| x + y))`. The body must
@@ -20,6 +20,8 @@ pub enum Quick {
     Map(fn(&[f32], &mut [f32])),
     /// Of two; either may be one number for all.
     Zip(fn(&[f32], &[f32], &mut [f32])),
+    /// Not elementwise: of two tensors or one, None where the quick way is not for them.
+    Other(fn(&Tensor, Option<&Tensor>) -> Option<Result>),
 }
 
 /// `Quick` for an expression of one number.
@@ -97,6 +99,13 @@ impl Quick {
 
     /// The same for these operands, where nothing else is said.
     pub(crate) fn of(self, a: &Tensor, b: Option<Second>) -> Option<Result> {
+        if let Quick::Other(f) = self {
+            return match b {
+                None => f(a, None),
+                Some(Second::Tensor(b)) => f(a, Some(b)),
+                Some(Second::Number(_)) => None,
+            };
+        }
         let x = few(a)?;
         match (self, b) {
             (Quick::Map(f), None) => Some(a.empty_alike().map(|out| {
