@@ -7,16 +7,21 @@ use crate::dtype::{DType, Element};
 use crate::error::Result;
 use crate::layout::{Dims, Loop};
 use crate::tensor::Tensor;
+use std::hint::black_box;
 use std::ops::Sub;
 
 /// Elements of a line that are folded in one go; longer lines are halved.
-const LINE: usize = 1024;
+const LINE: usize = 8192;
+/// The same of a line whose elements are not adjacent, which are folded one after the other.
+const SPREAD_LINE: usize = 1024;
 /// Rows that are folded column by column in one go.
 const ROWS: usize = 64;
 /// Columns that are folded at once, so that their partial results stay in the cache.
 const COLUMNS: usize = 512;
 /// Independent partial results of a contiguous line: enough for LLVM to fill vectors.
 const PARTS: usize = 16;
+/// Elements that partial results take in before they are joined to those of the line so far.
+const GROUP: usize = 32 * PARTS;
 
 /// The sizes after reducing `dims`.
 pub fn reduced_sizes(sizes: &[i64], dims: &[usize], keepdim: bool) -> Dims {
@@ -57,26 +62,24 @@ impl<I, S, J> Fold<I, S, J> {
         J: Fn(A, A) -> A,
     {
         let (step, join) = (&self.step, &self.join);
-        let chunks = x.chunks_exact(PARTS);
-        let tail = first + x.len() - chunks.remainder().len();
-        let rest = chunks.remainder().iter().enumerate().fold(init, |acc, (i, v)| step(acc, *v, tail + i));
-        if x.len() < PARTS {
+        let whole = x.len() / PARTS * PARTS;
+        let rest = x[whole..].iter().enumerate().fold(init, |acc, (i, v)| step(acc, *v, first + whole + i));
+        if whole == 0 {
             return rest;
         }
         let mut part = [init; PARTS];
-        for (k, c) in chunks.enumerate() {
+        for (g, group) in x[..whole].chunks(GROUP).enumerate() {
+            let mut own = [init; PARTS];
+            for (k, c) in group.chunks_exact(PARTS).enumerate() {
+                for i in 0..PARTS {
+                    own[i] = step(own[i], c[i], first + g * GROUP + k * PARTS + i);
+                }
+            }
             for i in 0..PARTS {
-                part[i] = step(part[i], c[i], first + k * PARTS + i);
+                part[i] = join(part[i], own[i]);
             }
         }
-        let mut width = PARTS / 2;
-        while width > 0 {
-            for i in 0..width {
-                part[i] = join(part[i], part[i + width]);
-            }
-            width /= 2;
-        }
-        join(part[0], rest)
+        join(halved(part, join), rest)
     }
 
     /// # Safety
@@ -86,7 +89,7 @@ impl<I, S, J> Fold<I, S, J> {
         S: Fn(A, T, usize) -> A,
         J: Fn(A, A) -> A,
     {
-        if len > LINE {
+        if len > if stride == 1 { LINE } else { SPREAD_LINE } {
             let half = len / 2 / PARTS * PARTS;
             // SAFETY: both halves lie inside the line.
             return unsafe {
@@ -227,6 +230,21 @@ impl<I, S, J> Fold<I, S, J> {
     }
 }
 
+/// Partial results as one, by halves.
+#[inline(always)]
+fn halved<A: Copy>(part: [A; PARTS], join: impl Fn(A, A) -> A) -> A {
+    // LLVM sees them in memory only: it would fill but half of each vector, for the last joins.
+    let mut part = *black_box(&part);
+    let mut width = PARTS / 2;
+    while width > 0 {
+        for i in 0..width {
+            part[i] = join(part[i], part[i + width]);
+        }
+        width /= 2;
+    }
+    part[0]
+}
+
 /// The loop over some dimensions of a tensor.
 fn loop_over(t: &Tensor, dims: &[usize]) -> Loop<1> {
     let sizes: Dims = dims.iter().map(|&d| t.sizes()[d]).collect();
@@ -313,22 +331,54 @@ pub fn dot_row<T: Number + Sub<Output = T>>(a: &[T], b: &[T], less: T) -> T {
         let (first, second) = (dot_row(&a[..half], &b[..half], less), dot_row(&a[half..], &b[half..], less));
         return first + second;
     }
-    let (p, q) = (a.chunks_exact(PARTS), b.chunks_exact(PARTS));
-    let rest = p.remainder().iter().zip(q.remainder()).fold(T::default(), |s, (x, y)| s + *x * (*y - less));
+    let whole = a.len() / PARTS * PARTS;
+    let rest = a[whole..].iter().zip(&b[whole..]).fold(T::default(), |s, (x, y)| s + *x * (*y - less));
     let mut part = [T::default(); PARTS];
-    for (x, y) in p.zip(q) {
+    for (p, q) in a[..whole].chunks(GROUP).zip(b[..whole].chunks(GROUP)) {
+        let mut own = [T::default(); PARTS];
+        for (x, y) in p.chunks_exact(PARTS).zip(q.chunks_exact(PARTS)) {
+            for i in 0..PARTS {
+                own[i] += x[i] * (y[i] - less);
+            }
+        }
         for i in 0..PARTS {
-            part[i] += x[i] * (y[i] - less);
+            part[i] += own[i];
         }
     }
-    let mut width = PARTS / 2;
-    while width > 0 {
-        for i in 0..width {
-            part[i] = part[i] + part[i + width];
-        }
-        width /= 2;
+    halved(part, |x, y| x + y) + rest
+}
+
+/// The sums of `a b` and of `a b (x - less)` over three rows of one length, as `dot_row` has them.
+pub fn weighted_sums<T: Number + Sub<Output = T>>(a: &[T], b: &[T], x: &[T], less: T) -> (T, T) {
+    if a.len() > LINE {
+        let half = a.len() / 2 / PARTS * PARTS;
+        let first = weighted_sums(&a[..half], &b[..half], &x[..half], less);
+        let second = weighted_sums(&a[half..], &b[half..], &x[half..], less);
+        return (first.0 + second.0, first.1 + second.1);
     }
-    part[0] + rest
+    let whole = a.len() / PARTS * PARTS;
+    let mut rest = (T::default(), T::default());
+    for ((a, b), x) in a[whole..].iter().zip(&b[whole..]).zip(&x[whole..]) {
+        let product = *a * *b;
+        rest.0 += product;
+        rest.1 += product * (*x - less);
+    }
+    let (mut sums, mut dots) = ([T::default(); PARTS], [T::default(); PARTS]);
+    for ((a, b), x) in a[..whole].chunks(GROUP).zip(b[..whole].chunks(GROUP)).zip(x[..whole].chunks(GROUP)) {
+        let (mut sum, mut dot) = ([T::default(); PARTS], [T::default(); PARTS]);
+        for ((a, b), x) in a.chunks_exact(PARTS).zip(b.chunks_exact(PARTS)).zip(x.chunks_exact(PARTS)) {
+            for i in 0..PARTS {
+                let product = a[i] * b[i];
+                sum[i] += product;
+                dot[i] += product * (x[i] - less);
+            }
+        }
+        for i in 0..PARTS {
+            sums[i] += sum[i];
+            dots[i] += dot[i];
+        }
+    }
+    (halved(sums, |x, y| x + y) + rest.0, halved(dots, |x, y| x + y) + rest.1)
 }
 
 /// `f` turns every row along `dim` into a row of `len` elements; the result is row-major.
