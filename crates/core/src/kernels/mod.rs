@@ -28,4 +28,5 @@ pub mod reduce;
 pub mod remap;
 pub mod resample;
 pub mod simd;
+pub mod softmax;
 pub mod tile;
