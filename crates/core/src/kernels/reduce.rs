@@ -51,6 +51,8 @@ struct Fold<I, S, J> {
     init: I,
     step: S,
     join: J,
+    /// Whether there is but one partial result of a line: for searches, which take few elements in.
+    single: bool,
 }
 
 impl<I, S, J> Fold<I, S, J> {
@@ -62,7 +64,7 @@ impl<I, S, J> Fold<I, S, J> {
         J: Fn(A, A) -> A,
     {
         let (step, join) = (&self.step, &self.join);
-        let whole = x.len() / PARTS * PARTS;
+        let whole = if self.single { 0 } else { x.len() / PARTS * PARTS };
         let rest = x[whole..].iter().enumerate().fold(init, |acc, (i, v)| step(acc, *v, first + whole + i));
         if whole == 0 {
             return rest;
@@ -281,7 +283,7 @@ pub fn fold_from<T: Element, A: Copy, R: Element>(
     let source = typed::<T>(t)?;
     let out = Tensor::empty(&reduced_sizes(t.sizes(), dims, keepdim), R::DTYPE)?;
     let mut to = out.data_mut::<R>().iter_mut();
-    let fold = Fold { init, step: |a, x, _| step(a, x), join };
+    let fold = Fold { init, step: |a, x, _| step(a, x), join, single: false };
     fold.run(&source, dims, true, |a| {
         if let Some(d) = to.next() {
             *d = last(a);
@@ -308,6 +310,7 @@ pub fn find<T: Element>(
                 && (a.1 == i64::MAX || beats(b.0, a.0) || (b.1 < a.1 && !beats(a.0, b.0)));
             if second { b } else { a }
         },
+        single: true,
     };
     fold.run(&source, dims, false, |a: (T, i64)| {
         if let Some((v, i)) = to.next() {
@@ -319,7 +322,7 @@ pub fn find<T: Element>(
 
 /// A fold of one contiguous row.
 pub fn fold_row<T: Copy, A: Copy>(row: &[T], init: A, step: impl Fn(A, T) -> A, join: impl Fn(A, A) -> A) -> A {
-    let fold = Fold { init: (), step: |a, x, _| step(a, x), join };
+    let fold = Fold { init: (), step: |a, x, _| step(a, x), join, single: false };
     // SAFETY: a slice is readable.
     unsafe { fold.line(row.as_ptr(), row.len(), 1, 0, init) }
 }
