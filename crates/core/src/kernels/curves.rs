@@ -156,8 +156,13 @@ impl Coefficients {
     /// `1 + (1 + q) 2^n`, rounded once: what is added to `1 + 2^n` is small beside it.
     #[inline(always)]
     fn one_and<L: Floats, M: Fuse<L>>(&self, q: L, biased: L) -> L {
-        let w = biased.raised();
-        M::mul_add(q, w, w.add(L::splat(self.one)))
+        let (w, one) = (biased.raised(), L::splat(self.one));
+        let sum = w.add(one);
+        if M::ONCE {
+            return M::mul_add(q, w, sum);
+        }
+        // Where products are rounded too, it counts that the sum lost the one beside 2^24.
+        sum.add(q.mul(w).add(one.sub(sum.sub(w))))
     }
 
     /// `1 + exp(-x)` for `|x| < 87`.
@@ -205,7 +210,7 @@ impl Coefficients {
         let lost = a.sub(sum.sub(one));
         let rest = M::excess(a, share, sum).sub(share.mul(lost)).mul(one.sub(share));
         let (b, (q, biased)) = (self.scaled_erfc::<L, M>(a), self.bell::<L, M>(a));
-        let bend = M::mul_add(b, q, b.add(q));
+        let bend = q.add(M::mul_add(b, q, b));
         (share.add(M::mul_add(share, bend, rest)), biased)
     }
 }
