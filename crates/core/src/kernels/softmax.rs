@@ -39,7 +39,7 @@ pub fn softmax_in_place<T: Real>(row: &mut [T]) {
 }
 
 fn scale<T: Real>(row: &mut [T], by: T) {
-    row.iter_mut().for_each(|y| *y = *y * by);
+    row.iter_mut().for_each(|y| *y *= by);
 }
 
 /// The gradient of a softmax `y`: `y (g - sum(g y))`.
