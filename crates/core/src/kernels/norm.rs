@@ -2,7 +2,7 @@
 //! variance is taken around a mean that is known. What lies in one piece is summed in vectors,
 //! pairwise; the pieces in double precision.
 
-use super::reduce::{dot_row, fold_row, weighted_sums};
+use super::reduce::{dot_row, fold_row, two_sums};
 use crate::ops::loops::Real;
 use crate::parallel::{parallel_for, Shared};
 
@@ -37,7 +37,7 @@ impl Shape {
     }
 
     /// Whether a row is one run of elements, each with a weight of its own.
-    fn is_plain(&self, period: usize) -> bool {
+    pub fn is_plain(&self, period: usize) -> bool {
         self.space == 1 && !self.across && period == self.channels && self.channels > 0
     }
 
@@ -173,14 +173,48 @@ impl Shape {
             let (m, s) = (T::of(mean[r]), T::of(scale[r]));
             match weight {
                 Some(w) => {
-                    let (sum, dot) = weighted_sums(g, w, x, m);
+                    let [sum, dot] = two_sums([g, w, x], |[g, w, x]| [g * w, g * w * (x - m)]);
                     let (shift, slope) = (sum / count, dot * s / count * s);
                     dx.iter_mut().zip(g).zip(x).zip(w).for_each(|(((d, g), x), w)| *d = (*g * *w - shift - (*x - m) * slope) * s);
                 }
                 None => {
-                    let (sum, dot) = (fold_row(g, T::nil(), T::plus, T::plus), dot_row(g, x, m));
+                    let [sum, dot] = two_sums([g, x], |[g, x]| [g, g * (x - m)]);
                     let (shift, slope) = (sum / count, dot * s / count * s);
                     dx.iter_mut().zip(g).zip(x).for_each(|((d, g), x)| *d = (*g - shift - (*x - m) * slope) * s);
+                }
+            }
+        });
+    }
+
+    /// The sums of `g * (x - mean) * scale` and, if there is room for them, of `g`, for each element of
+    /// plain rows.
+    pub fn param_grads<T: Real>(&self, g: &[T], x: &[T], mean: &[f64], scale: &[f64], dw: &mut [T], db: &mut [T]) {
+        let (n, both) = (self.channels, !db.is_empty());
+        let (dw, db) = (Shared(dw.as_mut_ptr()), Shared(db.as_mut_ptr()));
+        parallel_for(n, (GRAIN / self.rows.max(1)).max(16), |range| {
+            let width = range.len();
+            // SAFETY: the channels of the threads are apart.
+            let of_range = |to: *mut T| unsafe { std::slice::from_raw_parts_mut(to.add(range.start), width) };
+            let mut total = [of_range(dw.get()), if both { of_range(db.get()) } else { &mut [] }];
+            let mut parts = vec![T::nil(); width + total[1].len()];
+            total.iter_mut().for_each(|t| t.fill(T::nil()));
+            for block in (0..self.rows).step_by(ROWS) {
+                parts.fill(T::nil());
+                let (products, sums) = parts.split_at_mut(width);
+                for r in block..(block + ROWS).min(self.rows) {
+                    let (m, s, at) = (T::of(mean[r]), T::of(scale[r]), r * n + range.start);
+                    let products = products.iter_mut().zip(&g[at..]).zip(&x[at..]);
+                    if both {
+                        products.zip(&mut *sums).for_each(|(((p, g), x), sum)| {
+                            *p += *g * ((*x - m) * s);
+                            *sum += *g;
+                        });
+                    } else {
+                        products.for_each(|((p, g), x)| *p += *g * ((*x - m) * s));
+                    }
+                }
+                for (t, p) in total.iter_mut().zip([products, sums]) {
+                    t.iter_mut().zip(p).for_each(|(t, p)| *t += *p);
                 }
             }
         });
@@ -189,23 +223,7 @@ impl Shape {
     /// The sums of `g * (x - mean) * scale` for each channel of the weight.
     pub fn weight_grad<T: Real>(&self, g: &[T], x: &[T], mean: &[f64], scale: &[f64], period: usize, dw: &mut [T]) {
         if self.is_plain(period) {
-            let (n, to) = (self.channels, Shared(dw.as_mut_ptr()));
-            return parallel_for(n, (GRAIN / self.rows.max(1)).max(16), |range| {
-                // SAFETY: the channels of the threads are apart.
-                let dw = unsafe { std::slice::from_raw_parts_mut(to.get().add(range.start), range.len()) };
-                let mut part = vec![T::nil(); range.len()];
-                dw.fill(T::nil());
-                for block in (0..self.rows).step_by(ROWS) {
-                    part.fill(T::nil());
-                    for r in block..(block + ROWS).min(self.rows) {
-                        let (m, s) = (T::of(mean[r]), T::of(scale[r]));
-                        for ((p, g), x) in part.iter_mut().zip(&g[r * n + range.start..]).zip(&x[r * n + range.start..]) {
-                            *p += *g * ((*x - m) * s);
-                        }
-                    }
-                    dw.iter_mut().zip(&part).for_each(|(d, p)| *d += *p);
-                }
-            });
+            return self.param_grads(g, x, mean, scale, dw, &mut []);
         }
         let mut sums = vec![0.0; period];
         let mut channel = 0;

@@ -351,37 +351,38 @@ pub fn dot_row<T: Number + Sub<Output = T>>(a: &[T], b: &[T], less: T) -> T {
     halved(part, |x, y| x + y) + rest
 }
 
-/// The sums of `a b` and of `a b (x - less)` over three rows of one length, as `dot_row` has them.
-pub fn weighted_sums<T: Number + Sub<Output = T>>(a: &[T], b: &[T], x: &[T], less: T) -> (T, T) {
-    if a.len() > LINE {
-        let half = a.len() / 2 / PARTS * PARTS;
-        let first = weighted_sums(&a[..half], &b[..half], &x[..half], less);
-        let second = weighted_sums(&a[half..], &b[half..], &x[half..], less);
-        return (first.0 + second.0, first.1 + second.1);
+/// The sums of both numbers that `terms` makes of what stands in one place of rows of one length.
+pub fn two_sums<T: Number, const R: usize>(rows: [&[T]; R], terms: impl Fn([T; R]) -> [T; 2] + Copy) -> [T; 2] {
+    let len = rows.iter().map(|row| row.len()).min().unwrap_or(0);
+    if len > LINE {
+        let half = len / 2 / PARTS * PARTS;
+        let (first, second) = (two_sums(rows.map(|row| &row[..half]), terms), two_sums(rows.map(|row| &row[half..]), terms));
+        return [first[0] + second[0], first[1] + second[1]];
     }
-    let whole = a.len() / PARTS * PARTS;
-    let mut rest = (T::default(), T::default());
-    for ((a, b), x) in a[whole..].iter().zip(&b[whole..]).zip(&x[whole..]) {
-        let product = *a * *b;
-        rest.0 += product;
-        rest.1 += product * (*x - less);
-    }
-    let (mut sums, mut dots) = ([T::default(); PARTS], [T::default(); PARTS]);
-    for ((a, b), x) in a[..whole].chunks(GROUP).zip(b[..whole].chunks(GROUP)).zip(x[..whole].chunks(GROUP)) {
-        let (mut sum, mut dot) = ([T::default(); PARTS], [T::default(); PARTS]);
-        for ((a, b), x) in a.chunks_exact(PARTS).zip(b.chunks_exact(PARTS)).zip(x.chunks_exact(PARTS)) {
+    let whole = len / PARTS * PARTS;
+    let mut part = [[T::default(); PARTS]; 2];
+    for group in (0..whole).step_by(GROUP) {
+        let mut own = [[T::default(); PARTS]; 2];
+        for at in (group..whole.min(group + GROUP)).step_by(PARTS) {
+            let here = rows.map(|row| &row[at..at + PARTS]);
             for i in 0..PARTS {
-                let product = a[i] * b[i];
-                sum[i] += product;
-                dot[i] += product * (x[i] - less);
+                let [a, b] = terms(here.map(|row| row[i]));
+                own[0][i] += a;
+                own[1][i] += b;
             }
         }
         for i in 0..PARTS {
-            sums[i] += sum[i];
-            dots[i] += dot[i];
+            part[0][i] += own[0][i];
+            part[1][i] += own[1][i];
         }
     }
-    (halved(sums, |x, y| x + y) + rest.0, halved(dots, |x, y| x + y) + rest.1)
+    let mut sums = part.map(|part| halved(part, |a, b| a + b));
+    for i in whole..len {
+        let [a, b] = terms(rows.map(|row| row[i]));
+        sums[0] += a;
+        sums[1] += b;
+    }
+    sums
 }
 
 /// `f` turns every row along `dim` into a row of `len` elements; the result is row-major.

@@ -184,15 +184,22 @@ fn joint_grads(plan: &Plan, g: &Tensor, wanted: &[bool], input: &Tensor, weight:
     let scale = scales(&var, eps);
     let room = |wanted: bool, sizes: &[i64]| wanted.then(|| Tensor::empty(sizes, work)).transpose();
     let (dx, dw) = (room(wanted[0], input.sizes())?, room(wanted[1], weight.sizes())?);
+    // In one pass with the weight's where that is simple.
+    let mut db = room(wanted[1] && wanted[2] && plan.shape.is_plain(plan.period), weight.sizes())?;
     in_real!(work, T => {
         if let Some(dx) = &dx {
             plan.shape.input_grad::<T>(g.data(), x.data(), &mean, &scale, row(&w), plan.period, dx.data_mut());
         }
         if let Some(dw) = &dw {
-            plan.shape.weight_grad::<T>(g.data(), x.data(), &mean, &scale, plan.period, dw.data_mut());
+            match &db {
+                Some(db) => plan.shape.param_grads::<T>(g.data(), x.data(), &mean, &scale, dw.data_mut(), db.data_mut()),
+                None => plan.shape.weight_grad::<T>(g.data(), x.data(), &mean, &scale, plan.period, dw.data_mut()),
+            }
         }
     });
-    let db = wanted[2].then(|| summed(g.reshape(&plan.view), plan, weight.sizes())).transpose()?;
+    if wanted[2] && db.is_none() {
+        db = Some(summed(g.reshape(&plan.view), plan, weight.sizes())?);
+    }
     Ok(Some([dx, dw, db]))
 }
 
