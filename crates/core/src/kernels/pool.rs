@@ -82,21 +82,25 @@ impl<T> Row<'_, T> {
     }
 }
 
-/// Calls `f(i, [left, right])` with each row's numbers of outputs from `i` on; false where a NaN, or
-/// infinities of both signs, may be among the numbers: then maxima of them are not right.
+/// The maxima of the squares of two rows; false where a NaN, or infinities of both signs, may be
+/// among the numbers: then they are not right.
 ///
 /// # Safety
 /// Both rows must hold two numbers for each output, of which there are at least `L::N`.
 #[inline(always)]
-unsafe fn squares<L: Choose>(top: *const L::Elem, bottom: *const L::Elem, outputs: usize, mut f: impl FnMut(usize, [[L; 2]; 2])) -> bool {
+unsafe fn square_maxima<L: Choose>(top: *const L::Elem, bottom: *const L::Elem, y: &mut [L::Elem]) -> bool {
     let mut sum = L::splat(L::Elem::default());
-    let last = outputs - L::N;
+    let last = y.len() - L::N;
     let mut i = 0;
     loop {
         // SAFETY: the caller's promise; the last outputs may be among those before.
-        let [upper, lower] = [top, bottom].map(|row| unsafe { [L::load(row.add(2 * i)), L::load(row.add(2 * i + L::N))] });
-        sum = sum.add(upper[0].add(lower[0]).add(upper[1].add(lower[1])));
-        f(i, [upper, lower]);
+        unsafe {
+            let (a, b) = (L::load(top.add(2 * i)), L::load(top.add(2 * i + L::N)));
+            let (c, d) = (L::load(bottom.add(2 * i)), L::load(bottom.add(2 * i + L::N)));
+            sum = sum.add(a.add(c).add(b.add(d)));
+            let (left, right) = (a.greater(c), b.greater(d));
+            left.evens(right).greater(left.odds(right)).store(y.as_mut_ptr().add(i));
+        }
         if i == last {
             return !sum.is_nan().any();
         }
@@ -104,43 +108,37 @@ unsafe fn squares<L: Choose>(top: *const L::Elem, bottom: *const L::Elem, output
     }
 }
 
-/// The maxima of the squares of two rows; whether they are right.
-///
-/// # Safety
-/// As for `squares`.
-#[inline(always)]
-unsafe fn square_maxima<L: Choose>(top: *const L::Elem, bottom: *const L::Elem, y: &mut [L::Elem]) -> bool {
-    let (outputs, y) = (y.len(), y.as_mut_ptr());
-    // SAFETY: the caller's promise.
-    unsafe {
-        squares::<L>(top, bottom, outputs, |i, [upper, lower]| {
-            let (left, right) = (upper[0].greater(lower[0]), upper[1].greater(lower[1]));
-            left.evens(right).greater(left.odds(right)).store(y.add(i));
-        })
-    }
-}
-
 /// The same with the place of each maximum, counted from `at`, the second row `width` further.
 ///
 /// # Safety
-/// As for `squares`, and an index for each output.
+/// As for `square_maxima`, and an index for each output.
 #[inline(always)]
 unsafe fn square_places<L: Choose>(
     top: *const L::Elem, bottom: *const L::Elem, at: usize, width: usize, y: &mut [L::Elem], indices: &mut [i64],
 ) -> bool {
-    let (ramp, outputs, y) = (L::count(2), y.len(), y.as_mut_ptr());
-    // SAFETY: the caller's promise.
-    unsafe {
-        squares::<L>(top, bottom, outputs, |i, [[a, b], [c, d]]| {
+    let ramp = L::count(2);
+    let mut sum = L::splat(L::Elem::default());
+    let last = y.len() - L::N;
+    let mut i = 0;
+    loop {
+        // SAFETY: as above.
+        unsafe {
+            let (a, b) = (L::load(top.add(2 * i)), L::load(top.add(2 * i + L::N)));
+            let (c, d) = (L::load(bottom.add(2 * i)), L::load(bottom.add(2 * i + L::N)));
+            sum = sum.add(a.add(c).add(b.add(d)));
             let (a, b, c, d) = (a.evens(b), a.odds(b), c.evens(d), c.odds(d));
             let (upper, lower) = (a.greater(b), c.greater(d));
-            upper.greater(lower).store(y.add(i));
+            upper.greater(lower).store(y.as_mut_ptr().add(i));
             let first = ramp.further(at + 2 * i);
             let below = first.further(width);
             let in_upper = L::select(b.above(a), first.further(1), first);
             let in_lower = L::select(d.above(c), below.further(1), below);
             L::select(lower.above(upper), in_lower, in_upper).put_whole(indices.as_mut_ptr().add(i));
-        })
+        }
+        if i == last {
+            return !sum.is_nan().any();
+        }
+        i = (i + L::N).min(last);
     }
 }
 
