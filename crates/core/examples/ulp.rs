@@ -51,6 +51,7 @@ fn main() {
     measure(step, "exp", f::exp_all, f64::exp);
     measure(step, "tanh", f::tanh_all, f64::tanh);
     measure(step, "sigmoid", f::sigmoid_all, |x| if x < 0.0 { x.exp() / (1.0 + x.exp()) } else { 1.0 / (1.0 + (-x).exp()) });
+    measure(step, "silu", f::silu_all, |x| if x < 0.0 { x * x.exp() / (1.0 + x.exp()) } else { x / (1.0 + (-x).exp()) });
     measure(step, "erf", f::erf_all, libm::erf);
     measure(step, "gelu", f::gelu_all, |x| x * 0.5 * libm::erfc(-x * FRAC_1_SQRT_2));
     measure(step, "gelu tanh", f::gelu_tanh_all, gelu_tanh);

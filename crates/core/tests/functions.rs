@@ -64,3 +64,34 @@ fn the_gradient_of_relu_passes_what_is_above_zero_or_nan() {
         }
     }
 }
+
+/// How many representable numbers lie between a number and the rounded truth, counting one end.
+fn steps(got: f32, truth: f64) -> u64 {
+    let place = |x: f32| if x.is_sign_negative() { -i64::from(x.to_bits() & 0x7fff_ffff) } else { i64::from(x.to_bits()) };
+    let near = truth as f32;
+    if got.is_nan() && near.is_nan() { 0 } else { place(got).abs_diff(place(near)) }
+}
+
+#[test]
+fn no_value_is_further_than_two_numbers_from_the_truth() {
+    use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI};
+    // Of small exponentials, and not of large ones, which would overflow.
+    fn share(x: f64) -> f64 {
+        if x < 0.0 { x.exp() / (1.0 + x.exp()) } else { 1.0 / (1.0 + (-x).exp()) }
+    }
+    let truths: [fn(f64) -> f64; 7] = [
+        f64::exp, f64::tanh, share, |x| x * share(x), libm::erf,
+        |x| x * 0.5 * libm::erfc(-x * FRAC_1_SQRT_2),
+        |x| x * share(2.0 * FRAC_2_SQRT_PI * FRAC_1_SQRT_2 * (x + 0.044715 * x * x * x)),
+    ];
+    // Numbers of all exponents, and more of those where the curves bend.
+    let all = (0..u32::MAX).step_by(65537);
+    let bends = (0x3c00_0000..0x4300_0000u32).step_by(1009).flat_map(|bits| [bits, bits | 1 << 31]);
+    let x: Vec<f32> = all.chain(bends).map(f32::from_bits).collect();
+    for ((name, f, ..), truth) in FUNCTIONS.into_iter().zip(truths) {
+        for (x, y) in x.iter().zip(run(f, &x)) {
+            let truth = truth(f64::from(*x));
+            assert!(steps(y, truth) <= 2, "{name}({x}) is {y}, not {truth}");
+        }
+    }
+}

@@ -3,9 +3,8 @@
 //! O(n^2) Memory", 2021). Matrices are read where they lie, whatever their steps.
 
 use super::gemm::{product, Mat, Out, SHARED_WORK};
-use super::reduce::dot_row;
+use super::softmax::{softmax_grad_in_place, softmax_in_place};
 use crate::ops::loops::Real;
-use crate::ops::softmax::soft_in_place;
 use crate::parallel::{parallel_for, Shared};
 
 /// Matrices of the heads of a batch: an address, and the steps to the next batch, head, row and
@@ -109,7 +108,7 @@ impl Attention {
                     *x += unsafe { *bias.ptr.wrapping_offset(j as isize * bias.col) };
                 }
             }
-            soft_in_place(&mut row[..seen]);
+            softmax_in_place(&mut row[..seen]);
             row[seen..].fill(T::nil());
         }
     }
@@ -173,7 +172,7 @@ impl Attention {
                         product((count, n, self.width), g, given.value.matrix(at, 0).turned(), into);
                         for r in 0..count {
                             let (g, unseen) = scores[r * n..(r + 1) * n].split_at_mut(self.seen(first + r + 1));
-                            through_softmax(g, &w[r * n..], T::of(self.scale));
+                            softmax_grad_in_place(g, &w[r * n..], T::of(self.scale));
                             unseen.fill(T::nil());
                         }
                         if let Some(to) = query {
@@ -187,11 +186,4 @@ impl Attention {
             }
         });
     }
-}
-
-/// `w (g - sum(g w)) scale` in the place of `g`, a row.
-fn through_softmax<T: Real>(g: &mut [T], w: &[T], scale: T) {
-    let w = &w[..g.len()];
-    let sum = dot_row(g, w, T::nil());
-    g.iter_mut().zip(w).for_each(|(g, w)| *g = *w * (*g - sum) * scale);
 }

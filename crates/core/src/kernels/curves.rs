@@ -1,15 +1,15 @@
 //! The curves of the elementary functions of `f32`. Arguments are reduced as in Cody and Waite,
-//! "Software Manual for the Elementary Functions", 1980; the polynomial of the exponential is that of
-//! Moshier, "Methods and Programs for Mathematical Functions", 1989; the others interpolate at
-//! Chebyshev nodes.
+//! "Software Manual for the Elementary Functions", 1980; the polynomials are nearly minimax, by least
+//! squares with the weights of Lawson, "Contributions to the Theory of Linear Least Maximum
+//! Approximations", 1961.
 //!
 //! Each function has a near form, for blocks whose elements are all within a bound, and a far form,
 //! for every other block. The near forms know no infinity, no NaN and no bounds; a build may compile
 //! them with fused multiply-adds, which would spoil the far forms (crates/relaxed says why).
 
 use super::four::Four;
-use super::simd::{F32x4, Floats, Lane, MulAdd, Plain, Wide, FIXED};
-use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI, LOG2_E, SQRT_2};
+use super::simd::{Exact, F32x4, Floats, Lane, MulAdd, Plain, BIASED};
+use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI, LN_2, LOG2_E, SQRT_2};
 
 /// What is computed at once.
 pub type Block = Four<F32x4>;
@@ -28,41 +28,40 @@ pub struct Coefficients {
     zero: f32,
     half: f32,
     one: f32,
-    two: f32,
     round: f32,
     /// `round`, and the bias of exponents.
     bias: f32,
+    /// One less, for halves of powers.
+    half_bias: f32,
     log2_e: f32,
     /// `-ln 2` in two parts; the first has few bits.
     ln_2: [f32; 2],
+    ln_2_rest: f32,
     /// `(exp(r) - 1 - r) / r^2`.
-    exp: [f32; 6],
-    /// `2 / ln 2`, and `-ln 2 / 2` in two parts.
-    tanh_step: [f32; 3],
-    /// `(tanh(r) - r) / r^3` in powers of `r^2`.
+    exp: [f32; 5],
+    /// `2 / ln 2`, and `-ln 2 / 2`, also in two parts.
+    tanh_step: [f32; 4],
+    minus_quarter: f32,
+    /// `(tanh(r) - r) / r^3` in powers of `r^2`, up to 0.26.
     tanh: [f32; 3],
     fixed: f64,
     /// What `fixed` multiplies fractions by, undone.
     unfixed: f32,
-    one_wide: f64,
     /// `(2^r - 1) / r`, for `r` up to a half.
     exp2: [f32; 6],
     /// The exponent of two in `gelu_tanh`: `x` and its cube.
     gelu_tanh: [f64; 2],
     /// Twice the slope of the argument of `tanh` there.
     gelu_tanh_slope: [f32; 2],
-    /// The exponent of two of `exp(-x^2 / 2)`, by the square.
-    bell: f64,
     /// The density of the normal distribution at zero.
     density: f32,
-    sqrt_8: f32,
     sqrt_2: f32,
-    sqrt_2_wide: f64,
-    /// `(1 + 2 a) exp(a^2) erfc(a)` in powers of `2 a / (a + 2)`, after Shepherd and Laframboise,
-    /// "Chebyshev Approximation of (1 + 2x) exp(x^2) erfc x in 0 <= x < inf", 1981; minimax up to 10.5.
+    minus_half: f32,
+    /// `(1 + a) exp(a^2 / 2) erfc(a / sqrt(2)) - 1` in powers of `(a - 3.5) / (a + 3.5)` up to 13.1, in
+    /// the manner of Shepherd and Laframboise, "Chebyshev Approximation of (1 + 2x) exp(x^2) erfc x in
+    /// 0 <= x < inf", 1981.
     erfc: [f32; 10],
-    /// Its last terms.
-    erfc_last: [f64; 2],
+    erfc_turn: f32,
     /// `(erf(x) - x) / x` in powers of `x^2`, up to one.
     erf: [f32; 7],
 }
@@ -71,36 +70,35 @@ pub(super) static COEFFICIENTS: Coefficients = Coefficients {
     zero: 0.0,
     half: 0.5,
     one: 1.0,
-    two: 2.0,
     round: ROUND,
     bias: ROUND + 127.0,
+    half_bias: ROUND + 126.0,
     log2_e: LOG2_E as f32,
     ln_2: [-0.693_359_4, 2.121_944_4e-4],
-    exp: [1.987_569_1e-4, 1.398_2e-3, 8.333_452e-3, 4.166_579_6e-2, 1.666_666_5e-1, 0.5],
-    tanh_step: [2.0 * LOG2_E as f32, -0.346_679_7, 1.060_972_2e-4],
-    tanh: [-5.299_46e-2, 1.333_224e-1, -3.333_333e-1],
-    fixed: FIXED,
+    ln_2_rest: -2.121_944_4e-4,
+    exp: [1.381_46e-3, 8.368_716e-3, 4.166_839e-2, 1.666_652_1e-1, 0.5],
+    minus_quarter: -0.25,
+    tanh_step: [2.0 * LOG2_E as f32, -0.5 * LN_2 as f32, -0.346_679_7, 1.060_972_2e-4],
+    tanh: [-5.123_389e-2, 1.332_276_3e-1, -3.333_321_5e-1],
+    fixed: BIASED,
     unfixed: 1.0 / 4_294_967_296.0,
-    one_wide: 1.0,
-    exp2: [1.545_316_3e-4, 1.339_086_3e-3, 9.618_082e-3, 5.550_357e-2, 2.402_265e-1, 6.931_472e-1],
+    exp2: [1.535_336_2e-4, 1.339_887_4e-3, 9.618_437e-3, 5.550_332_4e-2, 2.402_264_7e-1, 6.931_472e-1],
     gelu_tanh: [-SLOPE * LOG2_E, -SLOPE * LOG2_E * CUBIC],
     gelu_tanh_slope: [SLOPE as f32, (3.0 * SLOPE * CUBIC) as f32],
-    bell: -0.5 * LOG2_E,
     density: (0.5 * FRAC_2_SQRT_PI * FRAC_1_SQRT_2) as f32,
-    sqrt_8: (2.0 * SQRT_2) as f32,
     sqrt_2: SQRT_2 as f32,
-    sqrt_2_wide: SQRT_2,
+    minus_half: -0.5,
     erfc: [
-        -3.961_073e-4, 2.342_624e-3, -3.168_556_8e-3, -1.515_197_8e-3, -1.370_742_1e-2,
-        3.388_779_2e-2, 2.088_682_2e-1, -8.209_547_4e-1, 8.716_218e-1, 1.0,
+        2.840_911e-4, 1.663_966_5e-4, -2.785_448e-3, 6.004_299e-4, 2.075_110_6e-2, -6.052_779e-2, 7.609_559_6e-2,
+        1.574_786_8e-3, -1.954_251_4e-1, -4.289_363e-2,
     ],
-    erfc_last: [8.716_218e-1, 1.0],
+    erfc_turn: 3.5,
     erf: [7.853_858e-5, -8.010_192e-4, 5.188_327_7e-3, -2.685_381e-2, 1.128_358_5e-1, -3.761_262_6e-1, 0.128_379_17],
 };
 
-/// Multiply-adds in both precisions.
-pub trait Fuse<L: Floats>: MulAdd<L> + MulAdd<L::Wide> {}
-impl<L: Floats, M: MulAdd<L> + MulAdd<L::Wide>> Fuse<L> for M {}
+/// Multiply-adds in both precisions, and what they round off.
+pub trait Fuse<L: Floats>: Exact<L> + MulAdd<L::Wide> {}
+impl<L: Floats, M: Exact<L> + MulAdd<L::Wide>> Fuse<L> for M {}
 
 /// A polynomial, the highest power first.
 #[inline(always)]
@@ -113,74 +111,107 @@ fn poly<L: Lane, M: MulAdd<L>>(x: L, terms: &[L::Elem]) -> L {
 }
 
 impl Coefficients {
-    /// `2^n` for whole `n` from -126 to 127.
-    #[inline(always)]
-    fn power_of_two<L: Floats>(&self, n: L) -> L {
-        n.add(L::splat(self.bias)).raised()
-    }
-
-    /// `x` as `n step + r`, by `1 / step` and `-step` in two parts.
+    /// `x` as `n step + r` with a whole `n`, by `1 / step` and `-step` in two parts: `n` with the bias
+    /// of exponents, which `raised` makes `2^n` for `n` from -126 to 127, and `r`.
     #[inline(always)]
     fn reduced<L: Floats, M: Fuse<L>>(&self, x: L, inverse: f32, step: &[f32]) -> (L, L) {
-        let round = L::splat(self.round);
-        let n = M::mul_add(x, L::splat(inverse), round).sub(round);
-        (n, M::mul_add(n, L::splat(step[1]), M::mul_add(n, L::splat(step[0]), x)))
+        let bias = L::splat(self.bias);
+        let biased = M::mul_add(x, L::splat(inverse), bias);
+        let n = biased.sub(bias);
+        (biased, M::mul_add(n, L::splat(step[1]), M::mul_add(n, L::splat(step[0]), x)))
     }
 
-    /// `exp(x)` as a number about one and a whole power of two.
+    /// `2^n` as a product, for results that have no power of two of their own.
     #[inline(always)]
-    fn exp_parts<L: Floats, M: Fuse<L>>(&self, x: L) -> (L, L) {
-        let (n, r) = self.reduced::<L, M>(x, self.log2_e, &self.ln_2);
-        let bend = poly::<L, M>(r, &self.exp);
-        (M::mul_add(r.mul(r), bend, r).add(L::splat(self.one)), n)
+    fn powers<L: Floats>(&self, biased: L) -> [L; 2] {
+        let (bias, round) = (L::splat(self.bias), L::splat(self.round));
+        let n = biased.sub(bias);
+        let half = n.mul(L::splat(self.half)).add(round).sub(round);
+        [half.add(bias).raised(), n.sub(half).add(bias).raised()]
+    }
+
+    /// `exp(r) - 1` for small `r`.
+    #[inline(always)]
+    fn exp_less_one<L: Floats, M: Fuse<L>>(&self, r: L) -> L {
+        M::mul_add(r.mul(r), poly::<L, M>(r, &self.exp), r)
+    }
+
+    /// `exp(x - less)` with a small `less`: without its power of two and less one, and that power.
+    #[inline(always)]
+    fn exp_parts<L: Floats, M: Fuse<L>>(&self, x: L, less: L) -> (L, L) {
+        let bias = L::splat(self.bias);
+        let biased = M::mul_add(x, L::splat(self.log2_e), bias);
+        let n = biased.sub(bias);
+        let less = M::mul_add(n, L::splat(self.ln_2_rest), less);
+        (self.exp_less_one::<L, M>(M::mul_add(n, L::splat(self.ln_2[0]), x).sub(less)), biased)
     }
 
     /// `exp(x)` for `|x| < 87`.
     #[inline(always)]
     pub(super) fn exp<L: Floats, M: Fuse<L>>(&self, x: L) -> L {
-        let (e, n) = self.exp_parts::<L, M>(x);
-        e.mul(self.power_of_two(n))
+        let (biased, r) = self.reduced::<L, M>(x, self.log2_e, &self.ln_2);
+        self.exp_less_one::<L, M>(r).add(L::splat(self.one)).mul(biased.raised())
     }
 
-    /// `2^z` in double precision, about as exact as `f32`, for `|z| < 1000`.
+    /// `1 + (1 + q) 2^n`, rounded once: what is added to `1 + 2^n` is small beside it.
     #[inline(always)]
-    fn exp2_wide<L: Floats, M: Fuse<L>>(&self, [a, b]: [L::Wide; 2]) -> [L::Wide; 2] {
-        let fixed = <L::Wide as Lane>::splat(self.fixed);
-        let (a, b) = (a.add(fixed), b.add(fixed));
-        let r = L::fixed([a, b]).0.mul(L::splat(self.unfixed));
-        let [p, q] = poly::<L, M>(r, &self.exp2).mul(r).widen();
-        let one = <L::Wide as Lane>::splat(self.one_wide);
-        [p.add(one).mul(a.power()), q.add(one).mul(b.power())]
+    fn one_and<L: Floats, M: Fuse<L>>(&self, q: L, biased: L) -> L {
+        let (w, one) = (biased.raised(), L::splat(self.one));
+        let sum = w.add(one);
+        if M::ONCE {
+            return M::mul_add(q, w, sum);
+        }
+        // Where products are rounded too, it counts that the sum lost the one beside 2^24.
+        sum.add(q.mul(w).add(one.sub(sum.sub(w))))
     }
 
-    /// `2^z - 1` without its power of two, and that power, for `|z| < 126`.
+    /// `1 + exp(-x)` for `|x| < 87`.
     #[inline(always)]
-    fn exp2_parts<L: Floats, M: Fuse<L>>(&self, [a, b]: [L::Wide; 2]) -> (L, L) {
+    fn one_and_exp<L: Floats, M: Fuse<L>>(&self, x: L) -> L {
+        let (biased, r) = self.reduced::<L, M>(L::splat(self.zero).sub(x), self.log2_e, &self.ln_2);
+        self.one_and::<L, M>(self.exp_less_one::<L, M>(r), biased)
+    }
+
+    /// `exp(-2 u)` with `u = sqrt(2 / pi) (x + 0.044715 x^3)`, as `exp_parts` has it. The exponent is
+    /// computed in double precision, so that its error does not grow.
+    #[inline(always)]
+    fn gelu_tanh_exp<L: Floats, M: Fuse<L>>(&self, x: L, slopes: [f64; 2]) -> (L, L) {
+        let [slope, cubic] = slopes.map(<L::Wide as Lane>::splat);
         let fixed = <L::Wide as Lane>::splat(self.fixed);
-        let (r, w) = L::fixed([a.add(fixed), b.add(fixed)]);
+        let (r, biased) = L::fixed(x.widen().map(|x| x.mul(M::mul_add(x.mul(x), cubic, slope)).add(fixed)));
         let r = r.mul(L::splat(self.unfixed));
-        (poly::<L, M>(r, &self.exp2).mul(r), w)
+        let [terms @ .., slope] = &self.exp2;
+        let bend = r.mul(r).mul(poly::<L, M>(r, terms));
+        (M::mul_add(r, L::splat(*slope), bend), biased)
     }
 
-    /// The exponent of two of `exp(-2 u)` with `u = sqrt(2 / pi) (x + 0.044715 x^3)`. It is computed in
-    /// double precision, so that its error does not grow.
+    /// `exp(-a^2 / 2)`, as `exp_parts` has it.
     #[inline(always)]
-    fn gelu_tanh_exponent<L: Floats, M: Fuse<L>>(&self, [a, b]: [L::Wide; 2]) -> [L::Wide; 2] {
-        let [slope, cubic] = self.gelu_tanh.map(<L::Wide as Lane>::splat);
-        [a.mul(M::mul_add(a.mul(a), cubic, slope)), b.mul(M::mul_add(b.mul(b), cubic, slope))]
+    fn bell<L: Floats, M: Fuse<L>>(&self, a: L) -> (L, L) {
+        let half = a.mul(L::splat(self.minus_half));
+        let z = half.mul(a);
+        self.exp_parts::<L, M>(z, M::excess(z, half, a))
     }
 
-    /// `(1 + sqrt(2) a) exp(a^2 / 2) erfc(a / sqrt(2))`.
+    /// `(1 + a) exp(a^2 / 2) erfc(a / sqrt(2)) - 1`.
     #[inline(always)]
     fn scaled_erfc<L: Floats, M: Fuse<L>>(&self, a: L) -> L {
-        poly::<L, M>(a.add(a).div(a.add(L::splat(self.sqrt_8))), &self.erfc)
+        let turn = L::splat(self.erfc_turn);
+        poly::<L, M>(a.sub(turn).div(a.add(turn)), &self.erfc)
     }
 
-    /// The exponent of two of `exp(-a^2 / 2)`.
+    /// `a erfc(a / sqrt(2))` without a power of two, and that power.
     #[inline(always)]
-    fn bell_exponent<L: Floats>(&self, [a, b]: [L::Wide; 2]) -> [L::Wide; 2] {
-        let slope = <L::Wide as Lane>::splat(self.bell);
-        [a.mul(a).mul(slope), b.mul(b).mul(slope)]
+    fn tail<L: Floats, M: Fuse<L>>(&self, a: L) -> (L, L) {
+        let one = L::splat(self.one);
+        let sum = a.add(one);
+        let share = a.div(sum);
+        // What the sum and the quotient lost.
+        let lost = a.sub(sum.sub(one));
+        let rest = M::excess(a, share, sum).sub(share.mul(lost)).mul(one.sub(share));
+        let (b, (q, biased)) = (self.scaled_erfc::<L, M>(a), self.bell::<L, M>(a));
+        let bend = q.add(M::mul_add(b, q, b));
+        (share.add(M::mul_add(share, bend, rest)), biased)
     }
 }
 
@@ -226,44 +257,36 @@ impl Function for Exp {
     }
     #[inline(never)]
     fn far(k: &Coefficients, x: Block) -> Block {
-        let (e, n) = k.exp_parts::<Block, Plain>(x.lesser(Block::splat(89.0)).greater(Block::splat(-104.0)));
-        // In two steps, for the results that have no power of two of their own.
-        let round = Block::splat(k.round);
-        let part = n.mul(Block::splat(k.half)).add(round).sub(round);
-        e.mul(k.power_of_two(part)).mul(k.power_of_two(n.sub(part)))
+        let (q, biased) = k.exp_parts::<Block, Plain>(x.lesser(Block::splat(89.0)).greater(Block::splat(-104.0)), Block::splat(k.zero));
+        let [v, w] = k.powers(biased);
+        q.add(Block::splat(k.one)).mul(v).mul(w)
     }
 }
 
 /// `tanh(x)`, of the sum of a multiple of `ln 2 / 2` and a small rest: the one is `(w - 1) / (w + 1)`
 /// with `w` a power of two, the other `t`, and together they are `((w - 1) + (w + 1) t) / ((w + 1) + (w - 1) t)`.
+/// Numbers round down to multiples more than up, for where `t` is negative, digits are lost.
 pub struct Tanh;
 impl Function for Tanh {
     const BOUND: f32 = 9.1;
     #[inline(always)]
     fn near<L: Floats, M: Fuse<L>>(k: &Coefficients, x: L) -> L {
-        let [inverse, step @ ..] = &k.tanh_step;
-        let (n, r) = k.reduced::<L, M>(x.abs(), *inverse, step);
+        let ([inverse, step, first, second], bias, a) = (k.tanh_step.map(L::splat), L::splat(k.half_bias), x.abs());
+        let biased = M::mul_add(a, inverse, L::splat(k.minus_quarter)).add(bias);
+        let n = biased.sub(bias);
+        // `n` is so small that one rounding of the step does not show.
+        let r = if M::ONCE { M::mul_add(n, step, a) } else { M::mul_add(n, second, M::mul_add(n, first, a)) };
         let square = r.mul(r);
         let t = M::mul_add(poly::<L, M>(square, &k.tanh), square.mul(r), r);
-        let (w, one) = (k.power_of_two(n), L::splat(k.one));
-        let (less, more) = (w.sub(one), w.add(one));
-        M::mul_add(more, t, less).div(M::mul_add(less, t, more)).signed_like(x)
+        let (w, half) = (biased.raised(), L::splat(k.half));
+        // What is above and what is below the line differ by a number that their errors have no part in.
+        let above = M::mul_add(w.add(half), t, w.sub(half));
+        above.div(above.add(L::splat(k.one).sub(t))).signed_like(x)
     }
     #[inline(never)]
     fn far(k: &Coefficients, x: Block) -> Block {
         Self::near::<Block, Plain>(k, limited(x, Self::BOUND))
     }
-}
-
-/// `e / (1 + e)`. What the sum lost counts where `e` is small: one over the sum is `1 - q`, and its
-/// square leaves out what is not known of large sums.
-#[inline(always)]
-fn share<L: Floats, M: Fuse<L>>(k: &Coefficients, e: L) -> L {
-    let one = L::splat(k.one);
-    let sum = e.add(one);
-    let (q, gained) = (e.div(sum), sum.sub(one).sub(e));
-    let rest = q.sub(one);
-    M::mul_add(q.mul(gained).mul(rest), rest, q)
 }
 
 /// `1 / (1 + exp(-x))`.
@@ -272,11 +295,12 @@ impl Function for Sigmoid {
     const BOUND: f32 = Exp::BOUND;
     #[inline(always)]
     fn near<L: Floats, M: Fuse<L>>(k: &Coefficients, x: L) -> L {
-        share::<L, M>(k, k.exp::<L, M>(x))
+        L::splat(k.one).div(k.one_and_exp::<L, M>(x))
     }
     #[inline(never)]
     fn far(k: &Coefficients, x: Block) -> Block {
-        share::<Block, Plain>(k, Exp::far(k, x.lesser(Block::splat(Self::BOUND))))
+        let above = Self::near::<Block, Plain>(k, limited(x, Self::BOUND));
+        x.where_less(Block::splat(-Self::BOUND), Exp::far(k, x), above)
     }
 }
 
@@ -286,11 +310,16 @@ impl Function for Silu {
     const BOUND: f32 = Exp::BOUND;
     #[inline(always)]
     fn near<L: Floats, M: Fuse<L>>(k: &Coefficients, x: L) -> L {
-        x.mul(Sigmoid::near::<L, M>(k, x))
+        x.div(k.one_and_exp::<L, M>(x))
     }
     #[inline(never)]
     fn far(k: &Coefficients, x: Block) -> Block {
-        x.mul(Sigmoid::far(k, x))
+        let near = limited(x, 120.0);
+        let (q, biased) = k.exp_parts::<Block, Plain>(near, Block::splat(k.zero));
+        let [v, w] = k.powers(biased);
+        let below = Plain::mul_add(near, q, near).mul(v).mul(w);
+        let above = near.div(k.one_and_exp::<Block, Plain>(limited(x, Self::BOUND)));
+        ends(k, 120.0, x, near.where_less(Block::splat(-Self::BOUND), below, above))
     }
 }
 
@@ -303,8 +332,8 @@ impl Function for Erf {
         let (a, one) = (x.abs(), L::splat(k.one));
         let square = a.mul(a);
         let below = M::mul_add(a, poly::<L, M>(square, &k.erf), a);
-        let (two, twice) = (L::splat(k.two), a.add(a));
-        let tail = poly::<L, M>(twice.div(a.add(two)), &k.erfc).div(twice.add(one));
+        let wide = a.mul(L::splat(k.sqrt_2));
+        let tail = k.scaled_erfc::<L, M>(wide).add(one).div(wide.add(one));
         let above = one.sub(tail.mul(k.exp::<L, M>(L::splat(k.zero).sub(square))));
         a.where_less(one, below, above).signed_like(x)
     }
@@ -320,23 +349,20 @@ impl Function for GeluTanh {
     const BOUND: f32 = 10.0;
     #[inline(always)]
     fn near<L: Floats, M: Fuse<L>>(k: &Coefficients, x: L) -> L {
-        let (q, w) = k.exp2_parts::<L, M>(k.gelu_tanh_exponent::<L, M>(x.widen()));
-        let one = L::splat(k.one);
-        let e = q.add(one);
-        let power = e.mul(w);
-        let sum = power.add(one);
-        // What both sums lost.
-        let lost = M::mul_add(one.sub(e).add(q), w, one.sub(sum).add(power));
-        let y = x.div(sum);
-        y.sub(y.mul(lost.mul(one.div(sum))))
+        let (q, biased) = k.gelu_tanh_exp::<L, M>(x, k.gelu_tanh);
+        x.div(k.one_and::<L, M>(q, biased))
     }
     lane_by_lane!();
     #[inline(never)]
     fn far(k: &Coefficients, x: Block) -> Block {
-        let z = limited(x, 20.0).widen();
-        let [p, q] = k.exp2_wide::<Block, Plain>(k.gelu_tanh_exponent::<Block, Plain>(z));
-        let one = <Block as Floats>::Wide::splat(k.one_wide);
-        ends(k, 20.0, x, Block::narrow([z[0].div(p.add(one)), z[1].div(q.add(one))]))
+        // Below, the exponential is too small for its power of two: the square of its root.
+        let (near, zero) = (limited(x, 12.0), Block::splat(k.zero));
+        let (q, biased) = k.gelu_tanh_exp::<Block, Plain>(near.abs(), k.gelu_tanh.map(|c| 0.5 * c));
+        let (w, square) = (biased.raised(), Plain::mul_add(q, q, q.add(q)));
+        let below = Plain::mul_add(near, square, near).mul(w).mul(w);
+        let (q, biased) = k.gelu_tanh_exp::<Block, Plain>(limited(x, Self::BOUND), k.gelu_tanh);
+        let above = near.div(k.one_and::<Block, Plain>(q, biased));
+        ends(k, 12.0, x, near.where_less(zero.sub(Block::splat(Self::BOUND)), below, above))
     }
 }
 
@@ -346,8 +372,8 @@ impl Function for GeluTanhSlope {
     const BOUND: f32 = 10.0;
     #[inline(always)]
     fn near<L: Floats, M: Fuse<L>>(k: &Coefficients, x: L) -> L {
-        let (q, w) = k.exp2_parts::<L, M>(k.gelu_tanh_exponent::<L, M>(x.widen()));
-        let one = L::splat(k.one);
+        let (q, biased) = k.gelu_tanh_exp::<L, M>(x, k.gelu_tanh);
+        let (w, one) = (biased.raised(), L::splat(k.one));
         let e = M::mul_add(q, w, w);
         let s = one.div(e.add(one));
         let [slope, cubic] = k.gelu_tanh_slope.map(L::splat);
@@ -372,27 +398,21 @@ fn ends(k: &Coefficients, bound: f32, x: Block, y: Block) -> Block {
 /// `x` times the normal distribution below `x`: what the other tail takes away from `x`, or leaves.
 pub struct Gelu;
 impl Function for Gelu {
-    const BOUND: f32 = 14.5;
+    const BOUND: f32 = 13.0;
     #[inline(always)]
     fn near<L: Floats, M: Fuse<L>>(k: &Coefficients, x: L) -> L {
-        let (a, zero) = (x.abs(), L::splat(k.zero));
-        // The last steps of the polynomial in double precision, for what they would round is seen.
-        let t = a.add(a).div(a.add(L::splat(k.sqrt_8)));
-        let (wide, [t, s], [p, q]) = (a.widen(), t.widen(), poly::<L, M>(t, &k.erfc[..8]).widen());
-        let [first, last] = k.erfc_last.map(<L::Wide as Lane>::splat);
-        let p = M::mul_add(M::mul_add(p, t, first), t, last);
-        let q = M::mul_add(M::mul_add(q, s, first), s, last);
-        let [e, f] = k.exp2_wide::<L, M>(k.bell_exponent::<L>(wide));
-        let (one, slope) = (<L::Wide as Lane>::splat(k.one_wide), <L::Wide as Lane>::splat(k.sqrt_2_wide));
-        let (below, under) = (M::mul_add(wide[0], slope, one), M::mul_add(wide[1], slope, one));
-        let (over, above) = (wide[0].mul(p).mul(e), wide[1].mul(q).mul(f));
-        let tail = L::narrow([over.div(below.add(below)), above.div(under.add(under))]);
-        x.where_less(zero, zero, x).sub(tail)
+        let (tail, biased) = k.tail::<L, M>(x.abs());
+        let zero = L::splat(k.zero);
+        M::mul_add(tail.mul(biased.raised()), L::splat(k.minus_half), x.where_less(zero, zero, x))
     }
     lane_by_lane!();
     #[inline(never)]
     fn far(k: &Coefficients, x: Block) -> Block {
-        ends(k, Self::BOUND, x, Self::near::<Block, Plain>(k, limited(x, Self::BOUND)))
+        let near = limited(x, 14.5);
+        let (tail, biased) = k.tail::<Block, Plain>(near.abs());
+        let ([v, w], zero) = (k.powers(biased), Block::splat(k.zero));
+        let half = tail.mul(Block::splat(k.half)).mul(v).mul(w);
+        ends(k, 14.5, x, near.where_less(zero, zero, near).sub(half))
     }
 }
 
@@ -403,9 +423,10 @@ impl Function for GeluSlope {
     #[inline(always)]
     fn near<L: Floats, M: Fuse<L>>(k: &Coefficients, x: L) -> L {
         let (a, one) = (x.abs(), L::splat(k.one));
-        let (q, w) = k.exp2_parts::<L, M>(k.bell_exponent::<L>(a.widen()));
+        let (q, biased) = k.bell::<L, M>(a);
+        let w = biased.raised();
         let e = M::mul_add(q, w, w);
-        let below = k.scaled_erfc::<L, M>(a).mul(e).mul(L::splat(k.half)).div(M::mul_add(a, L::splat(k.sqrt_2), one));
+        let below = k.scaled_erfc::<L, M>(a).add(one).mul(e).mul(L::splat(k.half)).div(a.add(one));
         let all = x.where_less(L::splat(k.zero), below, one.sub(below));
         M::mul_add(x.mul(e), L::splat(k.density), all)
     }

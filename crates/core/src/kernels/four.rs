@@ -1,7 +1,7 @@
 //! Four lanes as one: an engine builds a constant anew wherever it is used, so functions with many
 //! constants work on four vectors for each.
 
-use super::simd::{Floats, Lane, MulAdd, Wide};
+use super::simd::{Exact, Floats, Lane, MulAdd};
 
 /// Four lanes.
 #[derive(Clone, Copy)]
@@ -13,7 +13,6 @@ impl<L: Lane> Four<L> {
         let [a, b, c, d] = self.0;
         Four([f(a), f(b), f(c), f(d)])
     }
-
 
     #[inline(always)]
     fn zip(self, o: Self, f: impl Fn(L, L) -> L) -> Self {
@@ -121,15 +120,14 @@ impl<L: Floats> Floats for Four<L> {
         self.map(L::raised)
     }
     #[inline(always)]
+    fn high(self) -> Self {
+        self.map(L::high)
+    }
+    #[inline(always)]
     fn widen(self) -> [Self::Wide; 2] {
         let [a, b, c, d] = self.0;
         let [a, b, c, d] = [a.widen(), b.widen(), c.widen(), d.widen()];
         [Four([a[0], b[0], c[0], d[0]]), Four([a[1], b[1], c[1], d[1]])]
-    }
-    #[inline(always)]
-    fn narrow([low, high]: [Self::Wide; 2]) -> Self {
-        let at = |i: usize| L::narrow([low.0[i], high.0[i]]);
-        Four([at(0), at(1), at(2), at(3)])
     }
     #[inline(always)]
     fn fixed([low, high]: [Self::Wide; 2]) -> (Self, Self) {
@@ -139,17 +137,20 @@ impl<L: Floats> Floats for Four<L> {
     }
 }
 
-impl<L: Wide> Wide for Four<L> {
-    #[inline(always)]
-    fn power(self) -> Self {
-        self.map(L::power)
-    }
-}
-
 impl<L: Lane, M: MulAdd<L>> MulAdd<Four<L>> for M {
     #[inline(always)]
     fn mul_add(x: Four<L>, y: Four<L>, z: Four<L>) -> Four<L> {
         let ([a, b, c, d], [p, q, r, s], [e, f, g, h]) = (x.0, y.0, z.0);
         Four([M::mul_add(a, p, e), M::mul_add(b, q, f), M::mul_add(c, r, g), M::mul_add(d, s, h)])
+    }
+}
+
+impl<L: Floats, M: Exact<L>> Exact<Four<L>> for M {
+    const ONCE: bool = M::ONCE;
+
+    #[inline(always)]
+    fn excess(x: Four<L>, y: Four<L>, z: Four<L>) -> Four<L> {
+        let ([a, b, c, d], [p, q, r, s], [e, f, g, h]) = (x.0, y.0, z.0);
+        Four([M::excess(a, p, e), M::excess(b, q, f), M::excess(c, r, g), M::excess(d, s, h)])
     }
 }

@@ -28,6 +28,7 @@ pub mod reduce;
 pub mod remap;
 pub mod resample;
 pub mod simd;
+pub mod softmax;
 pub mod squares;
 pub mod strips;
 pub mod tile;

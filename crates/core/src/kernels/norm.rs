@@ -2,7 +2,7 @@
 //! variance is taken around a mean that is known. What lies in one piece is summed in vectors,
 //! pairwise; the pieces in double precision.
 
-use super::reduce::{dot_row, fold_row};
+use super::reduce::{dot_row, fold_row, two_sums};
 use crate::ops::loops::Real;
 use crate::parallel::{parallel_for, Shared};
 
@@ -37,7 +37,7 @@ impl Shape {
     }
 
     /// Whether a row is one run of elements, each with a weight of its own.
-    fn is_plain(&self, period: usize) -> bool {
+    pub fn is_plain(&self, period: usize) -> bool {
         self.space == 1 && !self.across && period == self.channels && self.channels > 0
     }
 
@@ -75,18 +75,40 @@ impl Shape {
     }
 
     fn plain_moments<T: Real>(&self, x: &[T]) -> (Vec<f64>, Vec<f64>) {
-        let n = self.channels;
         let (mut mean, mut var) = (vec![0.0; self.rows], vec![0.0; self.rows]);
         let to = (Shared(mean.as_mut_ptr()), Shared(var.as_mut_ptr()));
         self.each_row(|r| {
-            let row = &x[r * n..(r + 1) * n];
-            let mean = fold_row(row, T::nil(), T::plus, T::plus).f64() / n as f64;
-            let m = T::of(mean);
-            let var = fold_row(row, T::nil(), |s, v| s + (v - m) * (v - m), T::plus).f64() / n as f64;
+            let of_row = row_moments(&x[r * self.channels..(r + 1) * self.channels]);
             // SAFETY: rows are apart.
-            unsafe { (*to.0.get().add(r), *to.1.get().add(r)) = (mean, var) }
+            unsafe { (*to.0.get().add(r), *to.1.get().add(r)) = of_row }
         });
         (mean, var)
+    }
+
+    /// `apply` with the moments of `x` itself: the means, and one over the deviations, whose squares
+    /// are `eps` larger than the variance.
+    pub fn normalise<T: Real>(&self, x: &[T], eps: f64, weight: Option<&[T]>, bias: Option<&[T]>, period: usize, y: &mut [T]) -> (Vec<f64>, Vec<f64>) {
+        if !self.is_plain(period) {
+            let (mean, var) = self.moments(x);
+            let scale = scales(&var, eps);
+            self.apply(x, &mean, &scale, weight, bias, period, y);
+            return (mean, scale);
+        }
+        // All that is done to a row is done while it is in the nearest cache.
+        let (mut mean, mut scale) = (vec![0.0; self.rows], vec![0.0; self.rows]);
+        let to = (Shared(mean.as_mut_ptr()), Shared(scale.as_mut_ptr()), Shared(y.as_mut_ptr()));
+        let n = self.channels;
+        self.each_row(|r| {
+            let x = &x[r * n..(r + 1) * n];
+            let (mean, var) = row_moments(x);
+            let scale = 1.0 / (var + eps).sqrt();
+            // SAFETY: rows are apart.
+            unsafe {
+                (*to.0.get().add(r), *to.1.get().add(r)) = (mean, scale);
+                apply_row(x, T::of(mean), T::of(scale), weight, bias, std::slice::from_raw_parts_mut(to.2.get().add(r * n), n));
+            }
+        });
+        (mean, scale)
     }
 
     /// `(x - mean) * scale * weight + bias`; the weight has `period` channels, and repeats.
@@ -97,13 +119,7 @@ impl Shape {
             return self.each_row(|r| {
                 // SAFETY: rows are apart.
                 let y = unsafe { std::slice::from_raw_parts_mut(to.get().add(r * n), n) };
-                let (x, m, s) = (&x[r * n..(r + 1) * n], T::of(mean[r]), T::of(scale[r]));
-                match (weight, bias) {
-                    (Some(w), Some(b)) => y.iter_mut().zip(x).zip(w).zip(b).for_each(|(((y, x), w), b)| *y = (*x - m) * s * *w + *b),
-                    (Some(w), None) => y.iter_mut().zip(x).zip(w).for_each(|((y, x), w)| *y = (*x - m) * s * *w),
-                    (None, Some(b)) => y.iter_mut().zip(x).zip(b).for_each(|((y, x), b)| *y = (*x - m) * s + *b),
-                    (None, None) => y.iter_mut().zip(x).for_each(|(y, x)| *y = (*x - m) * s),
-                }
+                apply_row(&x[r * n..(r + 1) * n], T::of(mean[r]), T::of(scale[r]), weight, bias, y);
             });
         }
         let mut channel = 0;
@@ -154,38 +170,60 @@ impl Shape {
             // SAFETY: rows are apart.
             let dx = unsafe { std::slice::from_raw_parts_mut(to.get().add(r * n), n) };
             let (g, x) = (&g[r * n..(r + 1) * n], &x[r * n..(r + 1) * n]);
-            match weight {
-                Some(w) => dx.iter_mut().zip(g).zip(w).for_each(|((d, g), w)| *d = *g * *w),
-                None => dx.copy_from_slice(g),
-            }
             let (m, s) = (T::of(mean[r]), T::of(scale[r]));
-            let sum = fold_row(dx, T::nil(), T::plus, T::plus);
-            let dot = dot_row(dx, x, m) * s;
-            let (shift, slope) = (sum / count, dot / count * s);
-            dx.iter_mut().zip(x).for_each(|(d, x)| *d = (*d - shift - (*x - m) * slope) * s);
+            match weight {
+                Some(w) => {
+                    let [sum, dot] = two_sums([g, w, x], |[g, w, x]| [g * w, g * w * (x - m)]);
+                    let (shift, slope) = (sum / count, dot * s / count * s);
+                    dx.iter_mut().zip(g).zip(x).zip(w).for_each(|(((d, g), x), w)| *d = (*g * *w - shift - (*x - m) * slope) * s);
+                }
+                None => {
+                    let [sum, dot] = two_sums([g, x], |[g, x]| [g, g * (x - m)]);
+                    let (shift, slope) = (sum / count, dot * s / count * s);
+                    dx.iter_mut().zip(g).zip(x).for_each(|((d, g), x)| *d = (*g - shift - (*x - m) * slope) * s);
+                }
+            }
+        });
+    }
+
+    /// The sums of `g * (x - mean) * scale` and, if there is room for them, of `g`, for each element of
+    /// plain rows.
+    pub fn param_grads<T: Real>(&self, g: &[T], x: &[T], mean: &[f64], scale: &[f64], dw: &mut [T], db: &mut [T]) {
+        let (n, both) = (self.channels, !db.is_empty());
+        let (dw, db) = (Shared(dw.as_mut_ptr()), Shared(db.as_mut_ptr()));
+        parallel_for(n, (GRAIN / self.rows.max(1)).max(16), |range| {
+            let width = range.len();
+            // SAFETY: the channels of the threads are apart.
+            let of_range = |to: *mut T| unsafe { std::slice::from_raw_parts_mut(to.add(range.start), width) };
+            let mut total = [of_range(dw.get()), if both { of_range(db.get()) } else { &mut [] }];
+            let mut parts = vec![T::nil(); width + total[1].len()];
+            total.iter_mut().for_each(|t| t.fill(T::nil()));
+            for block in (0..self.rows).step_by(ROWS) {
+                parts.fill(T::nil());
+                let (products, sums) = parts.split_at_mut(width);
+                for r in block..(block + ROWS).min(self.rows) {
+                    let (m, s, at) = (T::of(mean[r]), T::of(scale[r]), r * n + range.start);
+                    let products = products.iter_mut().zip(&g[at..]).zip(&x[at..]);
+                    if both {
+                        products.zip(&mut *sums).for_each(|(((p, g), x), sum)| {
+                            *p += *g * ((*x - m) * s);
+                            *sum += *g;
+                        });
+                    } else {
+                        products.for_each(|((p, g), x)| *p += *g * ((*x - m) * s));
+                    }
+                }
+                for (t, p) in total.iter_mut().zip([products, sums]) {
+                    t.iter_mut().zip(p).for_each(|(t, p)| *t += *p);
+                }
+            }
         });
     }
 
     /// The sums of `g * (x - mean) * scale` for each channel of the weight.
     pub fn weight_grad<T: Real>(&self, g: &[T], x: &[T], mean: &[f64], scale: &[f64], period: usize, dw: &mut [T]) {
         if self.is_plain(period) {
-            let (n, to) = (self.channels, Shared(dw.as_mut_ptr()));
-            return parallel_for(n, (GRAIN / self.rows.max(1)).max(16), |range| {
-                // SAFETY: the channels of the threads are apart.
-                let dw = unsafe { std::slice::from_raw_parts_mut(to.get().add(range.start), range.len()) };
-                let mut part = vec![T::nil(); range.len()];
-                dw.fill(T::nil());
-                for block in (0..self.rows).step_by(ROWS) {
-                    part.fill(T::nil());
-                    for r in block..(block + ROWS).min(self.rows) {
-                        let (m, s) = (T::of(mean[r]), T::of(scale[r]));
-                        for ((p, g), x) in part.iter_mut().zip(&g[r * n + range.start..]).zip(&x[r * n + range.start..]) {
-                            *p += *g * ((*x - m) * s);
-                        }
-                    }
-                    dw.iter_mut().zip(&part).for_each(|(d, p)| *d += *p);
-                }
-            });
+            return self.param_grads(g, x, mean, scale, dw, &mut []);
         }
         let mut sums = vec![0.0; period];
         let mut channel = 0;
@@ -195,5 +233,28 @@ impl Shape {
             channel += 1;
         });
         dw.iter_mut().zip(sums).for_each(|(d, s)| *d = T::of(s));
+    }
+}
+
+/// One over the deviations of variances, whose squares are `eps` larger.
+pub fn scales(var: &[f64], eps: f64) -> Vec<f64> {
+    var.iter().map(|v| 1.0 / (v + eps).sqrt()).collect()
+}
+
+/// Mean and variance of a row.
+fn row_moments<T: Real>(row: &[T]) -> (f64, f64) {
+    let n = row.len() as f64;
+    let mean = fold_row(row, T::nil(), T::plus, T::plus).f64() / n;
+    let m = T::of(mean);
+    (mean, fold_row(row, T::nil(), |s, v| s + (v - m) * (v - m), T::plus).f64() / n)
+}
+
+/// `(x - m) * s * weight + bias` of a row.
+fn apply_row<T: Real>(x: &[T], m: T, s: T, weight: Option<&[T]>, bias: Option<&[T]>, y: &mut [T]) {
+    match (weight, bias) {
+        (Some(w), Some(b)) => y.iter_mut().zip(x).zip(w).zip(b).for_each(|(((y, x), w), b)| *y = (*x - m) * s * *w + *b),
+        (Some(w), None) => y.iter_mut().zip(x).zip(w).for_each(|((y, x), w)| *y = (*x - m) * s * *w),
+        (None, Some(b)) => y.iter_mut().zip(x).zip(b).for_each(|((y, x), b)| *y = (*x - m) * s + *b),
+        (None, None) => y.iter_mut().zip(x).for_each(|(y, x)| *y = (*x - m) * s),
     }
 }

@@ -7,16 +7,21 @@ use crate::dtype::{DType, Element};
 use crate::error::Result;
 use crate::layout::{Dims, Loop};
 use crate::tensor::Tensor;
+use std::hint::black_box;
 use std::ops::Sub;
 
 /// Elements of a line that are folded in one go; longer lines are halved.
-const LINE: usize = 1024;
+const LINE: usize = 8192;
+/// The same of a line whose elements are not adjacent, which are folded one after the other.
+const SPREAD_LINE: usize = 1024;
 /// Rows that are folded column by column in one go.
 const ROWS: usize = 64;
 /// Columns that are folded at once, so that their partial results stay in the cache.
 const COLUMNS: usize = 512;
 /// Independent partial results of a contiguous line: enough for LLVM to fill vectors.
 const PARTS: usize = 16;
+/// Elements that partial results take in before they are joined to those of the line so far.
+const GROUP: usize = 32 * PARTS;
 
 /// The sizes after reducing `dims`.
 pub fn reduced_sizes(sizes: &[i64], dims: &[usize], keepdim: bool) -> Dims {
@@ -46,6 +51,8 @@ struct Fold<I, S, J> {
     init: I,
     step: S,
     join: J,
+    /// Whether there is but one partial result of a line: for searches, which take few elements in.
+    single: bool,
 }
 
 impl<I, S, J> Fold<I, S, J> {
@@ -57,26 +64,24 @@ impl<I, S, J> Fold<I, S, J> {
         J: Fn(A, A) -> A,
     {
         let (step, join) = (&self.step, &self.join);
-        let chunks = x.chunks_exact(PARTS);
-        let tail = first + x.len() - chunks.remainder().len();
-        let rest = chunks.remainder().iter().enumerate().fold(init, |acc, (i, v)| step(acc, *v, tail + i));
-        if x.len() < PARTS {
+        let whole = if self.single { 0 } else { x.len() / PARTS * PARTS };
+        let rest = x[whole..].iter().enumerate().fold(init, |acc, (i, v)| step(acc, *v, first + whole + i));
+        if whole == 0 {
             return rest;
         }
         let mut part = [init; PARTS];
-        for (k, c) in chunks.enumerate() {
+        for (g, group) in x[..whole].chunks(GROUP).enumerate() {
+            let mut own = [init; PARTS];
+            for (k, c) in group.chunks_exact(PARTS).enumerate() {
+                for i in 0..PARTS {
+                    own[i] = step(own[i], c[i], first + g * GROUP + k * PARTS + i);
+                }
+            }
             for i in 0..PARTS {
-                part[i] = step(part[i], c[i], first + k * PARTS + i);
+                part[i] = join(part[i], own[i]);
             }
         }
-        let mut width = PARTS / 2;
-        while width > 0 {
-            for i in 0..width {
-                part[i] = join(part[i], part[i + width]);
-            }
-            width /= 2;
-        }
-        join(part[0], rest)
+        join(halved(part, join), rest)
     }
 
     /// # Safety
@@ -86,7 +91,7 @@ impl<I, S, J> Fold<I, S, J> {
         S: Fn(A, T, usize) -> A,
         J: Fn(A, A) -> A,
     {
-        if len > LINE {
+        if len > if stride == 1 { LINE } else { SPREAD_LINE } {
             let half = len / 2 / PARTS * PARTS;
             // SAFETY: both halves lie inside the line.
             return unsafe {
@@ -227,6 +232,21 @@ impl<I, S, J> Fold<I, S, J> {
     }
 }
 
+/// Partial results as one, by halves.
+#[inline(always)]
+fn halved<A: Copy>(part: [A; PARTS], join: impl Fn(A, A) -> A) -> A {
+    // LLVM sees them in memory only: it would fill but half of each vector, for the last joins.
+    let mut part = *black_box(&part);
+    let mut width = PARTS / 2;
+    while width > 0 {
+        for i in 0..width {
+            part[i] = join(part[i], part[i + width]);
+        }
+        width /= 2;
+    }
+    part[0]
+}
+
 /// The loop over some dimensions of a tensor.
 fn loop_over(t: &Tensor, dims: &[usize]) -> Loop<1> {
     let sizes: Dims = dims.iter().map(|&d| t.sizes()[d]).collect();
@@ -263,7 +283,7 @@ pub fn fold_from<T: Element, A: Copy, R: Element>(
     let source = typed::<T>(t)?;
     let out = Tensor::empty(&reduced_sizes(t.sizes(), dims, keepdim), R::DTYPE)?;
     let mut to = out.data_mut::<R>().iter_mut();
-    let fold = Fold { init, step: |a, x, _| step(a, x), join };
+    let fold = Fold { init, step: |a, x, _| step(a, x), join, single: false };
     fold.run(&source, dims, true, |a| {
         if let Some(d) = to.next() {
             *d = last(a);
@@ -290,6 +310,7 @@ pub fn find<T: Element>(
                 && (a.1 == i64::MAX || beats(b.0, a.0) || (b.1 < a.1 && !beats(a.0, b.0)));
             if second { b } else { a }
         },
+        single: true,
     };
     fold.run(&source, dims, false, |a: (T, i64)| {
         if let Some((v, i)) = to.next() {
@@ -301,7 +322,7 @@ pub fn find<T: Element>(
 
 /// A fold of one contiguous row.
 pub fn fold_row<T: Copy, A: Copy>(row: &[T], init: A, step: impl Fn(A, T) -> A, join: impl Fn(A, A) -> A) -> A {
-    let fold = Fold { init: (), step: |a, x, _| step(a, x), join };
+    let fold = Fold { init: (), step: |a, x, _| step(a, x), join, single: false };
     // SAFETY: a slice is readable.
     unsafe { fold.line(row.as_ptr(), row.len(), 1, 0, init) }
 }
@@ -313,22 +334,55 @@ pub fn dot_row<T: Number + Sub<Output = T>>(a: &[T], b: &[T], less: T) -> T {
         let (first, second) = (dot_row(&a[..half], &b[..half], less), dot_row(&a[half..], &b[half..], less));
         return first + second;
     }
-    let (p, q) = (a.chunks_exact(PARTS), b.chunks_exact(PARTS));
-    let rest = p.remainder().iter().zip(q.remainder()).fold(T::default(), |s, (x, y)| s + *x * (*y - less));
+    let whole = a.len() / PARTS * PARTS;
+    let rest = a[whole..].iter().zip(&b[whole..]).fold(T::default(), |s, (x, y)| s + *x * (*y - less));
     let mut part = [T::default(); PARTS];
-    for (x, y) in p.zip(q) {
+    for (p, q) in a[..whole].chunks(GROUP).zip(b[..whole].chunks(GROUP)) {
+        let mut own = [T::default(); PARTS];
+        for (x, y) in p.chunks_exact(PARTS).zip(q.chunks_exact(PARTS)) {
+            for i in 0..PARTS {
+                own[i] += x[i] * (y[i] - less);
+            }
+        }
         for i in 0..PARTS {
-            part[i] += x[i] * (y[i] - less);
+            part[i] += own[i];
         }
     }
-    let mut width = PARTS / 2;
-    while width > 0 {
-        for i in 0..width {
-            part[i] = part[i] + part[i + width];
-        }
-        width /= 2;
+    halved(part, |x, y| x + y) + rest
+}
+
+/// The sums of both numbers that `terms` makes of what stands in one place of rows of one length.
+pub fn two_sums<T: Number, const R: usize>(rows: [&[T]; R], terms: impl Fn([T; R]) -> [T; 2] + Copy) -> [T; 2] {
+    let len = rows.iter().map(|row| row.len()).min().unwrap_or(0);
+    if len > LINE {
+        let half = len / 2 / PARTS * PARTS;
+        let (first, second) = (two_sums(rows.map(|row| &row[..half]), terms), two_sums(rows.map(|row| &row[half..]), terms));
+        return [first[0] + second[0], first[1] + second[1]];
     }
-    part[0] + rest
+    let whole = len / PARTS * PARTS;
+    let mut part = [[T::default(); PARTS]; 2];
+    for group in (0..whole).step_by(GROUP) {
+        let mut own = [[T::default(); PARTS]; 2];
+        for at in (group..whole.min(group + GROUP)).step_by(PARTS) {
+            let here = rows.map(|row| &row[at..at + PARTS]);
+            for i in 0..PARTS {
+                let [a, b] = terms(here.map(|row| row[i]));
+                own[0][i] += a;
+                own[1][i] += b;
+            }
+        }
+        for i in 0..PARTS {
+            part[0][i] += own[0][i];
+            part[1][i] += own[1][i];
+        }
+    }
+    let mut sums = part.map(|part| halved(part, |a, b| a + b));
+    for i in whole..len {
+        let [a, b] = terms(rows.map(|row| row[i]));
+        sums[0] += a;
+        sums[1] += b;
+    }
+    sums
 }
 
 /// `f` turns every row along `dim` into a row of `len` elements; the result is row-major.

@@ -47,7 +47,7 @@ pub trait Lane: Copy + 'static {
 /// Lanes of `f32` that elementary functions are written over: besides arithmetic, their bits.
 pub trait Floats: Lane<Elem = f32> {
     /// The same numbers in double precision: half of them.
-    type Wide: Wide;
+    type Wide: Lane<Elem = f64>;
 
     /// The smaller one; `self` where it is NaN.
     fn lesser(self, bound: Self) -> Self;
@@ -65,23 +65,17 @@ pub trait Floats: Lane<Elem = f32> {
     fn all_within(self, bound: f32) -> bool;
     /// The lowest bits in the place of the exponent.
     fn raised(self) -> Self;
+    /// The first half of the bits of the number.
+    fn high(self) -> Self;
     /// The first and the second half in double precision.
     fn widen(self) -> [Self::Wide; 2];
-    /// Two halves, rounded.
-    fn narrow(halves: [Self::Wide; 2]) -> Self;
-    /// Of numbers to which `FIXED` was added: how far they are from the nearest whole number, times
-    /// `2^32`, and two to the power of that whole number.
+    /// Of numbers to which `BIASED` was added: how far they are from the nearest whole number, times
+    /// `2^32`, and that whole number for `raised`.
     fn fixed(halves: [Self::Wide; 2]) -> (Self, Self);
 }
 
-/// Added to a number of moderate size, it leaves 32 bits for the fraction.
-pub const FIXED: f64 = 1_572_864.0;
-
-/// Lanes of `f64` that elementary functions go to for exponents.
-pub trait Wide: Lane<Elem = f64> {
-    /// Of numbers to which `FIXED` was added: two to the power of the nearest whole number.
-    fn power(self) -> Self;
-}
+/// Added to a number of moderate size, it leaves 32 bits for the fraction, and the bias of exponents.
+pub const BIASED: f64 = 1_572_864.0 + 127.0;
 
 /// Lanes that choose number by number.
 pub trait Choose: Lane {
@@ -124,6 +118,14 @@ pub trait MulAdd<L: Lane> {
     fn mul_add(a: L, b: L, c: L) -> L;
 }
 
+/// What a product rounds off.
+pub trait Exact<L: Floats>: MulAdd<L> {
+    /// Whether `mul_add` rounds once.
+    const ONCE: bool;
+    /// `p - a * b`, exact where `p` is nearly the product.
+    fn excess(p: L, a: L, b: L) -> L;
+}
+
 /// Two roundings, the same everywhere.
 pub struct Plain;
 
@@ -136,6 +138,18 @@ macro_rules! plain {
     })* };
 }
 plain!(f32, f64, F32x4, F64x2);
+
+impl Exact<F32x4> for Plain {
+    const ONCE: bool = false;
+    /// The products of halves are exact (Dekker, "A Floating-Point Technique for Extending the
+    /// Available Precision", 1971).
+    #[inline(always)]
+    fn excess(p: F32x4, a: F32x4, b: F32x4) -> F32x4 {
+        let (high, other) = (a.high(), b.high());
+        let (low, rest) = (a.sub(high), b.sub(other));
+        p.sub(high.mul(other)).sub(high.mul(rest)).sub(low.mul(other)).sub(low.mul(rest))
+    }
+}
 
 macro_rules! scalar_lane {
     ($T:ty) => {
@@ -182,7 +196,7 @@ scalar_lane!(f64);
 /// Vectors of the processor.
 #[cfg(target_arch = "wasm32")]
 mod vectors {
-    use super::{Choose, Floats, Lane, Wide};
+    use super::{Choose, Floats, Lane};
     use std::arch::wasm32::*;
 
     /// Four `f32`.
@@ -262,28 +276,16 @@ mod vectors {
         #[inline(always)]
         fn raised(self) -> Self { F32x4(i32x4_shl(self.0, 23)) }
         #[inline(always)]
+        fn high(self) -> Self { F32x4(v128_and(self.0, i32x4_splat(!0xfff))) }
+        #[inline(always)]
         fn widen(self) -> [F64x2; 2] {
             let high = i64x2_shuffle::<1, 1>(self.0, self.0);
             [F64x2(f64x2_promote_low_f32x4(self.0)), F64x2(f64x2_promote_low_f32x4(high))]
         }
         #[inline(always)]
-        fn narrow([low, high]: [F64x2; 2]) -> Self {
-            let (low, high) = (f32x4_demote_f64x2_zero(low.0), f32x4_demote_f64x2_zero(high.0));
-            F32x4(i64x2_shuffle::<0, 2>(low, high))
-        }
-        #[inline(always)]
         fn fixed([a, b]: [F64x2; 2]) -> (Self, Self) {
             let (low, high) = (i32x4_shuffle::<0, 2, 4, 6>(a.0, b.0), i32x4_shuffle::<1, 3, 5, 7>(a.0, b.0));
-            let whole = i32x4_sub(high, i32x4_shr(low, 31));
-            (F32x4(f32x4_convert_i32x4(low)), F32x4(i32x4_shl(i32x4_add(whole, i32x4_splat(127)), 23)))
-        }
-    }
-
-    impl Wide for F64x2 {
-        #[inline(always)]
-        fn power(self) -> Self {
-            // Half of one, and the bias of exponents.
-            F64x2(i64x2_shl(u64x2_shr(i64x2_add(self.0, i64x2_splat((1023 << 32) + (1 << 31))), 32), 52))
+            (F32x4(f32x4_convert_i32x4(low)), F32x4(i32x4_sub(high, i32x4_shr(low, 31))))
         }
     }
 
@@ -359,7 +361,7 @@ mod vectors {
 /// Arrays that stand in for vectors, for tests on other processors.
 #[cfg(not(target_arch = "wasm32"))]
 mod vectors {
-    use super::{Choose, Floats, Lane, Number, Wide};
+    use super::{Choose, Floats, Lane, Number};
     use std::array::from_fn;
 
     /// `N` numbers.
@@ -422,24 +424,17 @@ mod vectors {
         }
         fn all_within(self, bound: f32) -> bool { self.0.iter().all(|x| x.abs() < bound) }
         fn raised(self) -> Self { Pack(self.0.map(|x| f32::from_bits(x.to_bits() << 23))) }
+        fn high(self) -> Self { Pack(self.0.map(|x| f32::from_bits(x.to_bits() & !0xfff))) }
         fn widen(self) -> [Self::Wide; 2] {
             let [a, b, c, d] = self.0.map(f64::from);
             [Pack([a, b]), Pack([c, d])]
-        }
-        fn narrow([low, high]: [Self::Wide; 2]) -> Self {
-            let ([a, b], [c, d]) = (low.0.map(|x| x as f32), high.0.map(|x| x as f32));
-            Pack([a, b, c, d])
         }
         fn fixed(halves: [Self::Wide; 2]) -> (Self, Self) {
             let bits = |i: usize| halves[i / 2].0[i % 2].to_bits();
             let low = |i| bits(i) as i32;
             let whole = |i| ((bits(i) >> 32) as i32).wrapping_sub(low(i) >> 31);
-            (Pack(from_fn(|i| low(i) as f32)), Pack(from_fn(|i| f32::from_bits((whole(i).wrapping_add(127) as u32) << 23))))
+            (Pack(from_fn(|i| low(i) as f32)), Pack(from_fn(|i| f32::from_bits(whole(i) as u32))))
         }
-    }
-
-    impl Wide for F64x2 {
-        fn power(self) -> Self { Pack(self.0.map(|x| f64::from_bits((x.to_bits() + (1023 << 32) + (1 << 31)) >> 32 << 52))) }
     }
 
     macro_rules! choose {

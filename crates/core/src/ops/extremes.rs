@@ -5,11 +5,13 @@ use super::reduce::{dim_list, one_dim, reduce_dims, spread};
 use crate::kernels::reduce::{find, fold};
 
 /// Whether `a` beats `b`: NaN beats everything, otherwise the greater or the smaller.
-pub(crate) trait Extreme: Element {
+pub(crate) trait Extreme: Element + PartialOrd {
     /// What every other element beats or equals.
     fn worst(greater: bool) -> Self;
     /// See the trait.
     fn beats(self, other: Self, greater: bool) -> bool;
+    /// Not a number.
+    fn is_none(self) -> bool;
 }
 impl Extreme for i64 {
     fn worst(greater: bool) -> i64 {
@@ -18,6 +20,10 @@ impl Extreme for i64 {
     #[inline(always)]
     fn beats(self, o: Self, greater: bool) -> bool {
         if greater { self > o } else { self < o }
+    }
+    #[inline(always)]
+    fn is_none(self) -> bool {
+        false
     }
 }
 macro_rules! extreme {
@@ -28,6 +34,10 @@ macro_rules! extreme {
         #[inline(always)]
         fn beats(self, o: Self, greater: bool) -> bool {
             (if greater { self > o } else { self < o }) || (self.is_nan() && !o.is_nan())
+        }
+        #[inline(always)]
+        fn is_none(self) -> bool {
+            self.is_nan()
         }
     })* };
 }
@@ -62,8 +72,14 @@ fn dim_needed(name: &str) -> String {
 const DIM_HINT: &str = " Specify the reduction dim with the 'dim' argument.";
 
 fn folded<T: Extreme>(t: &Tensor, dims: &[usize], keepdim: bool, greater: bool) -> Result {
-    let pick = |a: T, x: T| if x.beats(a, greater) { x } else { a };
-    fold::<T, T, T>(t, dims, keepdim, t.dtype(), T::worst(greater), pick, pick, |a| a)
+    // Without branches, for vectors; NaN takes the place of all else, another NaN too.
+    let (more, less) = (|a: T, x: T| if (x > a) | x.is_none() { x } else { a }, |a: T, x: T| if (x < a) | x.is_none() { x } else { a });
+    let (dtype, worst) = (t.dtype(), T::worst(greater));
+    if greater {
+        fold::<T, T, T>(t, dims, keepdim, dtype, worst, more, more, |a| a)
+    } else {
+        fold::<T, T, T>(t, dims, keepdim, dtype, worst, less, less, |a| a)
+    }
 }
 
 fn extreme_dim(t: &Tensor, dim: i64, keepdim: bool, greater: bool) -> Result<Vec<Tensor>> {

@@ -1,57 +1,26 @@
 //! Softmax and its logarithm, and sums of exponentials, all without overflow.
 
-use super::loops::{Real, GRAIN};
+use super::loops::Real;
 use super::prelude::*;
-use super::reduce::{reduce_dims, spread, sum_row};
+use super::reduce::{reduce_dims, spread};
 use crate::kernels::reduce::{along, fold, fold_from};
-use crate::parallel::{parallel_for, Shared};
+use crate::kernels::softmax as rows;
 
-/// The softmax of a row, or its logarithm. NaN anywhere is in the sum, and from there everywhere.
-fn soft<T: Real>(from: &[T], to: &mut [T], log: bool) {
-    let m = T::greatest(from);
-    let sum = T::exp_less(from, m, to);
-    if log {
-        let shift = sum.ln();
-        for (x, y) in from.iter().zip(to.iter_mut()) {
-            *y = *x - m - shift;
-        }
-    } else {
-        let share = T::unit() / sum;
-        to.iter_mut().for_each(|y| *y = *y * share);
-    }
-}
-
-/// The softmax of a row in its place; nothing but zeros if all of it is minus infinity.
-pub(crate) fn soft_in_place<T: Real>(row: &mut [T]) {
-    let most = T::greatest(row);
-    if most == T::NEG_INF && !row.iter().any(|x| x.is_nan()) {
-        return row.fill(T::nil());
-    }
-    let sum = T::exp_in_place(row, most);
-    let share = T::unit() / sum;
-    row.iter_mut().for_each(|y| *y = *y * share);
-}
-
-/// `f` of every row along the last dimension, which lie in one piece; threads share them.
+/// `f` of every row along the last dimension, which lie in one piece.
 fn each_row<T: Real>(t: &Tensor, f: impl Fn(usize, &mut [T]) + Sync) -> Result {
     let out = Tensor::empty(t.sizes(), t.dtype())?;
-    let n = t.sizes().last().map_or(1, |n| *n as usize);
-    let (rows, to) = (t.numel() / n.max(1), Shared(out.ptr::<T>()));
-    parallel_for(rows, (GRAIN / n.max(1)).max(1), |range| for r in range {
-        // SAFETY: rows are apart.
-        f(r, unsafe { std::slice::from_raw_parts_mut(to.get().add(r * n), n) });
-    });
+    rows::each_row(out.data_mut(), t.sizes().last().map_or(1, |n| *n as usize), f);
     Ok(out)
 }
 
-/// `soft` of rows along any dimension.
+/// The softmax of rows along any dimension.
 fn soft_along<T: Real>(t: &Tensor, d: usize, dtype: DType, log: bool) -> Result {
     if d + 1 >= t.ndim() && t.is_contiguous() && dtype == T::DTYPE {
         let (x, n) = (t.data::<T>(), t.sizes().last().map_or(1, |n| *n as usize));
-        return each_row::<T>(t, |r, to| soft(&x[r * n..(r + 1) * n], to, log));
+        return each_row::<T>(t, |r, to| rows::softmax(&x[r * n..(r + 1) * n], to, log));
     }
     let n = t.sizes().get(d).copied().unwrap_or(1) as usize;
-    along::<T, T>(t, d, n, dtype, |from, to| soft(from, to, log))
+    along::<T, T>(t, d, n, dtype, |from, to| rows::softmax(from, to, log))
 }
 
 fn softmax_of(t: &Tensor, dim: i64, dtype: Option<DType>, log: bool) -> Result {
@@ -96,13 +65,9 @@ fn soft_grad_rows<T: Real>(g: &Tensor, out: &Tensor, log: bool) -> Result {
     each_row::<T>(out, |r, to| {
         let (g, y) = (&g[r * n..(r + 1) * n], &y[r * n..(r + 1) * n]);
         if log {
-            let sum = sum_row(g);
-            T::exp_less(y, T::nil(), to);
-            to.iter_mut().zip(g).for_each(|(t, g)| *t = *g - *t * sum);
+            rows::log_softmax_grad(g, y, to);
         } else {
-            to.iter_mut().zip(g).zip(y).for_each(|((t, g), y)| *t = *g * *y);
-            let sum = sum_row(to);
-            to.iter_mut().zip(y).for_each(|(t, y)| *t = *t - *y * sum);
+            rows::softmax_grad(g, y, to);
         }
     })
 }

@@ -4,7 +4,7 @@
 #![allow(non_snake_case)] // `N`, `C` and `HxW` are PyTorch's names.
 
 use super::linked;
-use crate::kernels::norm::Shape;
+use crate::kernels::norm::{scales, Shape};
 use crate::ops::loops::Real;
 use crate::ops::prelude::*;
 
@@ -84,10 +84,6 @@ fn flat(t: Option<&Tensor>, work: DType) -> Result<Option<Tensor>> {
     t.map(|t| t.as_contiguous(work)).transpose()
 }
 
-fn scales(var: &[f64], eps: f64) -> Vec<f64> {
-    var.iter().map(|v| 1.0 / (v + eps).sqrt()).collect()
-}
-
 /// The numbers as a tensor.
 fn numbers(values: &[f64], sizes: &[i64], dtype: DType) -> Result {
     Tensor::from_slice(values, sizes)?.as_contiguous(dtype)
@@ -114,9 +110,11 @@ fn normalised(plan: &Plan, name: &str, input: &Tensor, weight: Option<&Tensor>, 
         return Err(Error::dtype(name, input.dtype()));
     }
     let dtype = param_dtype(input, &[weight, bias])?;
-    let (mean, var) = moments(plan, input)?;
-    let scale = scales(&var, eps);
-    Ok(vec![applied(plan, input, weight, bias, &mean, &scale)?, numbers(&mean, stats, dtype)?, numbers(&scale, stats, dtype)?])
+    let work = input.dtype().compute();
+    let (x, w, b) = (input.as_contiguous(work)?, flat(weight, work)?, flat(bias, work)?);
+    let out = Tensor::empty(input.sizes(), work)?;
+    let (mean, scale) = in_real!(work, T => plan.shape.normalise::<T>(x.data(), eps, row(&w), row(&b), plan.period, out.data_mut()));
+    Ok(vec![out.as_contiguous(input.dtype())?, numbers(&mean, stats, dtype)?, numbers(&scale, stats, dtype)?])
 }
 
 /// The input as `plan` sees it, less its mean; and the inverse of its deviation.
@@ -186,15 +184,22 @@ fn joint_grads(plan: &Plan, g: &Tensor, wanted: &[bool], input: &Tensor, weight:
     let scale = scales(&var, eps);
     let room = |wanted: bool, sizes: &[i64]| wanted.then(|| Tensor::empty(sizes, work)).transpose();
     let (dx, dw) = (room(wanted[0], input.sizes())?, room(wanted[1], weight.sizes())?);
+    // In one pass with the weight's where that is simple.
+    let mut db = room(wanted[1] && wanted[2] && plan.shape.is_plain(plan.period), weight.sizes())?;
     in_real!(work, T => {
         if let Some(dx) = &dx {
             plan.shape.input_grad::<T>(g.data(), x.data(), &mean, &scale, row(&w), plan.period, dx.data_mut());
         }
         if let Some(dw) = &dw {
-            plan.shape.weight_grad::<T>(g.data(), x.data(), &mean, &scale, plan.period, dw.data_mut());
+            match &db {
+                Some(db) => plan.shape.param_grads::<T>(g.data(), x.data(), &mean, &scale, dw.data_mut(), db.data_mut()),
+                None => plan.shape.weight_grad::<T>(g.data(), x.data(), &mean, &scale, plan.period, dw.data_mut()),
+            }
         }
     });
-    let db = wanted[2].then(|| summed(g.reshape(&plan.view), plan, weight.sizes())).transpose()?;
+    if wanted[2] && db.is_none() {
+        db = Some(summed(g.reshape(&plan.view), plan, weight.sizes())?);
+    }
     Ok(Some([dx, dw, db]))
 }
 
