@@ -38,13 +38,26 @@ fn words() -> Result<Vec<Vec<u32>>> {
     bits(&y.mul(&y)?, &leaves)
 }
 
+/// Folds of one long line, of lines side by side and one after the other, and searches.
+fn folds() -> Result<Vec<Vec<u32>>> {
+    let x = &leaf(&[900, 1111], 11)?.detach()?;
+    let places = |t: Tensor| t.copied(DType::Float32);
+    let all = [
+        x.sum(())?, x.t()?.sum(())?, x.mean(())?, x.max()?, x.argmax((), false).and_then(places)?,
+        x.sum_dim([0], false, ())?, x.sum_dim([1], false, ())?, x.var_op([0], (), false)?, x.norm(2.0, [1], false, ())?,
+        x.argmin(1i64, false).and_then(places)?, x.narrow(1i64, 3i64, 1000i64)?.sum(())?, x.logsumexp([0], false)?,
+    ];
+    Ok(all.iter().map(|t| t.to_vec::<f32>().into_iter().map(f32::to_bits).collect()).collect())
+}
+
 #[test]
 fn threads_change_no_bit() -> Result<()> {
     parallel::on_demand(|n| (0..n).for_each(|_| drop(std::thread::spawn(parallel::work))), true);
     parallel::set_threads(1);
-    let (one, two) = (images()?, words()?);
+    let (one, two, three) = (images()?, words()?, folds()?);
     parallel::set_threads(3);
     assert!(images()? == one, "images");
     assert!(words()? == two, "words");
+    assert!(folds()? == three, "folds");
     Ok(())
 }

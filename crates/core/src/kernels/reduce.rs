@@ -6,6 +6,7 @@ use super::gemm::Number;
 use crate::dtype::{DType, Element};
 use crate::error::Result;
 use crate::layout::{Dims, Loop};
+use crate::parallel::{available, parallel_for, Shared};
 use crate::tensor::Tensor;
 use std::hint::black_box;
 use std::ops::Sub;
@@ -20,6 +21,10 @@ const ROWS: usize = 64;
 const COLUMNS: usize = 512;
 /// Independent partial results of a contiguous line: enough for LLVM to fill vectors.
 const PARTS: usize = 16;
+/// A longer line is cut into parts that threads share.
+const SHARED_LINE: usize = 1 << 16;
+/// Elements that a thread folds at least.
+const GRAIN: usize = 1 << 15;
 /// Elements that partial results take in before they are joined to those of the line so far.
 const GROUP: usize = 32 * PARTS;
 
@@ -181,12 +186,40 @@ impl<I, S, J> Fold<I, S, J> {
         }
     }
 
-    /// Every result, in order, to `emit`. `free` lets the elements come in any order.
-    fn run<T: Element, A: Copy>(&self, t: &Tensor, dims: &[usize], free: bool, mut emit: impl FnMut(A))
+    /// A long line, which threads share: cut where `line` halves it, and joined as there.
+    ///
+    /// # Safety
+    /// As for `line`.
+    unsafe fn shared_line<T: Copy, A: Copy + Sync>(&self, ptr: *const T, len: usize, stride: i64, init: A) -> A
+    where
+        S: Fn(A, T, usize) -> A,
+        J: Fn(A, A) -> A,
+        Self: Sync,
+    {
+        let mut cuts = Vec::new();
+        cut(0, len, &mut |first, len| cuts.push((first, len)));
+        let mut parts = vec![init; cuts.len()];
+        let (from, to) = (Shared(ptr), Shared(parts.as_mut_ptr()));
+        parallel_for(cuts.len(), 1, |range| {
+            for i in range {
+                let (first, len) = cuts[i];
+                // SAFETY: inside the line; each round has a place of its own.
+                unsafe {
+                    let part = from.get().offset(first as isize * stride as isize);
+                    to.get().add(i).write(self.line(part, len, stride, first, init));
+                }
+            }
+        });
+        joined(len, &mut parts.into_iter(), &self.join).unwrap_or(init)
+    }
+
+    /// Every result to `emit`, with its number. `free` lets the elements come in any order.
+    fn run<T: Element, A: Copy + Sync>(&self, t: &Tensor, dims: &[usize], free: bool, emit: impl Fn(usize, A) + Sync)
     where
         I: Fn(usize) -> A,
         S: Fn(A, T, usize) -> A,
         J: Fn(A, A) -> A,
+        Self: Sync,
     {
         let ptr = t.ptr::<T>().cast_const();
         let mut order: Vec<usize> = dims.to_vec();
@@ -199,37 +232,68 @@ impl<I, S, J> Fold<I, S, J> {
         let last = |l: &Loop<1>| l.sizes.last().map(|n| (*n as usize, l.strides[l.strides.len() - 1][0]));
         let (width, step) = last(&kept).unwrap_or((1, 0));
         let (len, stride) = last(&inner).unwrap_or((1, 0));
-        let mut out = 0;
+        let from = Shared(ptr);
+        // Rounds of a loop that threads share, each over so many elements.
+        let grain = |elements: usize| (GRAIN / elements.max(1)).max(1);
+        let folded = inner.sizes.iter().product::<i64>() as usize;
         if width >= 4 && len > 1 && step.abs() < stride.abs() {
-            let rows = offsets(&inner, 0);
-            let mut acc = Vec::with_capacity(COLUMNS.min(width));
-            for base in offsets(&kept, 1) {
-                for at in (0..width).step_by(COLUMNS) {
+            let (rows, bases, blocks) = (offsets(&inner, 0), offsets(&kept, 1), width.div_ceil(COLUMNS));
+            parallel_for(bases.len() * blocks, grain(folded * COLUMNS.min(width)), |range| {
+                let mut acc = Vec::with_capacity(COLUMNS.min(width));
+                for (base, at) in range.map(|i| (i / blocks, i % blocks * COLUMNS)) {
+                    let out = base * width + at;
                     acc.clear();
                     acc.extend((0..COLUMNS.min(width - at)).map(|j| (self.init)(out + j)));
                     // SAFETY: the offsets come from the layout.
                     unsafe {
-                        let from = ptr.offset((base + at as i64 * step) as isize);
+                        let from = from.get().offset((bases[base] + at as i64 * step) as isize);
                         self.columns(from, step, &rows, 0, out, &mut acc);
                     }
-                    out += acc.len();
-                    acc.iter().for_each(|a| emit(*a));
+                    acc.iter().enumerate().for_each(|(j, a)| emit(out + j, *a));
                 }
-            }
+            });
             return;
         }
         let starts = offsets(&inner, 1);
-        kept.runs(|n, at, step| {
-            for k in 0..n as i64 {
-                // SAFETY: the offsets come from the layout.
-                emit(unsafe {
-                    let from = ptr.offset((at[0] + k * step[0]) as isize);
-                    self.lines(from, &starts, len, stride, 0, (self.init)(out))
-                });
-                out += 1;
-            }
+        let results = kept.sizes.iter().product::<i64>() as usize;
+        if let ([start], 1, true) = (&starts[..], results, len > SHARED_LINE && available() > 1) {
+            // SAFETY: the offsets come from the layout.
+            return emit(0, unsafe { self.shared_line(ptr.offset(*start as isize), len, stride, (self.init)(0)) });
+        }
+        parallel_for(results, grain(folded), |range| {
+            let mut out = 0;
+            kept.runs(|n, at, step| {
+                for i in range.start.max(out)..range.end.min(out + n) {
+                    // SAFETY: the offsets come from the layout.
+                    emit(i, unsafe {
+                        let from = from.get().offset((at[0] + (i - out) as i64 * step[0]) as isize);
+                        self.lines(from, &starts, len, stride, 0, (self.init)(i))
+                    });
+                }
+                out += n;
+            });
         });
     }
+}
+
+/// Tells the parts that a line is halved into until they are short enough for one thread.
+fn cut(first: usize, len: usize, tell: &mut impl FnMut(usize, usize)) {
+    if len <= SHARED_LINE {
+        return tell(first, len);
+    }
+    let half = len / 2 / PARTS * PARTS;
+    cut(first, half, tell);
+    cut(first + half, len - half, tell);
+}
+
+/// The results of these parts as one.
+fn joined<A>(len: usize, parts: &mut impl Iterator<Item = A>, join: &impl Fn(A, A) -> A) -> Option<A> {
+    if len <= SHARED_LINE {
+        return parts.next();
+    }
+    let half = len / 2 / PARTS * PARTS;
+    let (a, b) = (joined(half, parts, join)?, joined(len - half, parts, join)?);
+    Some(join(a, b))
 }
 
 /// Partial results as one, by halves.
@@ -267,40 +331,38 @@ fn offsets(l: &Loop<1>, inner: usize) -> Vec<i64> {
 }
 
 /// Folds the elements along `dims` in any order; `init` is an identity of `join`.
-pub fn fold<T: Element, A: Copy, R: Element>(
+pub fn fold<T: Element, A: Copy + Sync, R: Element>(
     t: &Tensor, dims: &[usize], keepdim: bool, dtype: DType,
-    init: A, step: impl Fn(A, T) -> A, join: impl Fn(A, A) -> A, last: impl Fn(A) -> R,
+    init: A, step: impl Fn(A, T) -> A + Sync, join: impl Fn(A, A) -> A + Sync, last: impl Fn(A) -> R + Sync,
 ) -> Result {
     fold_from(t, dims, keepdim, dtype, |_| init, step, join, last)
 }
 
 /// As `fold`, each result with a start of its own.
 #[allow(clippy::too_many_arguments)]
-pub fn fold_from<T: Element, A: Copy, R: Element>(
+pub fn fold_from<T: Element, A: Copy + Sync, R: Element>(
     t: &Tensor, dims: &[usize], keepdim: bool, dtype: DType,
-    init: impl Fn(usize) -> A, step: impl Fn(A, T) -> A, join: impl Fn(A, A) -> A, last: impl Fn(A) -> R,
+    init: impl Fn(usize) -> A + Sync, step: impl Fn(A, T) -> A + Sync, join: impl Fn(A, A) -> A + Sync,
+    last: impl Fn(A) -> R + Sync,
 ) -> Result {
     let source = typed::<T>(t)?;
     let out = Tensor::empty(&reduced_sizes(t.sizes(), dims, keepdim), R::DTYPE)?;
-    let mut to = out.data_mut::<R>().iter_mut();
+    let to = Shared(out.ptr::<R>());
     let fold = Fold { init, step: |a, x, _| step(a, x), join, single: false };
-    fold.run(&source, dims, true, |a| {
-        if let Some(d) = to.next() {
-            *d = last(a);
-        }
-    });
+    // SAFETY: each result has a place of its own.
+    fold.run(&source, dims, true, |i, a| unsafe { to.get().add(i).write(last(a)) });
     finish(out, dtype)
 }
 
 /// Where along `dims`, in row-major order, the element is that `beats` all others, the first of
 /// equals; and the element itself.
 pub fn find<T: Element>(
-    t: &Tensor, dims: &[usize], keepdim: bool, dtype: DType, beats: impl Fn(T, T) -> bool,
+    t: &Tensor, dims: &[usize], keepdim: bool, dtype: DType, beats: impl Fn(T, T) -> bool + Sync,
 ) -> Result<(Tensor, Tensor)> {
     let source = typed::<T>(t)?;
     let sizes = reduced_sizes(t.sizes(), dims, keepdim);
     let (values, places) = (Tensor::empty(&sizes, T::DTYPE)?, Tensor::empty(&sizes, DType::Int64)?);
-    let mut to = values.data_mut::<T>().iter_mut().zip(places.data_mut::<i64>());
+    let to = Shared((values.ptr::<T>(), places.ptr::<i64>()));
     let none = (T::default(), i64::MAX);
     let fold = Fold {
         init: |_| none,
@@ -312,10 +374,10 @@ pub fn find<T: Element>(
         },
         single: true,
     };
-    fold.run(&source, dims, false, |a: (T, i64)| {
-        if let Some((v, i)) = to.next() {
-            (*v, *i) = a;
-        }
+    // SAFETY: each result has a place of its own.
+    fold.run(&source, dims, false, |at, (value, place): (T, i64)| unsafe {
+        to.get().0.add(at).write(value);
+        to.get().1.add(at).write(place);
     });
     Ok((finish(values, dtype)?, places))
 }
