@@ -10,6 +10,7 @@ pub mod curves;
 pub mod eigen;
 pub mod elementwise;
 pub mod error_function;
+pub mod extremes;
 pub mod factor;
 pub mod fft;
 pub mod four;
