@@ -1,0 +1,191 @@
+//! One direction of a layer of a recurrent network, all steps at once.
+
+use crate::kernels::recurrent::{Grads, Layer, Lstm};
+use super::pair;
+use crate::ops::join::stack_of;
+use crate::ops::prelude::*;
+
+/// Adds what there is.
+fn plus(a: Option<Tensor>, b: Option<Tensor>) -> Result<Option<Tensor>> {
+    match (a, b) {
+        (Some(a), Some(b)) => a.add(b, 1i64).map(Some),
+        (a, b) => Ok(a.or(b)),
+    }
+}
+
+/// The places of the steps in the order in which they are taken.
+fn order(steps: i64, reverse: bool) -> Vec<i64> {
+    if reverse { (0..steps).rev().collect() } else { (0..steps).collect() }
+}
+
+/// Results of steps, which were taken in this order, in the order of time.
+fn in_time(mut taken: Vec<Tensor>, reverse: bool) -> Result {
+    if reverse {
+        taken.reverse();
+    }
+    stack_of(taken, 0)
+}
+
+/// A gate's columns among `n` gates.
+fn gate(all: &Tensor, n: i64, k: i64) -> Result {
+    let size = all.sizes()[all.ndim() - 1] / n;
+    all.narrow(-1i64, k * size, size)
+}
+
+fn check(gates: &Tensor, states: &[&Tensor], weight: &Tensor, count: i64) -> Result<()> {
+    let (s, w) = (gates.sizes(), weight.sizes());
+    let fits = gates.ndim() == 3 && weight.ndim() == 2 && w[0] == count * w[1] && s[2] == w[0] && gates.numel() > 0
+        && states.iter().all(|t| t.sizes() == [s[1], w[1]])
+        && states.iter().chain([&weight]).all(|t| t.dtype() == gates.dtype());
+    if !fits {
+        return Err(Error::runtime("a layer's gates, states and weights do not fit each other"));
+    }
+    match gates.dtype() {
+        DType::Float32 | DType::Float64 => Ok(()),
+        other => Err(Error::dtype("recurrent layer", other)),
+    }
+}
+
+fn layer(gates: &Tensor, weight: &Tensor, reverse: bool) -> Layer {
+    let (s, w) = (gates.sizes(), weight.sizes());
+    Layer {
+        steps: s[0] as usize, batch: s[1] as usize, hidden: w[1] as usize, gates: (w[0] / w[1]) as usize, reverse,
+    }
+}
+
+/// What `_lstm_steps` is given.
+struct LstmSteps<'a> {
+    gates: &'a Tensor,
+    h: &'a Tensor,
+    c: &'a Tensor,
+    weight: &'a Tensor,
+    reverse: bool,
+}
+
+/// One step in ops: the gates after their curves, and both states.
+struct Step {
+    gates: [Tensor; 4],
+    h: Tensor,
+    c: Tensor,
+}
+
+impl LstmSteps<'_> {
+    fn run(&self) -> Result<Vec<Tensor>> {
+        check(self.gates, &[self.h, self.c], self.weight, 4)?;
+        let layer = layer(self.gates, self.weight, self.reverse);
+        let [input, h, c, weight] = [self.gates, self.h, self.c, self.weight].map(Tensor::contiguous_data);
+        let (input, h, c, weight) = (input?, h?, c?, weight?);
+        let sizes = [self.gates.sizes()[0], self.h.sizes()[0], self.h.sizes()[1]];
+        let (out, cells) = (Tensor::empty(&sizes, input.dtype())?, Tensor::empty(&sizes, input.dtype())?);
+        let gates = Tensor::empty(self.gates.sizes(), input.dtype())?;
+        dispatch_real!(input.dtype(), T => {
+            let given = Lstm::<T> { h: h.data(), c: c.data(), weight: weight.data() };
+            given.forward(&layer, input.data(), out.data_mut(), cells.data_mut(), gates.data_mut());
+        });
+        Ok(vec![out, cells, gates])
+    }
+
+    /// The gradients of gates, states and weights that are asked for, from those of the results.
+    fn grads(&self, outs: &[Tensor], g: &[Option<Tensor>], wanted: [bool; 4]) -> Result<[Option<Tensor>; 4]> {
+        if !crate::state::unobserved() || g[2].is_some() {
+            return self.recorded_grads(g);
+        }
+        let layer = layer(self.gates, self.weight, self.reverse);
+        let whole = |t: &Tensor| t.contiguous_data();
+        let (h, c, weight) = (whole(self.h)?, whole(self.c)?, whole(self.weight)?);
+        let outs: Result<Vec<Tensor>> = outs.iter().map(whole).collect();
+        let (outs, of_out, of_cells) = (outs?, g[0].as_ref().map(whole).transpose()?, g[1].as_ref().map(whole).transpose()?);
+        let like = |t: &Tensor| Tensor::empty(t.sizes(), t.dtype());
+        let (to_gates, to_h, to_c) = (like(self.gates)?, like(self.h)?, like(self.c)?);
+        let to_weight = wanted[3].then(|| like(self.weight)).transpose()?;
+        dispatch_real!(weight.dtype(), T => {
+            let given = Lstm::<T> { h: h.data(), c: c.data(), weight: weight.data() };
+            let to = Grads {
+                gates: to_gates.data_mut::<T>(), h: to_h.data_mut(), c: to_c.data_mut(), weight: to_weight.as_ref().map(Tensor::data_mut),
+            };
+            let of = [&of_out, &of_cells].map(|g| g.as_ref().map(Tensor::data::<T>));
+            given.backward(&layer, [0, 1, 2].map(|k| outs[k].data()), of, to);
+        });
+        Ok([Some(to_gates), Some(to_h), Some(to_c), to_weight])
+    }
+
+    /// All steps in ops.
+    fn steps(&self) -> Result<Vec<Step>> {
+        let (mut h, mut c) = (self.h.clone(), self.c.clone());
+        order(self.gates.sizes()[0], self.reverse).into_iter().map(|t| {
+            let sums = self.gates.select(0i64, t)?.add(h.matmul(self.weight.t()?)?, 1i64)?;
+            let [i, f, g, o] = [0, 1, 2, 3].map(|k| if k == 2 { gate(&sums, 4, k)?.tanh() } else { gate(&sums, 4, k)?.sigmoid() });
+            let gates = [i?, f?, g?, o?];
+            c = gates[1].mul(&c)?.add(gates[0].mul(&gates[2])?, 1i64)?;
+            h = gates[3].mul(c.tanh()?)?;
+            Ok(Step { gates, h: h.clone(), c: c.clone() })
+        }).collect()
+    }
+
+    /// The gradients written in ops, from steps that are taken once more.
+    fn recorded_grads(&self, g: &[Option<Tensor>]) -> Result<[Option<Tensor>; 4]> {
+        let (steps, places) = (self.steps()?, order(self.gates.sizes()[0], self.reverse));
+        let mut of_gates = Vec::new();
+        let mut weight = None;
+        let zeros = || Tensor::zeros(self.h.sizes(), self.h.dtype());
+        let (mut h, mut c) = (zeros()?, zeros()?);
+        // One less a square, as the curve of `tanh` has it, and a product that the sigmoid's has.
+        let less_square = |x: &Tensor| x.mul(x)?.mul(-1i64)?.add(1i64, 1i64);
+        let times_rest = |x: &Tensor| x.sub(x.mul(x)?, 1i64);
+        for (s, &t) in places.iter().enumerate().rev() {
+            let of = |k: usize| g[k].as_ref().map(|g| g.select(0i64, t)).transpose();
+            let [i, f, z, o] = &steps[s].gates;
+            let (past_h, past_c) = if s == 0 { (self.h, self.c) } else { (&steps[s - 1].h, &steps[s - 1].c) };
+            let curve = steps[s].c.tanh()?;
+            let of_h = plus(Some(h), of(0)?)?.map_or_else(zeros, Ok)?;
+            let of_c = plus(Some(c), of(1)?)?.map_or_else(zeros, Ok)?;
+            let all = of_c.add(of_h.mul(o)?.mul(less_square(&curve)?)?, 1i64)?;
+            let extra = |k: i64| of(2)?.map(|g| gate(&g, 4, k)).transpose();
+            let to = [all.mul(z)?, all.mul(past_c)?, all.mul(i)?, of_h.mul(&curve)?];
+            let slopes = [times_rest(i)?, times_rest(f)?, less_square(z)?, times_rest(o)?];
+            let mut sums = Vec::new();
+            for (k, (to, slope)) in to.into_iter().zip(slopes).enumerate() {
+                sums.push(plus(Some(to), extra(k as i64)?)?.map_or_else(zeros, Ok)?.mul(slope)?);
+            }
+            let sums = crate::ops::join::cat_of(sums, -1)?;
+            weight = plus(weight, Some(sums.t()?.matmul(past_h)?))?;
+            (h, c) = (sums.matmul(self.weight)?, all.mul(f)?);
+            of_gates.push(sums);
+        }
+        Ok([Some(in_time(of_gates, !self.reverse)?), Some(h), Some(c), weight])
+    }
+
+    /// One of the gradients.
+    fn grad(&self, outs: &[Tensor], g: &[Option<Tensor>], which: usize) -> Result {
+        let mut all = self.grads(outs, g, std::array::from_fn(|i| i == which))?;
+        all[which].take().map_or_else(|| Tensor::zeros(self.h.sizes(), self.h.dtype()), Ok)
+    }
+}
+
+/// The input's share of the gates of all steps. Where biases only add up they are one.
+fn share(input: &Tensor, weight: &Tensor, biases: [&Option<Tensor>; 2]) -> Result {
+    let [a, b] = biases.map(Clone::clone);
+    input.linear(weight, &plus(a, b)?)
+}
+
+ops! { TABLE, RecurrentOps;
+    /// One direction of a layer of long short-term memory: the hidden and the cell states after each step.
+    fn _lstm_layer(input: Tensor, h: Tensor, c: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: Option<Tensor> = "null", b_hh: Option<Tensor> = "null", reverse: bool = "false") -> (output, cells) [function] compose {
+        let gates = share(&input, &w_ih, [&b_ih, &b_hh])?;
+        let [gates, h, c, weight] = [gates, h, c, w_hh].map(Value::Tensor);
+        pair(&_lstm_steps::OP, &[gates, h, c, weight, Value::Scalar(Scalar::Bool(reverse))]).map(|(a, b)| vec![a, b]) };
+    /// The steps of a layer of long short-term memory on the input's share of its gates: hidden states, cell states, and the gates.
+    fn _lstm_steps(input: Tensor, h: Tensor, c: Tensor, weight: Tensor, reverse: bool) -> (output, cells, gates) [hidden, MkldnnRnnLayerBackward0] eval {
+        LstmSteps { gates: &input, h: &h, c: &c, weight: &weight, reverse }.run() }
+        d input = |g, input, h, c, weight, reverse, outs, grads| { let _ = g; LstmSteps { gates: &input, h: &h, c: &c, weight: &weight, reverse }.grad(&outs, &grads, 0) },
+        d h = |g, input, h, c, weight, reverse, outs, grads| { let _ = g; LstmSteps { gates: &input, h: &h, c: &c, weight: &weight, reverse }.grad(&outs, &grads, 1) },
+        d c = |g, input, h, c, weight, reverse, outs, grads| { let _ = g; LstmSteps { gates: &input, h: &h, c: &c, weight: &weight, reverse }.grad(&outs, &grads, 2) },
+        d weight = |g, input, h, c, weight, reverse, outs, grads| { let _ = g; LstmSteps { gates: &input, h: &h, c: &c, weight: &weight, reverse }.grad(&outs, &grads, 3) },
+        joint (input, h, c, weight) = |g, wanted, input, h, c, weight, reverse, outs, grads| { let _ = g;
+            LstmSteps { gates: &input, h: &h, c: &c, weight: &weight, reverse }
+                .grads(&outs, &grads, [wanted[0], wanted[1], wanted[2], wanted[3]]).map(|all| {
+                    let mut all = all;
+                    all.iter_mut().zip(wanted).filter(|w| !*w.1).for_each(|w| *w.0 = None);
+                    Some(all)
+                }) };
+}
