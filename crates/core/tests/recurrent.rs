@@ -38,41 +38,72 @@ fn close(a: &[f64], b: &[f64], bound: f64, what: &str) {
 /// Sizes: steps, batch, input, hidden; they pass the bounds of tiles, of blocks of rows, of depth.
 const SIZES: &[[i64; 4]] = &[[1, 1, 1, 1], [4, 2, 3, 5], [3, 7, 5, 70], [2, 100, 4, 9], [5, 1, 6, 16]];
 
+/// An entry that runs a layer, one that runs a step, and whether there are two states.
+const KINDS: &[(&str, &str, i64, Option<bool>)] = &[
+    ("_lstm_layer", "lstm_cell", 4, None),
+    ("_gru_layer", "gru_cell", 3, None),
+    ("_elman_layer", "rnn_tanh_cell", 1, Some(false)),
+    ("_elman_layer", "rnn_relu_cell", 1, Some(true)),
+];
+
+/// Steps one by one: the states after each, in the order of time.
+fn by_cells(cell: &str, x: &Tensor, first: &[Tensor], weights: &[Tensor], reverse: bool) -> Result<Vec<Tensor>> {
+    let steps = x.sizes()[0];
+    let mut all: Vec<Vec<Tensor>> = Vec::new();
+    let mut state = first.to_vec();
+    for s in 0..steps {
+        let now = Value::Tensor(x.select(0i64, if reverse { steps - 1 - s } else { s })?);
+        let before = match &state[..] {
+            [h] => Value::Tensor(h.clone()),
+            both => Value::Tensors(both.iter().cloned().map(Some).collect()),
+        };
+        let args: Vec<Value> = [now, before].into_iter().chain(weights.iter().map(|w| Value::Tensor(w.clone()))).collect();
+        state = run(cell, &args)?;
+        all.push(state.clone());
+    }
+    if reverse {
+        all.reverse();
+    }
+    let stacked = |k: usize| run("stack", &[Value::Tensors(all.iter().map(|s| Some(s[k].clone())).collect()), Value::Scalar(Scalar::Int(0))]);
+    (0..first.len()).map(|k| stacked(k).map(|mut all| all.remove(0))).collect()
+}
+
+fn check(&(layer, cell, gates, relu): &(&str, &str, i64, Option<bool>), sizes: [i64; 4], reverse: bool, dtype: DType) -> Result<()> {
+    let [steps, batch, input, hidden] = sizes;
+    let what = format!("{cell}: {steps} steps, batch {batch}, hidden {hidden}, reverse: {reverse}, {dtype:?}");
+    let bound = if dtype == DType::Float64 { 1e-11 } else { 2e-5 };
+    let of = |sizes: &[i64], seed| leaf(sizes, seed, dtype);
+    let x = of(&[steps, batch, input], 1)?;
+    let states: Vec<Tensor> = (0..if gates == 4 { 2 } else { 1 }).map(|k| of(&[batch, hidden], 2 + k)).collect::<Result<_>>()?;
+    let rows = gates * hidden;
+    let weights = [of(&[rows, input], 4)?, of(&[rows, hidden], 5)?, of(&[rows], 6)?, of(&[rows], 7)?];
+    let inputs: Vec<Tensor> = std::iter::once(&x).chain(&states).chain(&weights).cloned().collect();
+    let mut args: Vec<Value> = inputs.iter().map(|t| Value::Tensor(t.clone())).collect();
+    args.extend(relu.into_iter().chain([reverse]).map(|b| Value::Scalar(Scalar::Bool(b))));
+    let (got, want) = (run(layer, &args)?, by_cells(cell, &x, &states, &weights, reverse)?);
+    // Gradients of all results, and of each alone.
+    for some in [0..states.len(), 0..1, states.len() - 1..states.len()] {
+        for (a, b) in got[some.clone()].iter().zip(&want[some.clone()]) {
+            close(&a.to_vec(), &b.to_vec(), bound, &what);
+        }
+        let (a, b) = (all_grads(&got[some.clone()], &inputs)?, all_grads(&want[some.clone()], &inputs)?);
+        for (i, (a, b)) in a.iter().zip(&b).enumerate() {
+            close(a, b, bound, &format!("{what}, gradient {i} of {some:?}"));
+        }
+        // One input's alone has a formula of its own.
+        for (i, (t, b)) in inputs.iter().zip(&b).enumerate() {
+            close(&all_grads(&got[some.clone()], std::slice::from_ref(t))?[0], b, bound, &format!("{what}, gradient {i} alone of {some:?}"));
+        }
+    }
+    Ok(())
+}
+
 #[test]
 fn a_layer_is_its_cells() -> Result<()> {
-    for &[steps, batch, input, hidden] in SIZES {
-        for (reverse, dtype) in [(false, DType::Float64), (true, DType::Float64), (false, DType::Float32)] {
-            let what = format!("{steps} steps, batch {batch}, hidden {hidden}, reverse: {reverse}, {dtype:?}");
-            let bound = if dtype == DType::Float64 { 1e-11 } else { 2e-5 };
-            let of = |sizes: &[i64], seed| leaf(sizes, seed, dtype);
-            let x = of(&[steps, batch, input], 1)?;
-            let (h, c) = (of(&[batch, hidden], 2)?, of(&[batch, hidden], 3)?);
-            let weights = [of(&[4 * hidden, input], 4)?, of(&[4 * hidden, hidden], 5)?, of(&[4 * hidden], 6)?, of(&[4 * hidden], 7)?];
-            let mut args: Vec<Value> = [&x, &h, &c].into_iter().chain(&weights).map(|t| Value::Tensor(t.clone())).collect();
-            args.push(Value::Scalar(Scalar::Bool(reverse)));
-            let got = run("_lstm_layer", &args)?;
-
-            let (mut hs, mut cs) = (vec![h.clone(); steps as usize], vec![c.clone(); steps as usize]);
-            let mut state = [h.clone(), c.clone()];
-            for s in 0..steps {
-                let t = if reverse { steps - 1 - s } else { s };
-                let mut args = vec![Value::Tensor(x.select(0i64, t)?), Value::Tensors(state.iter().cloned().map(Some).collect())];
-                args.extend(weights.iter().map(|w| Value::Tensor(w.clone())));
-                let next = run("lstm_cell", &args)?;
-                state = [next[0].clone(), next[1].clone()];
-                (hs[t as usize], cs[t as usize]) = (state[0].clone(), state[1].clone());
-            }
-            let stacked = |all: Vec<Tensor>| run("stack", &[Value::Tensors(all.into_iter().map(Some).collect()), Value::Scalar(Scalar::Int(0))]);
-            let want = [stacked(hs)?, stacked(cs)?].concat();
-            let inputs: Vec<Tensor> = [&x, &h, &c].into_iter().chain(&weights).cloned().collect();
-            for (some, name) in [(0..2, "both"), (0..1, "hidden"), (1..2, "cells")] {
-                for (a, b) in got[some.clone()].iter().zip(&want[some.clone()]) {
-                    close(&a.to_vec(), &b.to_vec(), bound, &what);
-                }
-                let (a, b) = (all_grads(&got[some.clone()], &inputs)?, all_grads(&want[some], &inputs)?);
-                for (i, (a, b)) in a.iter().zip(&b).enumerate() {
-                    close(a, b, bound, &format!("{what}, gradient {i} of {name}"));
-                }
+    for kind in KINDS {
+        for &sizes in SIZES {
+            for (reverse, dtype) in [(false, DType::Float64), (true, DType::Float64), (false, DType::Float32)] {
+                check(kind, sizes, reverse, dtype)?;
             }
         }
     }

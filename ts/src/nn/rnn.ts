@@ -1,7 +1,7 @@
 /** Recurrent networks over sequences: RNN, LSTM, GRU. */
 import { type DType, float32, float64 } from '../dtype.js';
 import { RuntimeError, TypeError, ValueError } from '../errors.js';
-import { _lstm_layer, cat, empty, nn_functional as F, stack, zeros } from '../generated.js';
+import { _elman_layer, _gru_layer, _lstm_layer, cat, empty, nn_functional as F, stack, zeros } from '../generated.js';
 import type { Int, Tensor } from '../tensor.js';
 
 import { named, WHOLE } from './arguments.js';
@@ -253,7 +253,10 @@ export class RNN extends RNNBase {
     const sum = gates.add(F.linear(h!, hh, bias_hh));
     return [this.nonlinearity === 'tanh' ? sum.tanh() : sum.relu()];
   }
-  protected whole(): null { return null; }
+  protected whole(x: Tensor, [h]: State, w: Weights, reverse: boolean): [Tensor, State] {
+    const output = _elman_layer(x, h!, w.ih, w.hh, w.bias_ih, w.bias_hh, this.nonlinearity === 'relu', reverse);
+    return [output, [output.select(0, reverse ? 0 : -1)]];
+  }
   override forward(input: Tensor, hx?: Tensor | null): [Tensor, Tensor];
   override forward(input: PackedSequence, hx?: Tensor | null): [PackedSequence, Tensor];
   override forward(input: Tensor | PackedSequence, hx: Tensor | null = null): [Tensor | PackedSequence, Tensor] {
@@ -277,7 +280,10 @@ export class GRU extends RNNBase {
     const reset = xr.add(hr).sigmoid(), update = xz.add(hz).sigmoid(), fresh = xn.add(reset.mul(hn)).tanh();
     return [fresh.add(update.mul(h!.sub(fresh)))];
   }
-  protected whole(): null { return null; }
+  protected whole(x: Tensor, [h]: State, w: Weights, reverse: boolean): [Tensor, State] {
+    const output = _gru_layer(x, h!, w.ih, w.hh, w.bias_ih, w.bias_hh, reverse);
+    return [output, [output.select(0, reverse ? 0 : -1)]];
+  }
   override forward(input: Tensor, hx?: Tensor | null): [Tensor, Tensor];
   override forward(input: PackedSequence, hx?: Tensor | null): [PackedSequence, Tensor];
   override forward(input: Tensor | PackedSequence, hx: Tensor | null = null): [Tensor | PackedSequence, Tensor] {

@@ -240,3 +240,137 @@ fn lstm_grads<T: Gates>([h, curve, before]: [&[T]; 3], gates: &[T], c: &mut [T],
         c[j] = all * f[j];
     }
 }
+
+/// A layer of an Elman network: the state before the first step, its weights, and its curve.
+pub struct Elman<'a, T> {
+    /// The state before the first step.
+    pub h: &'a [T],
+    /// The weights of the state.
+    pub weight: &'a [T],
+    /// Whether the curve is `relu`, not `tanh`.
+    pub relu: bool,
+}
+
+impl<T: Gates> Elman<'_, T> {
+    /// Runs all steps on the input's share of the sums.
+    pub fn forward(&self, layer: &Layer, input: &[T], out: &mut [T]) {
+        let mut weight = layer.forth(self.weight);
+        let mut sums = vec![T::nil(); layer.state()];
+        for s in 0..layer.steps {
+            sums.copy_from_slice(of_step(input, layer.at(s), layer.state()));
+            let (before, h) = layer.around(s, self.h, out);
+            layer.add_state(&mut weight, before, None, &mut sums, true);
+            if self.relu {
+                h.iter_mut().zip(&sums).for_each(|(h, x)| *h = if *x < T::nil() { T::nil() } else { *x });
+            } else {
+                T::tanh_all(&sums, h);
+            }
+        }
+    }
+
+    /// The gradients of the sums, of the first state and of the weights from those of the states.
+    pub fn backward(&self, layer: &Layer, out: &[T], of_out: &[T], [gates, h]: [&mut [T]; 2], to_weight: Option<&mut [T]>) {
+        let (state, one) = (layer.state(), T::of(1.0));
+        let mut weight = layer.back(self.weight);
+        h.fill(T::nil());
+        for s in (0..layer.steps).rev() {
+            let t = layer.at(s);
+            let to = &mut gates[t * state..(t + 1) * state];
+            let parts = h.iter().zip(of_step(of_out, t, state)).zip(of_step(out, t, state));
+            if self.relu {
+                to.iter_mut().zip(parts).for_each(|(to, ((h, g), y))| *to = if *y <= T::nil() { T::nil() } else { *h + *g });
+            } else {
+                to.iter_mut().zip(parts).for_each(|(to, ((h, g), y))| *to = (*h + *g) * (one - *y * *y));
+            }
+            layer.through_weight(&mut weight, to, h, false);
+        }
+        if let Some(to) = to_weight {
+            layer.weight_grad(gates, self.h, out, to);
+        }
+    }
+}
+
+/// A layer of gated recurrent units: the state before the first step, its weights, and what is added.
+pub struct Gru<'a, T> {
+    /// The state before the first step.
+    pub h: &'a [T],
+    /// The weights of the state.
+    pub weight: &'a [T],
+    /// What is added to the state's share of the gates.
+    pub bias: Option<&'a [T]>,
+}
+
+impl<T: Gates> Gru<'_, T> {
+    /// Runs all steps on the input's share of the gates: states, and of each step the gates reset, update
+    /// and new, and the state's share of the last.
+    pub fn forward(&self, layer: &Layer, input: &[T], out: &mut [T], gates: &mut [T]) {
+        let (n, all) = (layer.hidden, layer.batch * layer.row());
+        let mut weight = layer.forth(self.weight);
+        let (mut shares, mut sums) = (vec![T::nil(); all], vec![T::nil(); 3 * n]);
+        for s in 0..layer.steps {
+            let t = layer.at(s);
+            let (before, h) = layer.around(s, self.h, out);
+            layer.add_state(&mut weight, before, self.bias, &mut shares, false);
+            let rows = of_step(input, t, all).chunks_exact(3 * n).zip(shares.chunks_exact(3 * n));
+            let gates = gates[t * layer.batch * 4 * n..].chunks_exact_mut(4 * n);
+            for (((x, y), gates), (before, h)) in rows.zip(gates).zip(before.chunks_exact(n).zip(h.chunks_exact_mut(n))) {
+                sums[..2 * n].iter_mut().zip(x).zip(y).for_each(|((s, x), y)| *s = *x + *y);
+                let (both, rest) = gates.split_at_mut(2 * n);
+                T::sigmoid_all(&sums[..2 * n], both);
+                let (new, share) = rest.split_at_mut(n);
+                share.copy_from_slice(&y[2 * n..]);
+                let (reset, update) = both.split_at(n);
+                let parts = reset.iter().zip(&x[2 * n..]).zip(&*share);
+                sums[2 * n..].iter_mut().zip(parts).for_each(|(s, ((r, x), y))| *s = *x + *r * *y);
+                T::tanh_all(&sums[2 * n..], new);
+                let parts = before.iter().zip(&*new).zip(update);
+                h.iter_mut().zip(parts).for_each(|(h, ((b, n), z))| *h = *n + *z * (*b - *n));
+            }
+        }
+    }
+
+    /// The gradients from those of the states: of the input's share of the gates, of the state's, of the
+    /// first state, and of the weights where they are asked for.
+    pub fn backward(
+        &self, layer: &Layer, [out, gates]: [&[T]; 2], of_out: &[T], [inputs, shares, h]: [&mut [T]; 3], to_weight: Option<&mut [T]>,
+    ) {
+        let (state, n, all) = (layer.state(), layer.hidden, layer.batch * layer.row());
+        let mut weight = layer.back(self.weight);
+        h.fill(T::nil());
+        for s in (0..layer.steps).rev() {
+            let t = layer.at(s);
+            h.iter_mut().zip(of_step(of_out, t, state)).for_each(|(x, y)| *x += *y);
+            let before = layer.before(s, self.h, out);
+            let (inputs, shares) = (&mut inputs[t * all..(t + 1) * all], &mut shares[t * all..(t + 1) * all]);
+            let rows = inputs.chunks_exact_mut(3 * n).zip(shares.chunks_exact_mut(3 * n));
+            let states = h.chunks_exact_mut(n).zip(before.chunks_exact(n));
+            for (((x, y), (h, before)), gates) in rows.zip(states).zip(of_step(gates, t, layer.batch * 4 * n).chunks_exact(4 * n)) {
+                gru_grads(h, before, gates, x, y);
+            }
+            layer.through_weight(&mut weight, shares, h, true);
+        }
+        if let Some(to) = to_weight {
+            layer.weight_grad(shares, self.h, out, to);
+        }
+    }
+}
+
+/// The gradients of one row's shares of the gates from that of its state, which is replaced by what
+/// goes past the gates to the state before.
+fn gru_grads<T: Gates>(h: &mut [T], before: &[T], gates: &[T], input: &mut [T], share: &mut [T]) {
+    let (n, one) = (h.len(), T::of(1.0));
+    let part = |k: usize| &gates[k * n..(k + 1) * n];
+    let (reset, update, new, of_new) = (part(0), part(1), part(2), part(3));
+    let (to_reset, rest) = input.split_at_mut(n);
+    let (to_update, to_new) = rest.split_at_mut(n);
+    let (before, to_new) = (&before[..n], &mut to_new[..n]);
+    for j in 0..n {
+        let g = h[j];
+        to_new[j] = g * (one - update[j]) * (one - new[j] * new[j]);
+        to_update[j] = g * (before[j] - new[j]) * update[j] * (one - update[j]);
+        to_reset[j] = to_new[j] * of_new[j] * reset[j] * (one - reset[j]);
+        h[j] = g * update[j];
+    }
+    share[..2 * n].copy_from_slice(&input[..2 * n]);
+    share[2 * n..].iter_mut().zip(&input[2 * n..]).zip(reset).for_each(|((s, x), r)| *s = *x * *r);
+}

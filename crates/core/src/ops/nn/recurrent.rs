@@ -1,8 +1,8 @@
 //! One direction of a layer of a recurrent network, all steps at once.
 
-use crate::kernels::recurrent::{Grads, Layer, Lstm};
+use crate::kernels::recurrent::{Elman, Grads, Gru, Layer, Lstm};
 use super::pair;
-use crate::ops::join::stack_of;
+use crate::ops::join::{cat_of, stack_of};
 use crate::ops::prelude::*;
 
 /// Adds what there is.
@@ -129,9 +129,6 @@ impl LstmSteps<'_> {
         let mut weight = None;
         let zeros = || Tensor::zeros(self.h.sizes(), self.h.dtype());
         let (mut h, mut c) = (zeros()?, zeros()?);
-        // One less a square, as the curve of `tanh` has it, and a product that the sigmoid's has.
-        let less_square = |x: &Tensor| x.mul(x)?.mul(-1i64)?.add(1i64, 1i64);
-        let times_rest = |x: &Tensor| x.sub(x.mul(x)?, 1i64);
         for (s, &t) in places.iter().enumerate().rev() {
             let of = |k: usize| g[k].as_ref().map(|g| g.select(0i64, t)).transpose();
             let [i, f, z, o] = &steps[s].gates;
@@ -147,19 +144,170 @@ impl LstmSteps<'_> {
             for (k, (to, slope)) in to.into_iter().zip(slopes).enumerate() {
                 sums.push(plus(Some(to), extra(k as i64)?)?.map_or_else(zeros, Ok)?.mul(slope)?);
             }
-            let sums = crate::ops::join::cat_of(sums, -1)?;
+            let sums = cat_of(sums, -1)?;
             weight = plus(weight, Some(sums.t()?.matmul(past_h)?))?;
             (h, c) = (sums.matmul(self.weight)?, all.mul(f)?);
             of_gates.push(sums);
         }
         Ok([Some(in_time(of_gates, !self.reverse)?), Some(h), Some(c), weight])
     }
+}
 
-    /// One of the gradients.
-    fn grad(&self, outs: &[Tensor], g: &[Option<Tensor>], which: usize) -> Result {
-        let mut all = self.grads(outs, g, std::array::from_fn(|i| i == which))?;
-        all[which].take().map_or_else(|| Tensor::zeros(self.h.sizes(), self.h.dtype()), Ok)
+/// What `_gru_steps` is given, and what it gave for the states.
+struct GruSteps<'a> {
+    gates: &'a Tensor,
+    h: &'a Tensor,
+    weight: &'a Tensor,
+    bias: Option<&'a Tensor>,
+    reverse: bool,
+}
+
+impl GruSteps<'_> {
+    fn run(&self) -> Result<Vec<Tensor>> {
+        check(self.gates, &[self.h], self.weight, 3)?;
+        if self.bias.is_some_and(|b| b.sizes() != [self.weight.sizes()[0]] || b.dtype() != self.gates.dtype()) {
+            return Err(Error::runtime("a layer's bias does not fit its gates"));
+        }
+        let layer = layer(self.gates, self.weight, self.reverse);
+        let (input, h, weight) = (self.gates.contiguous_data()?, self.h.contiguous_data()?, self.weight.contiguous_data()?);
+        let bias = self.bias.map(Tensor::contiguous_data).transpose()?;
+        let s = [self.gates.sizes()[0], self.h.sizes()[0], self.h.sizes()[1]];
+        let (out, gates) = (Tensor::empty(&s, input.dtype())?, Tensor::empty(&[s[0], s[1], 4 * s[2]], input.dtype())?);
+        dispatch_real!(input.dtype(), T => {
+            let given = Gru::<T> { h: h.data(), weight: weight.data(), bias: bias.as_ref().map(Tensor::data) };
+            given.forward(&layer, input.data(), out.data_mut(), gates.data_mut());
+        });
+        Ok(vec![out, gates])
     }
+
+    /// The gradients of gates, state, weights and bias that are asked for.
+    fn grads(&self, outs: &[Tensor], g: &[Option<Tensor>], wanted: [bool; 4]) -> Result<[Option<Tensor>; 4]> {
+        let (Some(of_out), None, true) = (&g[0], &g[1], crate::state::unobserved()) else { return self.recorded_grads(g) };
+        let layer = layer(self.gates, self.weight, self.reverse);
+        let (h, weight, of_out) = (self.h.contiguous_data()?, self.weight.contiguous_data()?, of_out.contiguous_data()?);
+        let (out, gates) = (outs[0].contiguous_data()?, outs[1].contiguous_data()?);
+        let like = |t: &Tensor| Tensor::empty(t.sizes(), t.dtype());
+        let (to_gates, to_shares, to_h) = (like(self.gates)?, like(self.gates)?, like(self.h)?);
+        let to_weight = wanted[2].then(|| like(self.weight)).transpose()?;
+        dispatch_real!(weight.dtype(), T => {
+            let given = Gru::<T> { h: h.data(), weight: weight.data(), bias: None };
+            let to = [to_gates.data_mut(), to_shares.data_mut(), to_h.data_mut()];
+            given.backward(&layer, [out.data(), gates.data()], of_out.data(), to, to_weight.as_ref().map(Tensor::data_mut));
+        });
+        let bias = wanted[3].then(|| to_shares.sum_dim([0, 1], false, ())).transpose()?;
+        Ok([Some(to_gates), Some(to_h), to_weight, bias])
+    }
+
+    /// The gradients written in ops, from steps that are taken once more.
+    fn recorded_grads(&self, g: &[Option<Tensor>]) -> Result<[Option<Tensor>; 4]> {
+        let places = order(self.gates.sizes()[0], self.reverse);
+        let mut steps = Vec::new();
+        let mut h = self.h.clone();
+        for &t in &places {
+            let (x, y) = (self.gates.select(0i64, t)?, h.linear(self.weight, &self.bias.cloned())?);
+            let sum = |k: i64| gate(&x, 3, k)?.add(gate(&y, 3, k)?, 1i64)?.sigmoid();
+            let (reset, update, share) = (sum(0)?, sum(1)?, gate(&y, 3, 2)?);
+            let new = gate(&x, 3, 2)?.add(reset.mul(&share)?, 1i64)?.tanh()?;
+            let next = h.sub(&new, 1i64)?.mul(&update)?.add(&new, 1i64)?;
+            steps.push((std::mem::replace(&mut h, next), [reset, update, new, share]));
+        }
+        let zeros = || Tensor::zeros(self.h.sizes(), self.h.dtype());
+        let (mut of_h, mut of_gates, mut weight, mut bias) = (zeros()?, Vec::new(), None, None);
+        for (&t, (before, [reset, update, new, share])) in places.iter().zip(&steps).rev() {
+            let of = |k: usize| g[k].as_ref().map(|g| g.select(0i64, t)).transpose();
+            let extra = |to: Tensor, k: i64| plus(Some(to), of(1)?.map(|g| gate(&g, 4, k)).transpose()?)?.map_or_else(zeros, Ok);
+            let all = plus(Some(of_h), of(0)?)?.map_or_else(zeros, Ok)?;
+            let past = all.mul(update)?;
+            let to_new = extra(all.sub(&past, 1i64)?, 2)?.mul(less_square(new)?)?;
+            let to_update = extra(all.mul(before.sub(new, 1i64)?)?, 1)?.mul(times_rest(update)?)?;
+            let to_reset = extra(to_new.mul(share)?, 0)?.mul(times_rest(reset)?)?;
+            let to_share = extra(to_new.mul(reset)?, 3)?;
+            let shares = cat_of(vec![to_reset.clone(), to_update.clone(), to_share], -1)?;
+            of_gates.push(cat_of(vec![to_reset, to_update, to_new], -1)?);
+            weight = plus(weight, Some(shares.t()?.matmul(before)?))?;
+            bias = plus(bias, Some(shares.sum_dim([0], false, ())?))?;
+            of_h = past.add(shares.matmul(self.weight)?, 1i64)?;
+        }
+        Ok([Some(in_time(of_gates, !self.reverse)?), Some(of_h), weight, bias])
+    }
+}
+
+/// What `_elman_steps` is given.
+struct ElmanSteps<'a> {
+    sums: &'a Tensor,
+    h: &'a Tensor,
+    weight: &'a Tensor,
+    relu: bool,
+    reverse: bool,
+}
+
+impl ElmanSteps<'_> {
+    fn run(&self) -> Result {
+        check(self.sums, &[self.h], self.weight, 1)?;
+        let layer = layer(self.sums, self.weight, self.reverse);
+        let (input, h, weight) = (self.sums.contiguous_data()?, self.h.contiguous_data()?, self.weight.contiguous_data()?);
+        let out = Tensor::empty(self.sums.sizes(), input.dtype())?;
+        dispatch_real!(input.dtype(), T => {
+            Elman::<T> { h: h.data(), weight: weight.data(), relu: self.relu }.forward(&layer, input.data(), out.data_mut());
+        });
+        Ok(out)
+    }
+
+    /// The gradients of sums, state and weights that are asked for.
+    fn grads(&self, out: &Tensor, g: &Tensor, wanted: [bool; 3]) -> Result<[Option<Tensor>; 3]> {
+        if !crate::state::unobserved() {
+            return self.recorded_grads(out, g);
+        }
+        let layer = layer(self.sums, self.weight, self.reverse);
+        let (h, weight, out, g) = (self.h.contiguous_data()?, self.weight.contiguous_data()?, out.contiguous_data()?, g.contiguous_data()?);
+        let like = |t: &Tensor| Tensor::empty(t.sizes(), t.dtype());
+        let (to_sums, to_h) = (like(self.sums)?, like(self.h)?);
+        let to_weight = wanted[2].then(|| like(self.weight)).transpose()?;
+        dispatch_real!(weight.dtype(), T => {
+            let given = Elman::<T> { h: h.data(), weight: weight.data(), relu: self.relu };
+            let to = [to_sums.data_mut(), to_h.data_mut()];
+            given.backward(&layer, out.data(), g.data(), to, to_weight.as_ref().map(Tensor::data_mut));
+        });
+        Ok([Some(to_sums), Some(to_h), to_weight])
+    }
+
+    /// The gradients written in ops: the states that came out are all that they need.
+    fn recorded_grads(&self, out: &Tensor, g: &Tensor) -> Result<[Option<Tensor>; 3]> {
+        let places = order(self.sums.sizes()[0], self.reverse);
+        let mut h = Tensor::zeros(self.h.sizes(), self.h.dtype())?;
+        let (mut of_sums, mut weight) = (Vec::new(), None);
+        for (s, &t) in places.iter().enumerate().rev() {
+            let y = out.select(0i64, t)?;
+            let before = if s == 0 { self.h.clone() } else { out.select(0i64, places[s - 1])? };
+            let all = h.add(g.select(0i64, t)?, 1i64)?;
+            let sums = if self.relu { all.masked_fill_scalar(y.le(0i64)?, 0i64)? } else { all.mul(less_square(&y)?)? };
+            weight = plus(weight, Some(sums.t()?.matmul(before)?))?;
+            h = sums.matmul(self.weight)?;
+            of_sums.push(sums);
+        }
+        Ok([Some(in_time(of_sums, !self.reverse)?), Some(h), weight])
+    }
+}
+
+/// Of several gradients those that are asked for.
+fn asked<const N: usize>(mut all: [Option<Tensor>; N], wanted: &[bool]) -> [Option<Tensor>; N] {
+    all.iter_mut().zip(wanted).filter(|w| !*w.1).for_each(|w| *w.0 = None);
+    all
+}
+
+/// One gradient among several.
+fn one<const N: usize>(mut all: [Option<Tensor>; N], which: usize) -> Result {
+    all[which].take().ok_or_else(|| Error::runtime("a gradient is missing"))
+}
+
+/// `1 - x^2`: the slope of `tanh`, from its result.
+fn less_square(x: &Tensor) -> Result {
+    x.mul(x)?.mul(-1i64)?.add(1i64, 1i64)
+}
+
+/// `x (1 - x)`: the slope of `sigmoid`, from its result.
+fn times_rest(x: &Tensor) -> Result {
+    x.sub(x.mul(x)?, 1i64)
 }
 
 /// The input's share of the gates of all steps. Where biases only add up they are one.
@@ -177,15 +325,47 @@ ops! { TABLE, RecurrentOps;
     /// The steps of a layer of long short-term memory on the input's share of its gates: hidden states, cell states, and the gates.
     fn _lstm_steps(input: Tensor, h: Tensor, c: Tensor, weight: Tensor, reverse: bool) -> (output, cells, gates) [hidden, MkldnnRnnLayerBackward0] eval {
         LstmSteps { gates: &input, h: &h, c: &c, weight: &weight, reverse }.run() }
-        d input = |g, input, h, c, weight, reverse, outs, grads| { let _ = g; LstmSteps { gates: &input, h: &h, c: &c, weight: &weight, reverse }.grad(&outs, &grads, 0) },
-        d h = |g, input, h, c, weight, reverse, outs, grads| { let _ = g; LstmSteps { gates: &input, h: &h, c: &c, weight: &weight, reverse }.grad(&outs, &grads, 1) },
-        d c = |g, input, h, c, weight, reverse, outs, grads| { let _ = g; LstmSteps { gates: &input, h: &h, c: &c, weight: &weight, reverse }.grad(&outs, &grads, 2) },
-        d weight = |g, input, h, c, weight, reverse, outs, grads| { let _ = g; LstmSteps { gates: &input, h: &h, c: &c, weight: &weight, reverse }.grad(&outs, &grads, 3) },
+        d input = |g, input, h, c, weight, reverse, outs, grads| { let _ = g;
+            LstmSteps { gates: &input, h: &h, c: &c, weight: &weight, reverse }.grads(&outs, &grads, [true, false, false, false]).and_then(|all| one(all, 0)) },
+        d h = |g, input, h, c, weight, reverse, outs, grads| { let _ = g;
+            LstmSteps { gates: &input, h: &h, c: &c, weight: &weight, reverse }.grads(&outs, &grads, [false, true, false, false]).and_then(|all| one(all, 1)) },
+        d c = |g, input, h, c, weight, reverse, outs, grads| { let _ = g;
+            LstmSteps { gates: &input, h: &h, c: &c, weight: &weight, reverse }.grads(&outs, &grads, [false, false, true, false]).and_then(|all| one(all, 2)) },
+        d weight = |g, input, h, c, weight, reverse, outs, grads| { let _ = g;
+            LstmSteps { gates: &input, h: &h, c: &c, weight: &weight, reverse }.grads(&outs, &grads, [false, false, false, true]).and_then(|all| one(all, 3)) },
         joint (input, h, c, weight) = |g, wanted, input, h, c, weight, reverse, outs, grads| { let _ = g;
             LstmSteps { gates: &input, h: &h, c: &c, weight: &weight, reverse }
-                .grads(&outs, &grads, [wanted[0], wanted[1], wanted[2], wanted[3]]).map(|all| {
-                    let mut all = all;
-                    all.iter_mut().zip(wanted).filter(|w| !*w.1).for_each(|w| *w.0 = None);
-                    Some(all)
-                }) };
+                .grads(&outs, &grads, [wanted[0], wanted[1], wanted[2], wanted[3]]).map(|all| Some(asked(all, wanted))) };
+    /// One direction of a layer of gated recurrent units: the states after each step.
+    fn _gru_layer(input: Tensor, h: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: Option<Tensor> = "null", b_hh: Option<Tensor> = "null", reverse: bool = "false") [function] compose {
+        share(&input, &w_ih, [&b_ih, &None])?._gru_steps(h, w_hh, &b_hh, reverse) };
+    /// The steps of a layer of gated recurrent units on the input's share of its gates: states, and the gates with the state's share of the last.
+    fn _gru_steps(input: Tensor, h: Tensor, weight: Tensor, bias: Option<Tensor>, reverse: bool) -> (output, gates) [hidden, MkldnnRnnLayerBackward0] eval {
+        GruSteps { gates: &input, h: &h, weight: &weight, bias: bias.as_ref(), reverse }.run() }
+        d input = |g, input, h, weight, bias, reverse, outs, grads| { let _ = g;
+            GruSteps { gates: &input, h: &h, weight: &weight, bias: bias.as_ref(), reverse }.grads(&outs, &grads, [true, false, false, false]).and_then(|all| one(all, 0)) },
+        d h = |g, input, h, weight, bias, reverse, outs, grads| { let _ = g;
+            GruSteps { gates: &input, h: &h, weight: &weight, bias: bias.as_ref(), reverse }.grads(&outs, &grads, [false, true, false, false]).and_then(|all| one(all, 1)) },
+        d weight = |g, input, h, weight, bias, reverse, outs, grads| { let _ = g;
+            GruSteps { gates: &input, h: &h, weight: &weight, bias: bias.as_ref(), reverse }.grads(&outs, &grads, [false, false, true, false]).and_then(|all| one(all, 2)) },
+        d bias = |g, input, h, weight, bias, reverse, outs, grads| { let _ = g;
+            GruSteps { gates: &input, h: &h, weight: &weight, bias: bias.as_ref(), reverse }.grads(&outs, &grads, [false, false, false, true]).and_then(|all| one(all, 3)) },
+        joint (input, h, weight, bias) = |g, wanted, input, h, weight, bias, reverse, outs, grads| { let _ = g;
+            GruSteps { gates: &input, h: &h, weight: &weight, bias: bias.as_ref(), reverse }
+                .grads(&outs, &grads, [wanted[0], wanted[1], wanted[2], wanted[3]]).map(|all| Some(asked(all, wanted))) };
+    /// One direction of a layer of an Elman network with `tanh` or `relu`: the states after each step.
+    fn _elman_layer(input: Tensor, h: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: Option<Tensor> = "null", b_hh: Option<Tensor> = "null", relu: bool = "false", reverse: bool = "false") [function] compose {
+        share(&input, &w_ih, [&b_ih, &b_hh])?._elman_steps(h, w_hh, relu, reverse) };
+    /// The steps of a layer of an Elman network on the input's share of its sums.
+    fn _elman_steps(input: Tensor, h: Tensor, weight: Tensor, relu: bool, reverse: bool) [hidden, MkldnnRnnLayerBackward0] eval {
+        ElmanSteps { sums: &input, h: &h, weight: &weight, relu, reverse }.run() }
+        d input = |g, input, h, weight, relu, reverse, out|
+            ElmanSteps { sums: &input, h: &h, weight: &weight, relu, reverse }.grads(&out, g, [true, false, false]).and_then(|all| one(all, 0)),
+        d h = |g, input, h, weight, relu, reverse, out|
+            ElmanSteps { sums: &input, h: &h, weight: &weight, relu, reverse }.grads(&out, g, [false, true, false]).and_then(|all| one(all, 1)),
+        d weight = |g, input, h, weight, relu, reverse, out|
+            ElmanSteps { sums: &input, h: &h, weight: &weight, relu, reverse }.grads(&out, g, [false, false, true]).and_then(|all| one(all, 2)),
+        joint (input, h, weight) = |g, wanted, input, h, weight, relu, reverse, out|
+            ElmanSteps { sums: &input, h: &h, weight: &weight, relu, reverse }
+                .grads(&out, g, [wanted[0], wanted[1], wanted[2]]).map(|all| Some(asked(all, wanted)));
 }
