@@ -20,6 +20,7 @@ pub mod gemm;
 pub mod index;
 pub mod ldl;
 pub mod norm;
+pub mod norm_runs;
 pub mod order;
 pub mod pack;
 pub mod panels;
