@@ -1,6 +1,6 @@
 //! Layers of recurrent networks, all steps at once, against the same steps one by one.
 
-use cresset_core::autograd::{call, grad, Grad};
+use cresset_core::autograd::{call, call_in_place, grad, Grad};
 use cresset_core::ops;
 use cresset_core::ops::prelude::*;
 
@@ -106,6 +106,26 @@ fn a_layer_is_its_cells() -> Result<()> {
                 check(kind, sizes, reverse, dtype)?;
             }
         }
+    }
+    Ok(())
+}
+
+#[test]
+fn outputs_may_be_written_to() -> Result<()> {
+    let x = leaf(&[3, 2, 4], 1, DType::Float64)?;
+    for &(layer, _, gates, relu) in KINDS {
+        let h = leaf(&[2, 3], 2, DType::Float64)?;
+        let mut args = vec![Value::Tensor(x.clone())];
+        args.extend((0..if gates == 4 { 2 } else { 1 }).map(|_| Value::Tensor(h.clone())));
+        args.extend([[3 * gates, 4], [3 * gates, 3]].iter().map(|s| leaf(s, 3, DType::Float64).map(Value::Tensor)).collect::<Result<Vec<_>>>()?);
+        args.extend([Value::None, Value::None]);
+        args.extend(relu.into_iter().chain([false]).map(|b| Value::Scalar(Scalar::Bool(b))));
+        let kept = run(layer, &args)?.remove(0);
+        let want = all_grads(&[kept.mul(2.0)?], std::slice::from_ref(&x))?;
+        let out = run(layer, &args)?.remove(0);
+        let op = ops::all().find(|op| op.id == "mul").ok_or_else(|| Error::runtime("no mul"))?;
+        call_in_place(op, &[Value::Tensor(out.clone()), Value::Scalar(Scalar::Float(2.0))])?;
+        close(&all_grads(&[out], std::slice::from_ref(&x))?[0], &want[0], 1e-12, layer);
     }
     Ok(())
 }

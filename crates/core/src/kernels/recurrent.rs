@@ -181,7 +181,7 @@ impl<T: Gates> Lstm<'_, T> {
             let out = &mut out[t * state..(t + 1) * state];
             T::tanh_all(cell, out);
             for (h, gates) in out.chunks_exact_mut(n).zip(gates.chunks_exact(4 * n)) {
-                h.iter_mut().zip(&gates[3 * n..]).for_each(|(h, o)| *h = *h * *o);
+                h.iter_mut().zip(&gates[3 * n..]).for_each(|(h, o)| *h *= *o);
             }
         }
     }
