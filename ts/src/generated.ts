@@ -8,7 +8,7 @@ import type { Complex, Int, Num, Tensor, TensorLike } from './tensor.js';
 /** Several results: by name, or in their order. A list has a member `values` of its own. */
 export type Named<F, L> = F & Omit<L, keyof F>;
 
-export const TABLE_HASH = 3514626210;
+export const TABLE_HASH = 4188682605;
 
 /** An entry a line: its names; parameters, by name only after a star; names of results; marks. */
 export const TABLE = `add;input:AsTensor other:AsTensor *alpha:Scalar=1n;;inplace
@@ -821,6 +821,12 @@ lstm_cell;input:Tensor hx:Vec<Tensor> w_ih:Tensor w_hh:Tensor b_ih:Option<Tensor
 gru_cell;input:Tensor hx:Tensor w_ih:Tensor w_hh:Tensor b_ih:Option<Tensor>=null b_hh:Option<Tensor>=null;;function
 rnn_tanh_cell;input:Tensor hx:Tensor w_ih:Tensor w_hh:Tensor b_ih:Option<Tensor>=null b_hh:Option<Tensor>=null;;function
 rnn_relu_cell;input:Tensor hx:Tensor w_ih:Tensor w_hh:Tensor b_ih:Option<Tensor>=null b_hh:Option<Tensor>=null;;function
+_lstm_layer;input:Tensor h:Tensor c:Tensor w_ih:Tensor w_hh:Tensor b_ih:Option<Tensor>=null b_hh:Option<Tensor>=null reverse:bool=false;output cells;function
+_lstm_steps;input:Tensor h:Tensor c:Tensor weight:Tensor reverse:bool;output cells gates;hidden
+_gru_layer;input:Tensor h:Tensor w_ih:Tensor w_hh:Tensor b_ih:Option<Tensor>=null b_hh:Option<Tensor>=null reverse:bool=false;;function
+_gru_steps;input:Tensor h:Tensor weight:Tensor bias:Option<Tensor> reverse:bool;output gates;hidden
+_elman_layer;input:Tensor h:Tensor w_ih:Tensor w_hh:Tensor b_ih:Option<Tensor>=null b_hh:Option<Tensor>=null relu:bool=false reverse:bool=false;;function
+_elman_steps;input:Tensor h:Tensor weight:Tensor relu:bool reverse:bool;;hidden
 nn.functional.unfold;input:Tensor kernel_size:Dims dilation:Dims=1 padding:Dims=0 stride:Dims=1;;function
 nn.functional.fold;input:Tensor output_size:Dims kernel_size:Dims dilation:Dims=1 padding:Dims=0 stride:Dims=1;;function
 nn.functional.fractional_max_pool2d;input:Tensor kernel_size:Dims output_size:Option<Dims>=null output_ratio:Option<Floats>=null return_indices:bool=false _random_samples:Option<Tensor>=null;;function
@@ -3734,6 +3740,12 @@ export const gru_cell: { (input: Tensor, hx: Tensor, w_ih: Tensor, w_hh: Tensor,
 export const rnn_tanh_cell: { (input: Tensor, hx: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih?: Tensor | null, b_hh?: Tensor | null, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, hx: Tensor, w_ih: Tensor, w_hh: Tensor, kwargs: { b_ih?: Tensor | null; b_hh?: Tensor | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { hx?: Tensor; w_ih?: Tensor; w_hh?: Tensor; b_ih?: Tensor | null; b_hh?: Tensor | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('rnn_tanh_cell') as never;
 /** One step of an Elman network with `relu`. */
 export const rnn_relu_cell: { (input: Tensor, hx: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih?: Tensor | null, b_hh?: Tensor | null, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, hx: Tensor, w_ih: Tensor, w_hh: Tensor, kwargs: { b_ih?: Tensor | null; b_hh?: Tensor | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { hx?: Tensor; w_ih?: Tensor; w_hh?: Tensor; b_ih?: Tensor | null; b_hh?: Tensor | null; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('rnn_relu_cell') as never;
+/** One direction of a layer of long short-term memory: the hidden and the cell states after each step. */
+export const _lstm_layer: { (input: Tensor, h: Tensor, c: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih?: Tensor | null, b_hh?: Tensor | null, reverse?: boolean, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Named<{ output: Tensor; cells: Tensor }, [Tensor, Tensor]>; (input: Tensor, h: Tensor, c: Tensor, w_ih: Tensor, w_hh: Tensor, kwargs: { b_ih?: Tensor | null; b_hh?: Tensor | null; reverse?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Named<{ output: Tensor; cells: Tensor }, [Tensor, Tensor]>; (input: Tensor, kwargs: { h?: Tensor; c?: Tensor; w_ih?: Tensor; w_hh?: Tensor; b_ih?: Tensor | null; b_hh?: Tensor | null; reverse?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Named<{ output: Tensor; cells: Tensor }, [Tensor, Tensor]> } = functionOf('_lstm_layer') as never;
+/** One direction of a layer of gated recurrent units: the states after each step. */
+export const _gru_layer: { (input: Tensor, h: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih?: Tensor | null, b_hh?: Tensor | null, reverse?: boolean, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, h: Tensor, w_ih: Tensor, w_hh: Tensor, kwargs: { b_ih?: Tensor | null; b_hh?: Tensor | null; reverse?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { h?: Tensor; w_ih?: Tensor; w_hh?: Tensor; b_ih?: Tensor | null; b_hh?: Tensor | null; reverse?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('_gru_layer') as never;
+/** One direction of a layer of an Elman network with `tanh` or `relu`: the states after each step. */
+export const _elman_layer: { (input: Tensor, h: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih?: Tensor | null, b_hh?: Tensor | null, relu?: boolean, reverse?: boolean, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, h: Tensor, w_ih: Tensor, w_hh: Tensor, kwargs: { b_ih?: Tensor | null; b_hh?: Tensor | null; relu?: boolean; reverse?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { h?: Tensor; w_ih?: Tensor; w_hh?: Tensor; b_ih?: Tensor | null; b_hh?: Tensor | null; relu?: boolean; reverse?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('_elman_layer') as never;
 /** `grid_sample` with numbers for the modes. */
 export const grid_sampler: { (input: Tensor, grid: Tensor, interpolation_mode: Int, padding_mode: Int, align_corners: boolean, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { grid?: Tensor; interpolation_mode?: Int; padding_mode?: Int; align_corners?: boolean; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('grid_sampler') as never;
 /** `grid_sampler` of images. */

@@ -1,7 +1,7 @@
 /** Recurrent networks over sequences: RNN, LSTM, GRU. */
-import type { DType } from '../dtype.js';
+import { type DType, float32, float64 } from '../dtype.js';
 import { RuntimeError, TypeError, ValueError } from '../errors.js';
-import { cat, empty, nn_functional as F, stack, zeros } from '../generated.js';
+import { _elman_layer, _gru_layer, _lstm_layer, cat, empty, nn_functional as F, stack, zeros } from '../generated.js';
 import type { Int, Tensor } from '../tensor.js';
 
 import { named, WHOLE } from './arguments.js';
@@ -18,7 +18,7 @@ interface Given {
   bidirectional: boolean; proj_size: number; dtype?: DType | null; [WHOLE]?: Set<string>;
 }
 /** The weights of one direction of one layer. */
-interface Weights { ih: Tensor; hh: Tensor; bias_hh: Tensor | null; hr: Tensor | null }
+interface Weights { ih: Tensor; hh: Tensor; bias_ih: Tensor | null; bias_hh: Tensor | null; hr: Tensor | null }
 /** A state: of an LSTM hidden and cell state, of the others the hidden state alone. */
 type State = Tensor[];
 
@@ -111,6 +111,9 @@ export abstract class RNNBase extends Module {
   /** @internal The next state from the input's share of the gates. */
   protected abstract step(gates: Tensor, state: State, weights: Weights): State;
 
+  /** @internal Every step of one direction at once: the outputs and the last state; nothing where they go one by one. */
+  protected abstract whole(input: Tensor, initial: State, weights: Weights, reverse: boolean): [Tensor, State] | null;
+
   /** Checks input and states, whose batch is their middle dimension. */
   private _check(input: Tensor, states: State, batch: number, dims: number): void {
     const weight = this._parameter('weight_ih_l0')!;
@@ -148,6 +151,13 @@ export abstract class RNNBase extends Module {
     }
     return [outputs, finished.length > 0 ? joined([state, ...finished]) : state];
   }
+  /** The outputs of one direction and the last state, step by step. */
+  private _apart(x: Tensor, initial: State, weights: Weights, sizes: readonly number[] | null, reverse: boolean): [Tensor, State] {
+    // The inputs of all steps in one product.
+    const gates = F.linear(x, weights.ih, weights.bias_ih);
+    const [outputs, final] = this._run(sizes ? gates.split([...sizes]) : gates.unbind(0), initial, weights, reverse);
+    return [sizes ? cat(outputs) : stack(outputs), final];
+  }
   /** All layers; `sizes` are the batch sizes of a packed sequence, else the input is `[time, batch, features]`. */
   private _layers(input: Tensor, states: State, sizes: readonly number[] | null): [Tensor, State] {
     let x = input;
@@ -158,15 +168,14 @@ export abstract class RNNBase extends Module {
       for (let d = 0; d < this._directions; d++, at++) {
         const suffix = `l${layer}${d === 1 ? '_reverse' : ''}`;
         const weights: Weights = {
-          ih: this._parameter(`weight_ih_${suffix}`)!, hh: this._parameter(`weight_hh_${suffix}`)!, bias_hh: this._parameter(`bias_hh_${suffix}`),
-          hr: this._parameter(`weight_hr_${suffix}`),
+          ih: this._parameter(`weight_ih_${suffix}`)!, hh: this._parameter(`weight_hh_${suffix}`)!,
+          bias_ih: this._parameter(`bias_ih_${suffix}`), bias_hh: this._parameter(`bias_hh_${suffix}`), hr: this._parameter(`weight_hr_${suffix}`),
         };
-        // The inputs of all steps in one product.
-        const gates = F.linear(x, weights.ih, this._parameter(`bias_ih_${suffix}`));
-        const steps = sizes ? gates.split([...sizes]) : gates.unbind(0);
-        const [outputs, final] = this._run(steps, states.map((s) => s.select(0, at)), weights, d === 1);
+        const initial = states.map((s) => s.select(0, at));
+        const fits = !sizes && x.numel() > 0 && (x.dtype === float32 || x.dtype === float64) && initial.every((t) => t.dtype === x.dtype);
+        const [output, final] = (fits ? this.whole(x, initial, weights, d === 1) : null) ?? this._apart(x, initial, weights, sizes, d === 1);
         last.push(final);
-        sides.push(sizes ? cat(outputs) : stack(outputs));
+        sides.push(output);
       }
       x = sides.length > 1 ? cat(sides, -1) : sides[0]!;
       if (this.dropout > 0 && this.training && layer < this.num_layers - 1) x = F.dropout(x, this.dropout, true);
@@ -244,6 +253,10 @@ export class RNN extends RNNBase {
     const sum = gates.add(F.linear(h!, hh, bias_hh));
     return [this.nonlinearity === 'tanh' ? sum.tanh() : sum.relu()];
   }
+  protected whole(x: Tensor, [h]: State, w: Weights, reverse: boolean): [Tensor, State] {
+    const output = _elman_layer(x, h!, w.ih, w.hh, w.bias_ih, w.bias_hh, this.nonlinearity === 'relu', reverse);
+    return [output, [output.select(0, reverse ? 0 : -1)]];
+  }
   override forward(input: Tensor, hx?: Tensor | null): [Tensor, Tensor];
   override forward(input: PackedSequence, hx?: Tensor | null): [PackedSequence, Tensor];
   override forward(input: Tensor | PackedSequence, hx: Tensor | null = null): [Tensor | PackedSequence, Tensor] {
@@ -267,6 +280,10 @@ export class GRU extends RNNBase {
     const reset = xr.add(hr).sigmoid(), update = xz.add(hz).sigmoid(), fresh = xn.add(reset.mul(hn)).tanh();
     return [fresh.add(update.mul(h!.sub(fresh)))];
   }
+  protected whole(x: Tensor, [h]: State, w: Weights, reverse: boolean): [Tensor, State] {
+    const output = _gru_layer(x, h!, w.ih, w.hh, w.bias_ih, w.bias_hh, reverse);
+    return [output, [output.select(0, reverse ? 0 : -1)]];
+  }
   override forward(input: Tensor, hx?: Tensor | null): [Tensor, Tensor];
   override forward(input: PackedSequence, hx?: Tensor | null): [PackedSequence, Tensor];
   override forward(input: Tensor | PackedSequence, hx: Tensor | null = null): [Tensor | PackedSequence, Tensor] {
@@ -285,6 +302,11 @@ export class LSTM extends RNNBase {
     const [i, f, g, o] = gates.add(F.linear(h!, hh, bias_hh)).chunk(4, 1) as [Tensor, Tensor, Tensor, Tensor];
     const cell = f.sigmoid().mul(c!).add(i.sigmoid().mul(g.tanh())), hidden = o.sigmoid().mul(cell.tanh());
     return [hr ? F.linear(hidden, hr) : hidden, cell];
+  }
+  protected whole(x: Tensor, [h, c]: State, w: Weights, reverse: boolean): [Tensor, State] | null {
+    if (w.hr) return null;
+    const [output, cells] = _lstm_layer(x, h!, c!, w.ih, w.hh, w.bias_ih, w.bias_hh, reverse), end = reverse ? 0 : -1;
+    return [output, [output.select(0, end), cells.select(0, end)]];
   }
   override forward(input: Tensor, hx?: Pair | null): [Tensor, [Tensor, Tensor]];
   override forward(input: PackedSequence, hx?: Pair | null): [PackedSequence, [Tensor, Tensor]];

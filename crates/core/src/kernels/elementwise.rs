@@ -44,6 +44,36 @@ pub fn with_number<A: Copy, B: Copy, R>(x: &[A], y: B, out: &mut [R], f: &impl F
     }
 }
 
+/// `f` of consecutive triples.
+#[inline(never)]
+pub fn triples<A: Copy, B: Copy, C: Copy, R>(x: &[A], y: &[B], z: &[C], out: &mut [R], f: &impl Fn(A, B, C) -> R) {
+    for (((d, x), y), z) in out.iter_mut().zip(x).zip(y).zip(z) {
+        *d = f(*x, *y, *z);
+    }
+}
+
+/// Elements that stand for a number in a loop over triples.
+const CHUNK: usize = 512;
+
+/// An operand of a run in chunks: a part of its elements, or its number over and over.
+struct Chunks<'a, T> {
+    data: &'a [T],
+    at: i64,
+    number: Vec<T>,
+}
+
+impl<'a, T: Copy> Chunks<'a, T> {
+    fn new(data: &'a [T], at: i64, step: i64, len: usize) -> Chunks<'a, T> {
+        let number = if step == 0 { vec![data[at as usize]; len.min(CHUNK)] } else { Vec::new() };
+        Chunks { data, at, number }
+    }
+
+    #[inline(always)]
+    fn part(&self, from: usize, len: usize) -> &[T] {
+        if self.number.is_empty() { run(self.data, self.at + from as i64, len) } else { &self.number[..len] }
+    }
+}
+
 /// `f` of every element.
 #[inline(always)]
 pub fn unary<A: Copy, R>(sizes: &[i64], a: Strided<A>, out: &mut [R], f: impl Fn(A) -> R) {
@@ -98,10 +128,14 @@ pub fn ternary<A: Copy, B: Copy, C: Copy, R>(
     Loop::<3>::new(sizes, [a.strides, b.strides, c.strides]).runs(|len, at, step| {
         let (to, after) = std::mem::take(&mut rest).split_at_mut(len);
         rest = after;
-        if step == [1, 1, 1] {
-            let (x, y, z) = (run(a.data, at[0], len), run(b.data, at[1], len), run(c.data, at[2], len));
-            for (((d, x), y), z) in to.iter_mut().zip(x).zip(y).zip(z) {
-                *d = f(*x, *y, *z);
+        let short = len < 64 && step != [1; 3];
+        if !short && step.iter().all(|s| matches!(s, 0 | 1)) {
+            let (x, y, z) = (Chunks::new(a.data, at[0], step[0], len), Chunks::new(b.data, at[1], step[1], len), Chunks::new(c.data, at[2], step[2], len));
+            // Without numbers the run is one chunk.
+            let size = if step == [1; 3] { len } else { CHUNK };
+            for (i, to) in to.chunks_mut(size.max(1)).enumerate() {
+                let (from, n) = (i * size, to.len());
+                triples(x.part(from, n), y.part(from, n), z.part(from, n), to, &f);
             }
         } else {
             for (i, d) in to.iter_mut().enumerate() {

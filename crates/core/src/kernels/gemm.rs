@@ -89,7 +89,7 @@ impl<T: Copy> Mat<T> {
 
     /// The matrix from row `i` and column `j` on.
     #[inline(always)]
-    fn from(&self, i: usize, j: usize) -> Mat<T> {
+    pub(super) fn from(&self, i: usize, j: usize) -> Mat<T> {
         Mat { ptr: self.ptr.wrapping_offset(i as isize * self.row + j as isize * self.col), ..*self }
     }
 
@@ -209,7 +209,7 @@ pub fn install(f32: Kernel<f32>, f64: Kernel<f64>) {
 }
 
 /// Rows of `a` in a block, whatever the tile: a multiple of 4 and of 6.
-const ROWS: usize = 96;
+pub(super) const ROWS: usize = 96;
 /// Blocks that are packed at once when several threads multiply them.
 const ROW_BLOCKS: usize = 8;
 /// The longest sums in a block.

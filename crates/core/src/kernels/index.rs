@@ -66,15 +66,26 @@ impl Around {
 /// where the row-major `other` is entered at the same place but along `dim`, where the index rules.
 #[inline(always)]
 pub fn each_place(index: &[i64], sizes: &[i64], other: &[i64], dim: usize, mut f: impl FnMut(usize, usize)) {
+    let along = crate::layout::contiguous_strides(other)[dim] as usize;
+    let step = usize::from(dim + 1 != sizes.len());
+    each_row(index, sizes, other, dim, |first, row, base| {
+        for (i, v) in row.iter().enumerate() {
+            f(first + i, base + i * step + *v as usize * along);
+        }
+        true
+    });
+}
+
+/// Calls `f(place in index, row, place in other)` for every row of such an index, until it returns false.
+#[inline(always)]
+fn each_row(index: &[i64], sizes: &[i64], other: &[i64], dim: usize, mut f: impl FnMut(usize, &[i64], usize) -> bool) {
     let (Some((&len, outer)), false) = (sizes.split_last(), index.is_empty()) else { return };
     let strides = crate::layout::contiguous_strides(other);
-    let along = strides[dim] as usize;
-    let step = usize::from(dim != outer.len());
     let mut at = vec![0i64; outer.len()];
     let mut base = 0usize;
     for (r, row) in index.chunks_exact(len as usize).enumerate() {
-        for (i, v) in row.iter().enumerate() {
-            f(r * row.len() + i, base + i * step + *v as usize * along);
+        if !f(r * row.len(), row, base) {
+            return;
         }
         for k in (0..outer.len()).rev() {
             let s = if k == dim { 0 } else { strides[k] as usize };
@@ -87,6 +98,48 @@ pub fn each_place(index: &[i64], sizes: &[i64], other: &[i64], dim: usize, mut f
             at[k] = 0;
         }
     }
+}
+
+/// Reads the elements that an unchecked `index` of `sizes` names along `dim` of `from`, which has the sizes
+/// `other`; the first index that names none, if there is one, is the error.
+pub fn read_places<T: Copy>(
+    from: &[T], other: &[i64], index: &[i64], sizes: &[i64], dim: usize, to: &mut [T],
+) -> Result<(), i64> {
+    let n = other[dim] as usize;
+    let along = crate::layout::contiguous_strides(other)[dim] as usize;
+    let mut bad = Ok(());
+    each_row(index, sizes, other, dim, |first, places, base| {
+        let to = &mut to[first..first + places.len()];
+        bad = if dim + 1 == sizes.len() {
+            read_along(from.get(base..base + n).unwrap_or(&[]), places, to)
+        } else {
+            read_across(from.get(base..).unwrap_or(&[]), n, along, places, to)
+        };
+        bad.is_ok()
+    });
+    bad
+}
+
+/// The elements of a row that `places` name.
+fn read_along<T: Copy>(row: &[T], places: &[i64], to: &mut [T]) -> Result<(), i64> {
+    for (t, &i) in to.iter_mut().zip(places) {
+        if i as u64 >= row.len() as u64 {
+            return Err(i);
+        }
+        *t = row[i as usize];
+    }
+    Ok(())
+}
+
+/// For each of neighbouring columns, the element in the row that its place names.
+fn read_across<T: Copy>(from: &[T], n: usize, along: usize, places: &[i64], to: &mut [T]) -> Result<(), i64> {
+    for (j, (t, &i)) in to.iter_mut().zip(places).enumerate() {
+        if i as u64 >= n as u64 {
+            return Err(i);
+        }
+        *t = from[i as usize * along + j];
+    }
+    Ok(())
 }
 
 /// Where an advanced index leads: every sum of one offset of each list is a run of elements.

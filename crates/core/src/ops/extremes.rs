@@ -2,46 +2,13 @@
 
 use super::prelude::*;
 use super::reduce::{dim_list, one_dim, reduce_dims, spread};
-use crate::kernels::reduce::{find, fold};
+use crate::kernels::extremes::{best_of_columns, best_of_row, Ordered};
+use crate::kernels::index::Around;
+use crate::kernels::reduce::{find, fold, reduced_sizes};
 
-/// Whether `a` beats `b`: NaN beats everything, otherwise the greater or the smaller.
-pub(crate) trait Extreme: Element + PartialOrd {
-    /// What every other element beats or equals.
-    fn worst(greater: bool) -> Self;
-    /// See the trait.
-    fn beats(self, other: Self, greater: bool) -> bool;
-    /// Not a number.
-    fn is_none(self) -> bool;
-}
-impl Extreme for i64 {
-    fn worst(greater: bool) -> i64 {
-        if greater { i64::MIN } else { i64::MAX }
-    }
-    #[inline(always)]
-    fn beats(self, o: Self, greater: bool) -> bool {
-        if greater { self > o } else { self < o }
-    }
-    #[inline(always)]
-    fn is_none(self) -> bool {
-        false
-    }
-}
-macro_rules! extreme {
-    ($($t:ty),*) => { $(impl Extreme for $t {
-        fn worst(greater: bool) -> $t {
-            if greater { <$t>::NEG_INFINITY } else { <$t>::INFINITY }
-        }
-        #[inline(always)]
-        fn beats(self, o: Self, greater: bool) -> bool {
-            (if greater { self > o } else { self < o }) || (self.is_nan() && !o.is_nan())
-        }
-        #[inline(always)]
-        fn is_none(self) -> bool {
-            self.is_nan()
-        }
-    })* };
-}
-extreme!(f32, f64);
+/// Elements in order.
+pub(crate) trait Extreme: Element + Ordered {}
+impl<T: Element + Ordered> Extreme for T {}
 
 /// Runs an expression with the type that an ordered dtype is computed in.
 macro_rules! ordered {
@@ -71,15 +38,53 @@ fn dim_needed(name: &str) -> String {
 /// Errors of a whole tensor without elements go on like this.
 const DIM_HINT: &str = " Specify the reduction dim with the 'dim' argument.";
 
-fn folded<T: Extreme>(t: &Tensor, dims: &[usize], keepdim: bool, greater: bool) -> Result {
-    // Without branches, for vectors; NaN takes the place of all else, another NaN too.
-    let (more, less) = (|a: T, x: T| if (x > a) | x.is_none() { x } else { a }, |a: T, x: T| if (x < a) | x.is_none() { x } else { a });
-    let (dtype, worst) = (t.dtype(), T::worst(greater));
-    if greater {
-        fold::<T, T, T>(t, dims, keepdim, dtype, worst, more, more, |a| a)
-    } else {
-        fold::<T, T, T>(t, dims, keepdim, dtype, worst, less, less, |a| a)
+/// A row-major tensor around the neighbouring dimensions that are reduced, as rows or as matrices of
+/// some width.
+fn around(t: &Tensor, dims: &[usize]) -> Option<Around> {
+    let mut order: Dims = dims.iter().map(|d| *d as i64).collect();
+    order.sort_unstable();
+    let (first, last) = (*order.first()? as usize, *order.last()? as usize);
+    if !t.is_contiguous() || t.numel() == 0 || last - first + 1 != order.len() {
+        return None;
     }
+    let product = |s: &[i64]| s.iter().product::<i64>() as usize;
+    let s = t.sizes();
+    let all = Around { outer: product(&s[..first]), n: product(&s[first..=last]), inner: product(&s[last + 1..]) };
+    (all.inner == 1 || all.inner >= 4 && u32::try_from(all.n).is_ok()).then_some(all)
+}
+
+/// The extremes along dimensions, in the type they are computed in, and their places.
+fn found<T: Extreme>(t: &Tensor, dims: &[usize], keepdim: bool, greater: bool) -> Result<(Tensor, Tensor)> {
+    let Some(all) = around(t, dims).filter(|_| t.dtype() == T::DTYPE) else {
+        return find::<T>(t, dims, keepdim, t.dtype(), |a, b| a.beats(b, greater));
+    };
+    let sizes = reduced_sizes(t.sizes(), dims, keepdim);
+    let (values, places) = (Tensor::empty(&sizes, T::DTYPE)?, Tensor::empty(&sizes, DType::Int64)?);
+    let (v, i) = (values.data_mut::<T>(), places.data_mut::<i64>());
+    if all.inner == 1 {
+        for ((v, i), row) in v.iter_mut().zip(i).zip(t.data::<T>().chunks_exact(all.n)) {
+            let (best, place) = best_of_row(row, greater);
+            (*v, *i) = (best, place as i64);
+        }
+    } else {
+        let parts = v.chunks_exact_mut(all.inner).zip(i.chunks_exact_mut(all.inner));
+        for ((v, i), rows) in parts.zip(t.data::<T>().chunks_exact(all.n * all.inner)) {
+            best_of_columns(rows, all.inner, v, i, greater);
+        }
+    }
+    Ok((values, places))
+}
+
+fn folded<T: Extreme>(t: &Tensor, dims: &[usize], keepdim: bool, greater: bool) -> Result {
+    if let Some(all) = around(t, dims).filter(|all| all.inner == 1 && t.dtype() == T::DTYPE) {
+        let out = Tensor::empty(&reduced_sizes(t.sizes(), dims, keepdim), T::DTYPE)?;
+        for (v, row) in out.data_mut::<T>().iter_mut().zip(t.data::<T>().chunks_exact(all.n)) {
+            *v = T::of_row(row, greater);
+        }
+        return Ok(out);
+    }
+    let pick = |a: T, x: T| if x.beats(a, greater) { x } else { a };
+    fold::<T, T, T>(t, dims, keepdim, t.dtype(), T::worst(greater), pick, pick, |a| a)
 }
 
 fn extreme_dim(t: &Tensor, dim: i64, keepdim: bool, greater: bool) -> Result<Vec<Tensor>> {
@@ -89,7 +94,7 @@ fn extreme_dim(t: &Tensor, dim: i64, keepdim: bool, greater: bool) -> Result<Vec
         return Err(Error::type_error(format!("{name}: does not support complex input")));
     }
     check_not_empty(t, &dims, name)?;
-    let (v, i) = ordered!(t, "max_cpu", T => find::<T>(t, &dims, keepdim, t.dtype(), |a, b| a.beats(b, greater)))?;
+    let (v, i) = ordered!(t, "max_cpu", T => found::<T>(t, &dims, keepdim, greater))?;
     Ok(vec![v, i])
 }
 
@@ -149,7 +154,7 @@ fn arg_extreme(t: &Tensor, dim: Option<i64>, keepdim: bool, greater: bool) -> Re
         return Err(Error::index(dim_needed(name)));
     }
     check_not_empty(t, &dims, &format!("{name}()"))?;
-    ordered!(t, "argmax_cpu", T => find::<T>(t, &dims, keepdim, t.dtype(), |a, b| a.beats(b, greater)).map(|r| r.1))
+    ordered!(t, "argmax_cpu", T => found::<T>(t, &dims, keepdim, greater).map(|r| r.1))
 }
 
 /// The gradient goes to every element equal to the extreme, in equal shares.

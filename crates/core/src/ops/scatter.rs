@@ -6,7 +6,7 @@ use super::prelude::*;
 use super::promote::scalar_tensor;
 use crate::by_width;
 use crate::error::Kind;
-use crate::kernels::index::each_place;
+use crate::kernels::index::{each_place, read_places};
 
 /// A tensor without dimensions as one of size one.
 pub(crate) fn at_least_1d(t: &Tensor) -> Tensor {
@@ -47,12 +47,15 @@ fn gathered(input: &Tensor, dim: i64, index: &Tensor) -> Result {
             index.sizes(), input.sizes()
         )));
     }
-    let (places, x) = (checked(index, x.sizes(), d)?, x.contiguous_data()?);
-    by_width!(input.dtype(), T => {
-        let (from, to) = (x.data::<T>(), out.data_mut::<T>());
-        each_place(places.data(), places.sizes(), x.sizes(), d, |i, o| to[i] = from[o]);
+    let (places, x) = (at_least_1d(index).as_contiguous(DType::Int64)?, x.contiguous_data()?);
+    // Places are checked as they are read: another pass over them takes as long as this one.
+    let bad = by_width!(input.dtype(), T => {
+        read_places(x.data::<T>(), x.sizes(), places.data(), places.sizes(), d, out.data_mut::<T>()).err()
     });
-    Ok(out)
+    match bad {
+        Some(bad) => Err(Error::out_of_bounds(Kind::Runtime, bad, d, x.sizes()[d])),
+        None => Ok(out),
+    }
 }
 
 /// What a scatter works on: the dimension, the places, and the source cut to the index's sizes.

@@ -16,6 +16,7 @@ families! {
     attention: AttentionOps,
     shuffle: ShuffleOps,
     cell: CellOps,
+    recurrent: RecurrentOps,
     fold: FoldOps,
     fractional: FractionalPoolOps,
     interpolate: InterpolateOps,

@@ -5,6 +5,7 @@
 
 use super::linked;
 use crate::kernels::norm::{scales, Shape};
+use crate::kernels::norm_runs::Grads;
 use crate::ops::loops::Real;
 use crate::ops::prelude::*;
 
@@ -101,7 +102,7 @@ fn applied(plan: &Plan, input: &Tensor, weight: Option<&Tensor>, bias: Option<&T
 fn moments(plan: &Plan, input: &Tensor) -> Result<(Vec<f64>, Vec<f64>)> {
     let work = input.dtype().compute();
     let x = input.as_contiguous(work)?;
-    Ok(in_real!(work, T => plan.shape.moments::<T>(x.data())))
+    Ok(in_real!(work, T => if plan.shape.has_runs() { plan.shape.moments_by_group::<T>(x.data()) } else { plan.shape.moments::<T>(x.data()) }))
 }
 
 /// The normalised input, its means and inverse deviations.
@@ -184,6 +185,15 @@ fn joint_grads(plan: &Plan, g: &Tensor, wanted: &[bool], input: &Tensor, weight:
     let scale = scales(&var, eps);
     let room = |wanted: bool, sizes: &[i64]| wanted.then(|| Tensor::empty(sizes, work)).transpose();
     let (dx, dw) = (room(wanted[0], input.sizes())?, room(wanted[1], weight.sizes())?);
+    if plan.shape.has_runs() {
+        let db = room(wanted[2], weight.sizes())?;
+        in_real!(work, T => {
+            fn part<T: Real>(t: &Option<Tensor>) -> Option<&mut [T]> { t.as_ref().map(Tensor::data_mut) }
+            let to = Grads { input: part(&dx), weight: part(&dw), bias: part(&db) };
+            plan.shape.all_grads::<T>(g.data(), x.data(), &mean, &scale, row(&w), plan.period, to);
+        });
+        return Ok(Some([dx, dw, db]));
+    }
     // In one pass with the weight's where that is simple.
     let mut db = room(wanted[1] && wanted[2] && plan.shape.is_plain(plan.period), weight.sizes())?;
     in_real!(work, T => {
