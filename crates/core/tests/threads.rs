@@ -50,14 +50,30 @@ fn folds() -> Result<Vec<Vec<u32>>> {
     Ok(all.iter().map(|t| t.to_vec::<f32>().into_iter().map(f32::to_bits).collect()).collect())
 }
 
+fn steps() -> Result<Vec<Vec<u32>>> {
+    let leaves = [leaf(&[5, 40, 24], 11)?, leaf(&[40, 136], 12)?, leaf(&[544, 24], 13)?, leaf(&[544, 136], 14)?, leaf(&[408, 136], 15)?, leaf(&[408, 136], 16)?];
+    let [x, h, w, w2, v, v2] = &leaves;
+    let y = x._lstm_layer(h, h, w, w2, (), (), false)?._gru_layer(h, v, v2, (), (), true)?;
+    bits(&y.reshape([40, 136, 5])?.batch_norm((), (), (), (), true, 0.1, 1e-5)?, &leaves)
+}
+
+fn normalised() -> Result<Vec<Vec<u32>>> {
+    let leaves = [leaf(&[8, 12, 30, 30], 17)?, leaf(&[12], 18)?, leaf(&[12], 19)?];
+    let [x, w, b] = &leaves;
+    let y = x.batch_norm((), (), w, b, true, 0.1, 1e-5)?.group_norm(3i64, w, b, 1e-5)?;
+    bits(&y.mul(&y)?.mul(&y)?, &leaves)
+}
+
 #[test]
 fn threads_change_no_bit() -> Result<()> {
     parallel::on_demand(|n| (0..n).for_each(|_| drop(std::thread::spawn(parallel::work))), true);
     parallel::set_threads(1);
-    let (one, two, three) = (images()?, words()?, folds()?);
+    let kinds: [(&str, fn() -> Result<Vec<Vec<u32>>>); 5] =
+        [("images", images), ("words", words), ("folds", folds), ("steps", steps), ("normalised", normalised)];
+    let alone = kinds.map(|(_, f)| f());
     parallel::set_threads(3);
-    assert!(images()? == one, "images");
-    assert!(words()? == two, "words");
-    assert!(folds()? == three, "folds");
+    for ((name, f), alone) in kinds.into_iter().zip(alone) {
+        assert!(f()? == alone?, "{name}");
+    }
     Ok(())
 }

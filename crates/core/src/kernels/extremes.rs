@@ -23,7 +23,7 @@ impl Ordered for i64 {
         if greater { self > o } else { self < o }
     }
     fn of_row(row: &[i64], greater: bool) -> i64 {
-        if greater { row.iter().fold(i64::MIN, |a, x| a.max(*x)) } else { row.iter().fold(i64::MAX, |a, x| a.min(*x)) }
+        if greater { whole_numbers::<true>(row) } else { whole_numbers::<false>(row) }
     }
 }
 
@@ -44,6 +44,20 @@ macro_rules! ordered {
 }
 ordered!(f32, F32x4; f64, F64x2);
 
+/// The extreme of a row of whole numbers.
+fn whole_numbers<const GREATER: bool>(row: &[i64]) -> i64 {
+    let pick = |a: i64, x: i64| if x.beats(a, GREATER) { x } else { a };
+    let chunks = row.chunks_exact(8);
+    let rest = chunks.remainder().iter().fold(i64::worst(GREATER), |a, x| pick(a, *x));
+    let mut part = [i64::worst(GREATER); 8];
+    for chunk in chunks {
+        for i in 0..8 {
+            part[i] = pick(part[i], chunk[i]);
+        }
+    }
+    part.into_iter().fold(rest, pick)
+}
+
 /// Partial results that do not wait for each other.
 const PARTS: usize = 4;
 
@@ -54,8 +68,11 @@ where
     L::Elem: Ordered,
 {
     let pick = |a: L, x: L| if GREATER { a.greater(x) } else { L::select(a.above(x), x, a) };
+    let beats = |x: L::Elem, a: L::Elem| if GREATER { x > a } else { x < a };
+    if row.len() < L::N {
+        return row.iter().fold(L::Elem::worst(GREATER), |a, &x| if x.beats(a, GREATER) { x } else { a });
+    }
     let whole = row.len() / (PARTS * L::N) * (PARTS * L::N);
-    let mut best = row[whole..].iter().fold(L::Elem::worst(GREATER), |a, &x| if x.beats(a, GREATER) { x } else { a });
     let mut part = [L::splat(L::Elem::worst(GREATER)); PARTS];
     let mut nan = part[0].above(part[0]);
     for p in (0..whole).step_by(PARTS * L::N) {
@@ -66,17 +83,19 @@ where
             nan = nan.or(x.is_nan());
         }
     }
-    if nan.any() {
-        return row.iter().copied().find(|x| x.partial_cmp(x).is_none()).unwrap_or(best);
-    }
     let [a, b, c, d] = part;
-    let a = pick(pick(a, b), pick(c, d));
-    for x in lanes(a) {
-        if x.beats(best, GREATER) {
-            best = x;
-        }
+    let mut best = pick(pick(a, b), pick(c, d));
+    for p in (whole..row.len()).step_by(L::N) {
+        // The last vector may overlap the one before.
+        // SAFETY: the row has at least one vector.
+        let x = unsafe { L::load(row.as_ptr().add(p.min(row.len() - L::N))) };
+        best = pick(best, x);
+        nan = nan.or(x.is_nan());
     }
-    best
+    if nan.any() {
+        return row.iter().copied().find(|x| x.partial_cmp(x).is_none()).unwrap_or(row[0]);
+    }
+    lanes(best).fold(L::Elem::worst(GREATER), |a, x| if beats(x, a) { x } else { a })
 }
 
 /// The numbers of a vector.
@@ -91,9 +110,14 @@ fn lanes<L: Lane>(v: L) -> impl Iterator<Item = L::Elem> {
 const BLOCK: usize = 2048;
 /// Elements that are compared without asking in between.
 const CHUNK: usize = 16;
+/// Rows that are shorter are read once, element by element.
+const SHORT: usize = 6;
 
 /// The element of a row that no other beats, the first of equals, and its place.
 pub fn best_of_row<T: Ordered>(row: &[T], greater: bool) -> (T, usize) {
+    if row.len() < SHORT {
+        return row.iter().enumerate().skip(1).fold((row[0], 0), |a, (i, x)| if x.beats(a.0, greater) { (*x, i) } else { a });
+    }
     let (mut best, mut at) = (T::worst(greater), 0);
     for (i, block) in row.chunks(BLOCK).enumerate() {
         let x = T::of_row(block, greater);
@@ -102,25 +126,26 @@ pub fn best_of_row<T: Ordered>(row: &[T], greater: bool) -> (T, usize) {
         }
     }
     let block = &row[at..row.len().min(at + BLOCK)];
-    let in_block = if best.partial_cmp(&best).is_none() {
-        block.iter().position(|x| x.partial_cmp(x).is_none())
+    let place = at + if best.partial_cmp(&best).is_none() {
+        block.iter().position(|x| x.partial_cmp(x).is_none()).unwrap_or(0)
     } else {
-        let chunks = block.chunks(CHUNK);
-        let mut first = 0;
-        for chunk in chunks {
-            let found = match <&[T; CHUNK]>::try_from(chunk) {
-                Ok(chunk) => chunk.iter().fold(false, |any, x| any | (*x == best)),
-                Err(_) => true,
-            };
-            if found {
-                break;
-            }
-            first += CHUNK;
-        }
-        block[first..].iter().position(|x| *x == best).map(|i| first + i)
+        place_of(best, block)
     };
-    let place = at + in_block.unwrap_or(0);
     (row[place], place)
+}
+
+/// The first place of an element that a row has.
+fn place_of<T: Ordered>(best: T, row: &[T]) -> usize {
+    let mut first = 0;
+    for chunk in row.chunks_exact(CHUNK) {
+        if chunk.iter().fold(false, |any, x| any | (*x == best)) {
+            break;
+        }
+        first += CHUNK;
+    }
+    // From the back, so that no branch depends on the numbers.
+    let rest = &row[first..row.len().min(first + CHUNK)];
+    first + rest.iter().enumerate().rev().fold(0, |at, (i, x)| if *x == best { i } else { at })
 }
 
 /// Columns whose results stay in the nearest cache while rows go by.

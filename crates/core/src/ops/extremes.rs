@@ -1,10 +1,12 @@
 //! The greatest and the least elements: their values, their places, their gradients.
 
+use super::loops::GRAIN;
 use super::prelude::*;
 use super::reduce::{dim_list, one_dim, reduce_dims, spread};
 use crate::kernels::extremes::{best_of_columns, best_of_row, Ordered};
 use crate::kernels::index::Around;
 use crate::kernels::reduce::{find, fold, reduced_sizes};
+use crate::parallel::{parallel_for, Shared};
 
 /// Elements in order.
 pub(crate) trait Extreme: Element + Ordered {}
@@ -60,27 +62,35 @@ fn found<T: Extreme>(t: &Tensor, dims: &[usize], keepdim: bool, greater: bool) -
     };
     let sizes = reduced_sizes(t.sizes(), dims, keepdim);
     let (values, places) = (Tensor::empty(&sizes, T::DTYPE)?, Tensor::empty(&sizes, DType::Int64)?);
-    let (v, i) = (values.data_mut::<T>(), places.data_mut::<i64>());
-    if all.inner == 1 {
-        for ((v, i), row) in v.iter_mut().zip(i).zip(t.data::<T>().chunks_exact(all.n)) {
-            let (best, place) = best_of_row(row, greater);
-            (*v, *i) = (best, place as i64);
+    let (x, v, i) = (t.data::<T>(), Shared(values.ptr::<T>()), Shared(places.ptr::<i64>()));
+    let Around { outer, n, inner } = all;
+    parallel_for(outer, (GRAIN / (n * inner)).max(1), |range| {
+        for k in range {
+            let part = &x[k * n * inner..(k + 1) * n * inner];
+            // SAFETY: each round has results of its own, within the tensors.
+            let (v, i) = unsafe {
+                let at = k * inner;
+                (std::slice::from_raw_parts_mut(v.get().add(at), inner), std::slice::from_raw_parts_mut(i.get().add(at), inner))
+            };
+            if inner == 1 {
+                let (best, place) = best_of_row(part, greater);
+                (v[0], i[0]) = (best, place as i64);
+            } else {
+                best_of_columns(part, inner, v, i, greater);
+            }
         }
-    } else {
-        let parts = v.chunks_exact_mut(all.inner).zip(i.chunks_exact_mut(all.inner));
-        for ((v, i), rows) in parts.zip(t.data::<T>().chunks_exact(all.n * all.inner)) {
-            best_of_columns(rows, all.inner, v, i, greater);
-        }
-    }
+    });
     Ok((values, places))
 }
 
 fn folded<T: Extreme>(t: &Tensor, dims: &[usize], keepdim: bool, greater: bool) -> Result {
     if let Some(all) = around(t, dims).filter(|all| all.inner == 1 && t.dtype() == T::DTYPE) {
         let out = Tensor::empty(&reduced_sizes(t.sizes(), dims, keepdim), T::DTYPE)?;
-        for (v, row) in out.data_mut::<T>().iter_mut().zip(t.data::<T>().chunks_exact(all.n)) {
-            *v = T::of_row(row, greater);
-        }
+        let (x, v) = (t.data::<T>(), Shared(out.ptr::<T>()));
+        parallel_for(all.outer, (GRAIN / all.n).max(1), |range| for k in range {
+            // SAFETY: each round has a result of its own, within the tensor.
+            unsafe { v.get().add(k).write(T::of_row(&x[k * all.n..(k + 1) * all.n], greater)) }
+        });
         return Ok(out);
     }
     let pick = |a: T, x: T| if x.beats(a, greater) { x } else { a };
