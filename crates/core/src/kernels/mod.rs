@@ -1,5 +1,6 @@
 //! The numeric loops: typed slices and strides in, numbers out.
 
+pub mod along;
 pub mod attention;
 pub mod bessel;
 pub mod columns;

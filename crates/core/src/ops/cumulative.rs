@@ -4,7 +4,7 @@ use super::extremes::{ordered, Extreme};
 use super::join::cat_of;
 use super::loops::Arith;
 use super::prelude::*;
-use crate::kernels::reduce::along;
+use crate::kernels::along::along;
 
 /// The dimension and its size; a 0-dim tensor counts as one element.
 fn line(t: &Tensor, dim: i64) -> Result<(usize, usize)> {

@@ -3,7 +3,8 @@
 use super::loops::Real;
 use super::prelude::*;
 use super::reduce::{reduce_dims, spread};
-use crate::kernels::reduce::{along, fold, fold_from};
+use crate::kernels::along::along;
+use crate::kernels::reduce::{fold, fold_from};
 use crate::kernels::softmax as rows;
 
 /// `f` of every row along the last dimension, which lie in one piece.
