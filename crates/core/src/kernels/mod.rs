@@ -3,6 +3,7 @@
 pub mod along;
 pub mod attention;
 pub mod bessel;
+pub mod choose;
 pub mod columns;
 pub mod complex;
 pub mod conv;

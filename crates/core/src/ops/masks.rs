@@ -4,6 +4,7 @@ use super::index::one_dim;
 use super::prelude::*;
 use super::promote::scalar_tensor;
 use crate::by_width;
+use crate::kernels::choose::{choose, Bits};
 use crate::layout::contiguous_strides;
 
 /// The elements of a mask expanded to `sizes`, row-major.
@@ -48,12 +49,41 @@ fn coordinate_rows(t: &Tensor, rows: Option<i64>, fill: i64) -> Result {
     Ok(out)
 }
 
+/// The bits of float32 numbers that lie as a mask of these sizes does, or of one number.
+fn bits<'a>(t: &'a Tensor, sizes: &[i64]) -> Option<Bits<'a>> {
+    if t.dtype() != DType::Float32 {
+        return None;
+    }
+    if t.ndim() == 0 {
+        return Some(Bits::All(t.data::<f32>()[0].to_bits()));
+    }
+    let alike = t.sizes() == sizes && t.is_contiguous();
+    // SAFETY: every float has bits.
+    alike.then(|| Bits::Each(unsafe { std::slice::from_raw_parts(t.ptr::<f32>().cast(), t.numel()) }))
+}
+
+/// `x` where the mask is set, else `y`, in the sizes of the mask, if all lie one after the other.
+pub(super) fn chosen(mask: &Tensor, x: &Tensor, y: &Tensor) -> Option<Result> {
+    if mask.dtype() != DType::Bool || !mask.is_contiguous() {
+        return None;
+    }
+    let (x, y) = (bits(x, mask.sizes())?, bits(y, mask.sizes())?);
+    Some(Tensor::empty(mask.sizes(), DType::Float32).map(|out| {
+        // SAFETY: the elements of a new tensor, whatever their bits are.
+        choose(mask.data(), x, y, unsafe { std::slice::from_raw_parts_mut(out.ptr::<f32>().cast(), out.numel()) });
+        out
+    }))
+}
+
 fn filled(input: &Tensor, mask: &Tensor, value: Scalar) -> Result {
     if mask.dtype() != DType::Bool {
         return Err(Error::runtime(format!("masked_fill_ only supports boolean masks, but got mask with dtype {}", mask.dtype().cpp_name())));
     }
     let sizes = broadcast(mask.sizes(), input.sizes())?;
     let value = scalar_tensor(value, input.dtype())?;
+    if let Some(out) = chosen(mask, &value, input).filter(|_| mask.sizes() == &sizes[..]) {
+        return out;
+    }
     let out = spread(input, &sizes)?;
     let out = if out.shares_storage(input) { out.copied(out.dtype())? } else { out };
     let mask = spread(mask, &sizes)?;

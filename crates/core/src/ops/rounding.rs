@@ -2,6 +2,7 @@
 
 use super::prelude::*;
 use super::arith::no_formula;
+use super::masks::chosen;
 use super::promote::{common, fitted, held};
 
 /// Half to even, as IEEE and PyTorch round.
@@ -304,6 +305,12 @@ fn select_where(condition: &Tensor, a: &Tensor, b: &Tensor) -> Result {
     for t in [a, b] {
         if t.0.wrapped {
             fitted::<f64>(t.scalar()?, dtype)?;
+        }
+    }
+    if dtype == DType::Float32 {
+        let number = |t: &Tensor| if t.ndim() == 0 && t.dtype() != dtype { t.copied(dtype) } else { Ok(t.clone()) };
+        if let Some(out) = chosen(condition, &number(a)?, &number(b)?) {
+            return out;
         }
     }
     dispatch_compute!(dtype, T => zip3(condition, a, b, dtype, |c: bool, x: T, y: T| if c { x } else { y }))
