@@ -15,8 +15,9 @@ export interface Collector {
   young(): void;
   /** Collects all objects, which takes some milliseconds. */
   all(): void;
-  /** Tells each object of the set that is alive: calls its method `Symbol.for('nodejs.util.inspect.custom')`. */
-  visit(set: WeakSet<object>): void;
+  /** Calls the method `Symbol.for('nodejs.util.inspect.custom')`, which is to return '', of each object of the set that is
+   * alive; whether it has reached all of them. */
+  visit(set: WeakSet<object>): boolean;
 }
 
 const ALL_ENTRIES: InspectOptions = { showHidden: true, maxArrayLength: Infinity, depth: 0, compact: true, breakLength: Infinity, customInspect: true };
@@ -45,8 +46,7 @@ function isRight(collector: Collector): boolean | null {
     return probe;
   });
   collector.young();
-  collector.visit(set);
-  return alive.every((probe) => probe.seen === 1) && (dead.seen < 8 || null);
+  return collector.visit(set) && alive.every((probe) => probe.seen === 1) && (dead.seen < 8 || null);
 }
 
 /** The collector of this engine, if it has one that can be trusted. */
@@ -64,7 +64,8 @@ export function findCollector(): Collector | null {
         setFlagsFromString('--parallel-scavenge');
       },
       all: () => { gc({ type: 'major' }); },
-      visit: (set) => { inspect(set, ALL_ENTRIES); },
+      // Where it had to stop, it says so.
+      visit: (set) => /^WeakSet \{[ ,\n]*\}$/.test(inspect(set, ALL_ENTRIES)),
     };
     return (isRight(collector) ?? isRight(collector) ?? isRight(collector)) ? collector : null;
   } catch {

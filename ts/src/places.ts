@@ -28,7 +28,7 @@ class Pages {
   isListed = new Uint8Array(FIRST);
   /** Whether all of its tensors are gone. */
   isGone = new Uint8Array(FIRST);
-  /** How many looks its token has outlived, and the number of the last. */
+  /** How many looks its token has outlived while it was young, and the number of the last. */
   age = new Uint8Array(FIRST);
   seen = new Int32Array(FIRST);
   /** How many pages had its number before. */

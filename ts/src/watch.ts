@@ -8,18 +8,15 @@
 import { findCollector, mayCollect, type Collector } from '#wasm';
 import { pages } from './places.js';
 
+/** The tokens that a look has met so far; null when there is no look. */
+let met: Token[] | null = null;
+
 /** Each tensor of a page holds its token. */
 export class Token<Shelf = unknown> {
   constructor(readonly page: number, readonly shelf: Shelf) {}
   /** Told by a collector that it is alive. */
   [Symbol.for('nodejs.util.inspect.custom')](): string {
-    const { page } = this;
-    pages.seen[page] = looks;
-    if ((pages.age[page]! += 1) === OLD) {
-      young.tokens.delete(this);
-      old.tokens.add(this);
-      register(this);
-    }
+    met?.push(this);
     return '';
   }
 }
@@ -70,38 +67,61 @@ export function canLook(): boolean {
   return collector !== null;
 }
 
-/** Collects, young objects or all, and retires pages that are gone. */
-export function look(all: boolean): void {
-  if (!canLook()) return;
+/** The tokens in a set; null if it could not be seen to the end, for which the stack may have been too deep. */
+function alive(tokens: WeakSet<Token>): Token[] | null {
+  met = [];
+  try {
+    return collector!.visit(tokens) ? met : null;
+  } catch {
+    return null;
+  } finally {
+    met = null;
+  }
+}
+
+/** Retires young pages that none of these tokens has; tokens that are old enough get the finalizer. */
+function sift(tokens: Token[]): void {
   looks += 1;
-  if (all) collector!.all();
-  else collector!.young();
-  collector!.visit(young.tokens);
-  if (all) collector!.visit(old.tokens);
   const { seen, age } = pages;
-  if (all) {
-    for (const page of old.pages) {
-      if (seen[page] === looks) continue;
-      old.pages.delete(page);
-      retire(page);
-    }
+  for (const token of tokens) {
+    const { page } = token;
+    seen[page] = looks;
+    if ((age[page]! += 1) < OLD) continue;
+    young.tokens.delete(token);
+    old.tokens.add(token);
+    old.pages.add(page);
+    register(token);
   }
   let left = 0;
   for (const page of young.pages) {
     if (seen[page] !== looks) retire(page);
     else if (age[page]! < OLD) young.pages[left++] = page;
-    else old.pages.add(page);
   }
   young.pages.length = left;
+}
+
+/** Collects, young objects or all, and retires pages that are gone. */
+export function look(all: boolean): void {
+  if (!canLook()) return;
+  if (all) collector!.all();
+  else collector!.young();
+  const tokens = alive(young.tokens), elders = all ? alive(old.tokens) : null;
+  if (elders) {
+    const had = new Set(elders.map(({ page }) => page));
+    for (const page of old.pages) {
+      if (had.has(page)) continue;
+      old.pages.delete(page);
+      retire(page);
+    }
+  }
+  if (tokens) sift(tokens);
 }
 
 /** Leaves all pages to the finalizer. */
 export function rest(): void {
   if (young.pages.length === 0 || !canLook()) return;
-  for (const page of young.pages) {
-    pages.age[page] = OLD - 1;
-    old.pages.add(page);
-  }
-  young.pages.length = 0;
-  collector!.visit(young.tokens);
+  const tokens = alive(young.tokens);
+  if (!tokens) return;
+  for (const page of young.pages) pages.age[page] = OLD - 1;
+  sift(tokens);
 }
