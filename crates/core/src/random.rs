@@ -20,6 +20,17 @@ pub struct Generator {
     spare: Option<f64>,
 }
 
+/// Numbers that are drawn together.
+const TOGETHER: usize = 256;
+
+#[inline(always)]
+fn tempered(mut y: u32) -> u32 {
+    y ^= y >> 11;
+    y ^= (y << 7) & 0x9d2c_5680;
+    y ^= (y << 15) & 0xefc6_0000;
+    y ^ (y >> 18)
+}
+
 impl Generator {
     /// A generator from a seed.
     pub fn new(seed: u64) -> Generator {
@@ -41,7 +52,7 @@ impl Generator {
         let s = &mut self.state;
         let twist = |a: u32, b: u32| {
             let y = (a & 0x8000_0000) | (b & 0x7fff_ffff);
-            (y >> 1) ^ if b & 1 == 1 { 0x9908_b0df } else { 0 }
+            (y >> 1) ^ ((b & 1).wrapping_neg() & 0x9908_b0df)
         };
         for i in 0..N - M {
             s[i] = s[i + M] ^ twist(s[i], s[i + 1]);
@@ -60,12 +71,54 @@ impl Generator {
         if self.left == 0 {
             self.renew();
         }
-        let mut y = self.state[self.next];
+        let y = self.state[self.next];
         self.next += 1;
-        y ^= y >> 11;
-        y ^= (y << 7) & 0x9d2c_5680;
-        y ^= (y << 15) & 0xefc6_0000;
-        y ^ (y >> 18)
+        tempered(y)
+    }
+
+    /// What so many calls of `next32` give, in vectors.
+    fn fill32(&mut self, mut out: &mut [u32]) {
+        while !out.is_empty() {
+            // The draw that finds none left renews the state, and is not counted.
+            let renewed = self.left == 1;
+            if renewed {
+                self.renew();
+            }
+            let n = out.len().min(self.left - usize::from(!renewed));
+            let (now, rest) = out.split_at_mut(n);
+            for (out, y) in now.iter_mut().zip(&self.state[self.next..self.next + n]) {
+                *out = tempered(*y);
+            }
+            self.next += n;
+            self.left -= n - usize::from(renewed);
+            out = rest;
+        }
+    }
+
+    /// One where `double` is less than `p`, else zero.
+    pub fn trials(&mut self, p: f64, out: &mut [f32]) {
+        let limit = (p * (1u64 << 53) as f64).ceil() as u64;
+        let mut bits = [0; 2 * TOGETHER];
+        for part in out.chunks_mut(TOGETHER) {
+            let bits = &mut bits[..2 * part.len()];
+            self.fill32(bits);
+            for (x, pair) in part.iter_mut().zip(bits.chunks_exact(2)) {
+                let drawn = u64::from(pair[0] & 0x1f_ffff) << 32 | u64::from(pair[1]);
+                *x = f32::from(u8::from(drawn < limit));
+            }
+        }
+    }
+
+    /// What as many calls of `single` give.
+    pub fn singles(&mut self, out: &mut [f32]) {
+        let mut bits = [0; TOGETHER];
+        for part in out.chunks_mut(TOGETHER) {
+            let bits = &mut bits[..part.len()];
+            self.fill32(bits);
+            for (x, bits) in part.iter_mut().zip(bits) {
+                *x = (*bits & ((1 << 24) - 1)) as i32 as f32 / (1u32 << 24) as f32;
+            }
+        }
     }
 
     /// 64 random bits.

@@ -69,10 +69,14 @@ fn uniform_of(sizes: &[i64], dtype: DType, from: f64, to: f64) -> Result {
     with_generator(|r| match dtype {
         DType::Float64 if from == 0.0 => out.data_mut::<f64>().iter_mut().for_each(|x| *x = r.double() * to),
         DType::Float64 => out.data_mut::<f64>().iter_mut().for_each(|x| *x = r.double().mul_add(to - from, from)),
-        _ if from == 0.0 => out.data_mut::<f32>().iter_mut().for_each(|x| *x = r.single() * to as f32),
         _ => {
-            let (width, from) = (to as f32 - from as f32, from as f32);
-            out.data_mut::<f32>().iter_mut().for_each(|x| *x = r.single().mul_add(width, from));
+            let (width, low, out) = (to as f32 - from as f32, from as f32, out.data_mut::<f32>());
+            r.singles(out);
+            if from == 0.0 {
+                out.iter_mut().for_each(|x| *x *= width);
+            } else {
+                out.iter_mut().for_each(|x| *x = x.mul_add(width, low));
+            }
         }
     });
     let out = out.as_contiguous(dtype)?;
@@ -286,7 +290,14 @@ fn trials(input: &Tensor, p: f64) -> Result {
     if input.dtype().is_complex() {
         return Err(Error::dtype("bernoulli_scalar_cpu_", input.dtype()));
     }
-    in_memory_order(input, |sizes| one_by_one(sizes, input.dtype(), |r| f64::from(r.double() < p)))
+    in_memory_order(input, |sizes| {
+        if input.dtype() != DType::Float32 {
+            return one_by_one(sizes, input.dtype(), |r| f64::from(r.double() < p));
+        }
+        let out = Tensor::empty(sizes, DType::Float32)?;
+        with_generator(|r| r.trials(p, out.data_mut()));
+        Ok(out)
+    })
 }
 
 /// One with the probability of each element, in `dtype`.
