@@ -1,40 +1,14 @@
 /** Flat memory without a memory call; and what frees at once, comes back, or can't be had. */
 import * as torch from 'cresset';
 import { expect, test } from 'vitest';
+import { live, stepsStayFlat, yieldingLoopStaysFlat } from './flat.ts';
 
 const { nn, optim } = torch;
-const live = (): number => torch.memory.stats().live_bytes;
 const isFull = (t: torch.Tensor, value: number): boolean => t.eq(value).all().item() as boolean;
 
-test('20,000 synchronous training steps end with the bytes of step 100', () => {
-  torch.manual_seed(0);
-  const model = new nn.Sequential(new nn.Linear(8, 16), new nn.ReLU(), new nn.Linear(16, 4));
-  const optimizer = new optim.SGD(model.parameters(), { lr: 0.01, momentum: 0.9 });
-  const x = torch.randn([16, 8]), y = torch.randint(4, [16]);
-  const criterion = new nn.CrossEntropyLoss();
-  let early = 0;
-  for (let step = 1; step <= 20_000; step++) {
-    optimizer.zero_grad();
-    const output = model(x);
-    const loss = criterion(output, y);
-    loss.backward();
-    optimizer.step();
-    if (step === 100) early = live();
-  }
-  expect(live()).toBeLessThanOrEqual(early * 1.05);
-});
+test('20,000 synchronous training steps end with the bytes of step 100', () => { stepsStayFlat(20_000); });
 
-test('an eager loop that yields ends with the bytes it had early on', async () => {
-  const x = torch.randn([1000]);
-  let early = 0;
-  for (let i = 1; i <= 4000; i++) {
-    const y = x.mul(2).add(1);
-    expect(y.shape).toEqual([1000]);
-    if (i % 20 === 0) await new Promise((go) => { setTimeout(go, 0); });
-    if (i === 400) early = live();
-  }
-  expect(live()).toBeLessThanOrEqual(early * 1.05);
-});
+test('an eager loop that yields ends with the bytes it had early on', yieldingLoopStaysFlat);
 
 test('tidy frees what it does not return, and keep keeps', () => {
   const before = live();

@@ -79,13 +79,18 @@ function alive(tokens: WeakSet<Token>): Token[] | null {
   }
 }
 
+/** Notes at the pages of these tokens that they were seen now. */
+function mark(tokens: Token[]): void {
+  looks += 1;
+  for (const { page } of tokens) pages.seen[page] = looks;
+}
+
 /** Retires young pages that none of these tokens has; tokens that are old enough get the finalizer. */
 function sift(tokens: Token[]): void {
-  looks += 1;
+  mark(tokens);
   const { seen, age } = pages;
   for (const token of tokens) {
     const { page } = token;
-    seen[page] = looks;
     if ((age[page]! += 1) < OLD) continue;
     young.tokens.delete(token);
     old.tokens.add(token);
@@ -100,16 +105,15 @@ function sift(tokens: Token[]): void {
   young.pages.length = left;
 }
 
-/** Collects, young objects or all, and retires pages that are gone. */
+/** Collects, young objects or all, and retires pages that are gone; only where looks can be made. */
 export function look(all: boolean): void {
-  if (!canLook()) return;
   if (all) collector!.all();
   else collector!.young();
   const tokens = alive(young.tokens), elders = all ? alive(old.tokens) : null;
   if (elders) {
-    const had = new Set(elders.map(({ page }) => page));
+    mark(elders);
     for (const page of old.pages) {
-      if (had.has(page)) continue;
+      if (pages.seen[page] === looks) continue;
       old.pages.delete(page);
       retire(page);
     }

@@ -81,7 +81,7 @@ fn filled(input: &Tensor, mask: &Tensor, value: Scalar) -> Result {
     }
     let sizes = broadcast(mask.sizes(), input.sizes())?;
     let value = scalar_tensor(value, input.dtype())?;
-    if let Some(out) = chosen(mask, &value, input).filter(|_| mask.sizes() == &sizes[..]) {
+    if let Some(out) = chosen(mask, &value, input) {
         return out;
     }
     let out = spread(input, &sizes)?;

@@ -48,7 +48,7 @@ macro_rules! quick_zip {
 }
 
 /// The elements of a tensor, if the quick way is for it.
-fn few(t: &Tensor) -> Option<&[f32]> {
+pub(crate) fn few(t: &Tensor) -> Option<&[f32]> {
     let plain = t.dtype() == DType::Float32 && t.is_contiguous() && t.numel() <= FEW;
     plain.then(|| t.data())
 }

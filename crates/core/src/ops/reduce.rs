@@ -3,7 +3,7 @@
 use super::join::cat_of;
 use super::loops::Arith;
 use super::prelude::*;
-use super::quick::Quick;
+use super::quick::{few, Quick};
 use crate::kernels::reduce::{fold, fold_row};
 
 /// The dimensions to reduce, wrapped and checked; all of them where none are named.
@@ -75,8 +75,8 @@ fn summed(t: &Tensor, dims: Option<&Dims>, keepdim: bool, dtype: Option<DType>) 
 
 /// The sum of a few float32 numbers that lie one after the other.
 fn plain_sum(t: &Tensor, other: Option<&Tensor>) -> Option<Result> {
-    let few = other.is_none() && t.dtype() == DType::Float32 && t.is_contiguous() && t.numel() <= 1 << 12;
-    few.then(|| Tensor::from_slice(&[sum_row(t.data::<f32>())], &[]))
+    let row = few(t).filter(|_| other.is_none())?;
+    Some(Tensor::from_slice(&[sum_row(row)], &[]))
 }
 
 fn nan_summed(t: &Tensor, dims: Option<&Dims>, keepdim: bool, dtype: Option<DType>) -> Result {
