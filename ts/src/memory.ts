@@ -74,8 +74,10 @@ class OpenPage {
 
 /** A tensor that added more bytes than this has a page of its own; so much garbage is worth a look. */
 const LARGE = 1 << 16;
-/** So many pages call for relief, whatever they hold; so few are worth no look. */
-const MANY = 1 << 12, FEW = 4;
+/** So many pages call for a look, whatever they hold, so that small tensors come from near memory; so few are worth none. */
+const CROWD = 1 << 9, FEW = 4;
+/** So many call for evacuation where nobody can look. */
+const MANY = 1 << 12;
 /** Garbage is looked for when at least so many bytes came to life, at most so many; the more there is of it, the sooner. */
 const OFTEN = 1 << 22, SELDOM = 1 << 26;
 /** Looks take at most this part of the time while memory fills up, and for what training steps leave. */
@@ -105,7 +107,7 @@ const open = new OpenPage();
 const leaves = new OpenPage();
 let budget = 1 << 29;
 /** So many live bytes, or pages, call for relief. */
-let full = OFTEN, crowd = MANY;
+let full = OFTEN, crowd = CROWD;
 /** Live bytes after the last relief, and how many more call for the next. */
 let base = 0, interval = OFTEN;
 /** Live bytes after the last training step that freed some. */
@@ -118,10 +120,16 @@ function liveBytes(): number { return word(counterAt) >>> 0; }
 
 /** Lets all tensors of a page go. */
 function retire(page: number): void {
-  const on = aside.get(page) ?? onPage(page);
-  for (let i = 0; i < PAGE; i++) if (on[i] !== 0) door.release(on[i]!);
-  aside.delete(page);
-  onPage(page).fill(0);
+  const parked = aside.get(page), first = page * PAGE, end = first + pages.filled[page]!;
+  if (parked) {
+    parked.forEach((handle) => { door.release(handle); });
+    aside.delete(page);
+  } else {
+    for (let at = first; at < end; at += 4) {
+      door.release_four(handles[at]!, handles[at + 1]!, handles[at + 2]!, handles[at + 3]!);
+    }
+  }
+  for (let at = first; at < end; at++) handles[at] = 0;
   stayers.delete(page);
   letGone.delete(page);
   shelves[page] = null;
@@ -180,13 +188,15 @@ function revive({ _place: place, _page: { shelf } }: Tensor): number {
 /** Puts a tensor on a page, which lives as long as one of its tensors. */
 function settle(tensor: Tensor, handle: number): void {
   const live = liveBytes();
-  const large = live - lastLive > LARGE;
+  const grown = live - lastLive, large = grown > LARGE;
   lastLive = live;
   if (open.isFull || (large && !open.isEmpty)) turn();
   open.add(tensor, handle);
   if (large) {
     pages.isLarge[open.token.page] = 1;
     turn();
+    // A look at each result would take longer than one more block costs.
+    full = Math.max(full, Math.min(budget, base + 1.5 * grown));
   }
   if (live > full || list.length - oldest > crowd) relieve(live);
 }
@@ -328,8 +338,8 @@ export const now = (): number => beats;
 function relieve(live: number): void {
   if (quick.go(SHARE)) interval = live - liveBytes() > interval / 2 ? Math.max(OFTEN, interval / 2) : Math.min(SELDOM, interval * 2);
   if (liveBytes() > budget) thorough.go(SHARE);
-  if (liveBytes() > budget || (list.length - oldest > crowd && !canLook())) evacuateOldest();
-  crowd = Math.max(MANY, 2 * (list.length - oldest));
+  if (liveBytes() > budget || (list.length - oldest > MANY && !canLook())) evacuateOldest();
+  crowd = Math.max(CROWD, 2 * (list.length - oldest));
   level();
 }
 

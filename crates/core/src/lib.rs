@@ -15,6 +15,7 @@ pub mod parallel;
 pub mod print;
 pub mod profile;
 pub mod random;
+mod spares;
 pub mod state;
 pub mod storage;
 #[macro_use]

@@ -99,9 +99,16 @@ pub fn available() -> usize {
     if START.get().is_none() || INSIDE.get() { 1 } else { threads() }
 }
 
-/// Whether a worker has failed since the last question.
+/// Whether a worker has failed, and nobody has been told.
+#[inline]
+pub fn has_failed() -> bool {
+    FAILED.load(Relaxed)
+}
+
+/// The same; the next question is about later ones.
+#[inline]
 pub fn take_failure() -> bool {
-    FAILED.load(Relaxed) && FAILED.swap(false, SeqCst)
+    has_failed() && FAILED.swap(false, SeqCst)
 }
 
 /// Runs `body` on parts that make up `0..n`, each of at least `grain` rounds unless it is the

@@ -13,6 +13,7 @@ thread_local! {
 }
 
 /// Whether ops are recorded.
+#[inline]
 pub fn grad_enabled() -> bool {
     GRAD.get()
 }
@@ -31,6 +32,7 @@ pub fn with_grad<T>(on: bool, f: impl FnOnce() -> T) -> T {
 }
 
 /// Whether new tensors are unknown to autograd.
+#[inline]
 pub fn inference_mode() -> bool {
     INFERENCE.get()
 }
@@ -48,6 +50,7 @@ pub fn restore((inference, grad): (bool, bool)) {
 
 /// Whether a tensor may carry a tangent or stand for a batch: a level of forward mode or vmap is open,
 /// or there still are tensors of one.
+#[inline]
 pub fn transforming() -> bool {
     TRANSFORMS.get() != 0
 }

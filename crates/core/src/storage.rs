@@ -1,6 +1,7 @@
 //! Bytes of tensors: aligned blocks, their reuse, and the live and peak counts.
 
 use crate::error::{Error, Result};
+use crate::spares;
 use std::alloc::{alloc, dealloc, Layout};
 use std::cell::{Cell, RefCell, UnsafeCell};
 use std::mem::MaybeUninit;
@@ -62,7 +63,7 @@ pub fn stats() -> Stats {
         live_bytes: LIVE.get(),
         peak_bytes: PEAK.get(),
         storages: STORAGES.get(),
-        cached_bytes: POOL.with_borrow(|p| p.held),
+        cached_bytes: POOL.with_borrow(|p| p.held) + spares::bytes(),
     }
 }
 
@@ -90,6 +91,8 @@ pub struct Storage {
     room: Cell<usize>,
     /// How often it was written in place.
     pub(crate) version: Cell<u32>,
+    /// Nobody's, kept with its tensor for the next.
+    is_spare: Cell<bool>,
     few: UnsafeCell<MaybeUninit<Few>>,
 }
 
@@ -144,6 +147,7 @@ fn give(ptr: *mut u8, room: usize) {
 
 /// Frees every block that is kept for reuse.
 pub fn clear_pool() {
+    spares::clear();
     let free = POOL.with_borrow_mut(|p| {
         p.held = 0;
         std::mem::take(&mut p.free)
@@ -163,7 +167,7 @@ impl Storage {
     pub fn new(bytes: usize) -> Result<Rc<Storage>> {
         let (ptr, room) = if bytes <= SMALL { (std::ptr::without_provenance_mut(ALIGN), 0) } else { take(bytes)? };
         let few = UnsafeCell::new(MaybeUninit::uninit());
-        let made = Rc::new(Storage { ptr: Cell::new(ptr), bytes: Cell::new(bytes), room: Cell::new(room), version: Cell::new(0), few });
+        let made = Rc::new(Storage { ptr: Cell::new(ptr), bytes: Cell::new(bytes), room: Cell::new(room), version: Cell::new(0), is_spare: Cell::new(false), few });
         if bytes > 0 {
             count(bytes);
             STORAGES.set(STORAGES.get() + 1);
@@ -173,6 +177,21 @@ impl Storage {
             }
         }
         Ok(made)
+    }
+
+    /// It is nobody's until `revive`, and does not count.
+    pub(crate) fn retire(&self) {
+        self.is_spare.set(true);
+        LIVE.set(LIVE.get() - self.bytes());
+        STORAGES.set(STORAGES.get() - 1);
+    }
+
+    /// It is in use again, as if it were new.
+    pub(crate) fn revive(&self) {
+        self.is_spare.set(false);
+        self.version.set(0);
+        count(self.bytes());
+        STORAGES.set(STORAGES.get() + 1);
     }
 
     /// The first byte.
@@ -217,7 +236,9 @@ impl Storage {
 impl Drop for Storage {
     fn drop(&mut self) {
         let bytes = self.bytes.get();
-        if bytes > 0 {
+        if self.is_spare.get() {
+            give(self.ptr.get(), self.room.get());
+        } else if bytes > 0 {
             LIVE.set(LIVE.get() - bytes);
             STORAGES.set(STORAGES.get() - 1);
             give(self.ptr.get(), self.room.get());

@@ -194,7 +194,7 @@ impl Op {
     #[inline]
     pub(crate) fn evaluate(&self, args: &[Value]) -> Result<Value> {
         match self.quick.and_then(|quick| quick.run(args)) {
-            Some(out) => out.map(Value::Tensor),
+            Some(out) => Ok(Value::Tensor(out)),
             None => (self.eval)(args),
         }
     }

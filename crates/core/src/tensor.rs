@@ -5,9 +5,10 @@ use crate::dtype::{Convert, DType, Element};
 use crate::error::{Error, Result};
 use crate::layout::{checked_numel, Dims, Layout};
 use crate::storage::Storage;
-use crate::{dispatch, dispatch_compute};
+use crate::{dispatch, dispatch_compute, spares};
 use num_complex::Complex;
 use std::cell::{Cell, RefCell};
+use std::mem::ManuallyDrop;
 use std::rc::{Rc, Weak};
 
 /// A number from outside: what a JavaScript number, bigint or boolean becomes.
@@ -84,6 +85,16 @@ pub struct Meta {
     pub batch: Option<Rc<crate::batch::Batch>>,
 }
 
+impl Meta {
+    /// Whether it is as in a new tensor.
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        // Without branches: mostly all of it is true.
+        !(self.requires_grad | self.retains_grad) & (self.level == 0) & self.grad.is_none() & self.grad_fn.is_none() & self.hooks.is_none()
+            & self.view.is_none() & self.tangents.is_none() & self.batch.is_none() & self.accumulate.ptr_eq(&Weak::new())
+    }
+}
+
 /// The shared part of a tensor.
 pub struct TensorImpl {
     pub(crate) storage: Rc<Storage>,
@@ -91,8 +102,8 @@ pub struct TensorImpl {
     pub(crate) version: Option<Rc<Cell<u32>>>,
     pub(crate) layout: Layout,
     /// What every op asks of the layout.
-    numel: usize,
-    row_major: bool,
+    pub(crate) numel: usize,
+    pub(crate) row_major: bool,
     pub(crate) dtype: DType,
     /// Made in inference mode: autograd knows nothing of it.
     pub(crate) inference: bool,
@@ -103,7 +114,18 @@ pub struct TensorImpl {
 
 /// An n-dimensional array; cloning it is cloning a reference.
 #[derive(Clone)]
-pub struct Tensor(pub(crate) Rc<TensorImpl>);
+pub struct Tensor(pub(crate) ManuallyDrop<Rc<TensorImpl>>);
+
+impl Drop for Tensor {
+    #[inline]
+    fn drop(&mut self) {
+        // SAFETY: nobody looks at it any more.
+        let inner = unsafe { ManuallyDrop::take(&mut self.0) };
+        if Rc::strong_count(&inner) == 1 {
+            spares::give(inner);
+        }
+    }
+}
 
 impl std::fmt::Debug for Tensor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -131,6 +153,9 @@ macro_rules! counted {
 impl Tensor {
     /// Undefined elements of this number, row-major, in a block of their own.
     fn make_row_major(sizes: &[i64], numel: usize, dtype: DType) -> Result {
+        if let Some(spare) = spares::take(sizes, numel, dtype) {
+            return Ok(spare);
+        }
         let (storage, layout) = (Self::room(numel, dtype)?, Layout::contiguous(sizes));
         Ok(Self::make(storage, None, layout, (numel, true), dtype, crate::state::inference_mode()))
     }
@@ -142,10 +167,14 @@ impl Tensor {
         inference: bool,
     ) -> Tensor {
         let Layout { sizes, strides, offset } = layout;
-        Tensor(crate::counted!(TensorImpl {
+        Self::of(crate::counted!(TensorImpl {
             storage = storage, version = version, layout.sizes = sizes, layout.strides = strides, layout.offset = offset,
             numel = numel, row_major = row_major, dtype = dtype, inference = inference, wrapped = false, meta = RefCell::default()
         }))
+    }
+
+    pub(crate) fn of(inner: Rc<TensorImpl>) -> Tensor {
+        Tensor(ManuallyDrop::new(inner))
     }
 
     /// Another view of its memory, as it is to be shared.
@@ -183,10 +212,16 @@ impl Tensor {
         Self::make_row_major(sizes, elements, dtype)
     }
 
-    /// Undefined elements in the sizes and dtype of a tensor that is row-major.
-    pub(crate) fn empty_alike(&self) -> Result {
+    /// Undefined elements in the sizes and dtype of a tensor that is row-major; None without memory.
+    #[inline]
+    pub(crate) fn empty_alike(&self) -> Option<Tensor> {
         debug_assert!(self.is_contiguous());
-        Self::make_row_major(self.sizes(), self.numel(), self.dtype())
+        spares::take(self.sizes(), self.numel(), self.dtype()).or_else(|| self.made_alike())
+    }
+
+    #[inline(never)]
+    fn made_alike(&self) -> Option<Tensor> {
+        Self::make_row_major(self.sizes(), self.numel(), self.dtype()).ok()
     }
 
     /// Every element the same.

@@ -89,7 +89,7 @@ pub fn evacuate() -> i32 {
                 let place = records.len() as i64;
                 let gone = handles::with(handle as i32, |t| record(t, records)).unwrap_or(false);
                 if gone {
-                    handles::release(handle as i32);
+                    handles::release([handle as i32]);
                 }
                 out.push(if gone { place } else { -1 } as u64);
             }

@@ -21,18 +21,19 @@ use args::Reader;
 use cresset_core::autograd as autograd_core;
 use cresset_core::dtype::DType;
 use cresset_core::error::{Error, Result};
-use cresset_core::ops::{self, quick::Second};
+use cresset_core::ops;
 use cresset_core::parallel;
 use cresset_core::table::Op;
 use cresset_core::tensor::{Scalar, Tensor};
 use cresset_core::value::Value;
 use cresset_core::{print, state, storage};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use wasm_bindgen::prelude::*;
 
 thread_local! {
     static ERROR: RefCell<Option<Error>> = const { RefCell::new(None) };
-    static OPS: Vec<&'static Op> = ops::all().collect();
+    /// Set when the module is loaded.
+    static OPS: Cell<&'static [&'static Op]> = const { Cell::new(&[]) };
     /// For each op its arguments where a short call leaves them out; empty while they are unknown.
     static DEFAULTS: RefCell<Vec<Vec<Value>>> = const { RefCell::new(Vec::new()) };
 }
@@ -40,6 +41,7 @@ thread_local! {
 /// Runs when a thread has loaded the module.
 #[wasm_bindgen(start)]
 fn start() {
+    OPS.set(ops::all().collect::<Vec<_>>().leak());
     #[cfg(feature = "relaxed")]
     cresset_relaxed::install();
 }
@@ -63,7 +65,7 @@ pub fn buffer(bytes: usize) -> usize {
 }
 
 fn entry(op: usize) -> Result<&'static Op> {
-    OPS.with(|o| o.get(op).copied()).ok_or_else(|| Error::runtime("unknown op"))
+    OPS.get().get(op).copied().ok_or_else(|| Error::runtime("unknown op"))
 }
 
 /// Runs an entry; in place there is an answer only where the first argument becomes another tensor (`t_`).
@@ -126,17 +128,23 @@ fn short_call<const N: usize>(op: usize, mut given: [Value; N], in_place: u32) -
     run(entry, &values, in_place != 0)
 }
 
+/// The answer of an op on one tensor, or on two where `other` is not 0, where it takes next to no time: past what else a
+/// call does. None where it does not, or fails.
+#[inline]
+fn quick(op: usize, input: i32, other: i32) -> Option<i32> {
+    let op = OPS.get().get(op).copied().filter(|op| op.quick.is_some())?;
+    handles::made(input, other, |a, b| autograd_core::quick(op, a, b))
+}
+
 /// `call` on one tensor, or on two where `other` is not 0; the op's defaults have been told.
 #[wasm_bindgen]
 pub fn call_tensors(op: usize, input: i32, other: i32, in_place: u32) -> i32 {
-    guard(|| {
-        if in_place == 0 {
-            let op = entry(op)?;
-            let quick = handles::with_two(input, other, |a, b| autograd_core::quick(op, a, b.map(Second::Tensor)))?;
-            if let Some(out) = quick {
-                return handles::put(out);
-            }
+    if in_place == 0 {
+        if let Some(handle) = quick(op, input, other) {
+            return if parallel::has_failed() { guard(|| Ok(handle)) } else { handle };
         }
+    }
+    guard(|| {
         let input = Value::Tensor(handles::get(input)?);
         if other == 0 {
             return short_call(op, [input], in_place);
@@ -152,8 +160,8 @@ pub fn call_number(op: usize, input: i32, other: f64, in_place: u32) -> i32 {
         let other = Scalar::Float(other);
         if in_place == 0 {
             let op = entry(op)?;
-            if let Some(out) = handles::with(input, |a| autograd_core::quick(op, a, Some(Second::Number(other))))? {
-                return handles::put(out);
+            if let Some(handle) = handles::made(input, 0, |a, _| autograd_core::quick_number(op, a, other)) {
+                return Ok(handle);
             }
         }
         short_call(op, [Value::Tensor(handles::get(input)?), Value::Scalar(other)], in_place)
@@ -198,7 +206,13 @@ pub fn same(handle: i32) -> i32 {
 /// Lets a handle go.
 #[wasm_bindgen]
 pub fn release(handle: i32) {
-    handles::release(handle);
+    handles::release([handle]);
+}
+
+/// Lets four go: a call takes as long as that. 0 is none.
+#[wasm_bindgen]
+pub fn release_four(a: i32, b: i32, c: i32, d: i32) {
+    handles::release([a, b, c, d]);
 }
 
 /// Puts the tensor of `other` in the place of a handle's: what an in-place change of sizes is.

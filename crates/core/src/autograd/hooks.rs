@@ -188,7 +188,7 @@ impl Node {
         }
         let retains: Vec<_> = self.extra.borrow().iter().flat_map(|e| e.retains.iter().cloned()).collect();
         for (index, t) in retains {
-            let (Some(t), Some(grad)) = (t.upgrade().map(Tensor), &grads[index]) else { continue };
+            let (Some(t), Some(grad)) = (t.upgrade().map(Tensor::of), &grads[index]) else { continue };
             let grad = t.batch().map_or_else(|| Ok(grad.clone()), |b| batch::among(grad, &b.levels))?;
             let sum = match t.grad() {
                 Some(have) => crate::ops::add(&have, &grad)?,

@@ -35,11 +35,10 @@ pub use views::{Creation, View};
 use crate::batch;
 use crate::error::Result;
 use crate::layout::Dims;
-use crate::ops::quick::Second;
 use crate::profile;
 use crate::state;
 use crate::table::{saves, How, Op};
-use crate::tensor::Tensor;
+use crate::tensor::{Scalar, Tensor};
 use crate::value::{first as first_of, Value};
 use saved::Saved;
 use smallvec::SmallVec;
@@ -153,15 +152,26 @@ pub fn call(op: &'static Op, args: &[Value]) -> Result<Value> {
     done.map_err(|e| e.located(|| describe(op, args)))
 }
 
-/// The door for operands of an elementwise entry that nobody watches, with its defaults for the rest: where the
-/// quick way is for them it needs no arguments in a row. None where the op has to go through `call`.
-pub fn quick(op: &'static Op, a: &Tensor, b: Option<Second>) -> Option<Tensor> {
+/// Whether an entry on these operands may take a quick way: nobody watches what it does.
+#[inline]
+fn is_unwatched(a: &Tensor, b: Option<&Tensor>) -> bool {
+    let recorded = || state::grad_enabled() && (a.requires_grad() || b.is_some_and(Tensor::requires_grad));
+    !(state::transforming() || profile::enabled() || recorded())
+}
+
+/// The door for one tensor or two, with an entry's defaults for the rest: where the quick way is for them it needs no
+/// arguments in a row. None where the op has to go through `call`.
+// Operands are references: what lies in memory is written in parts and read as one, for which the machine waits.
+#[inline]
+pub fn quick(op: &'static Op, a: &Tensor, b: Option<&Tensor>) -> Option<Tensor> {
     let way = op.quick?;
-    let recorded = || state::grad_enabled() && (a.requires_grad() || b.is_some_and(Second::requires_grad));
-    if state::transforming() || profile::enabled() || recorded() {
-        return None;
-    }
-    way.of(a, b)?.ok()
+    if is_unwatched(a, b) { way.of(a, b) } else { None }
+}
+
+/// The same for a tensor and a number.
+pub fn quick_number(op: &'static Op, a: &Tensor, number: Scalar) -> Option<Tensor> {
+    let way = op.quick?;
+    if is_unwatched(a, None) { way.with_number(a, number) } else { None }
 }
 
 /// An op while levels of vmap or forward mode are open.

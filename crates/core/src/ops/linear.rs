@@ -105,15 +105,16 @@ fn mm_of(name: &str, a: &Tensor, b: &Tensor) -> Result {
 }
 
 /// The product of two float32 matrices that lie row by row.
-fn plain_product(a: &Tensor, b: Option<&Tensor>) -> Option<Result> {
+fn plain_product(a: &Tensor, b: Option<&Tensor>) -> Option<Tensor> {
     let b = b?;
     let (&[m, k], &[rows, n]) = (a.sizes(), b.sizes()) else { return None };
     let plain = |t: &Tensor| t.dtype() == DType::Float32 && t.is_contiguous();
-    (k == rows && plain(a) && plain(b)).then(|| {
-        let out = Tensor::empty(&[m, n], DType::Float32)?;
-        multiply(a, b, &out, false)?;
-        Ok(out)
-    })
+    if k != rows || !plain(a) || !plain(b) {
+        return None;
+    }
+    let out = Tensor::empty(&[m, n], DType::Float32).ok()?;
+    multiply(a, b, &out, false).ok()?;
+    Some(out)
 }
 
 fn check_mm(name: &str, a: &Tensor, b: &Tensor) -> Result<()> {

@@ -6,7 +6,6 @@
 //! give the same on such arguments, with what follows the operands left out or one.
 
 use crate::dtype::DType;
-use crate::error::Result;
 use crate::tensor::{Scalar, Tensor};
 use crate::value::Value;
 
@@ -19,10 +18,12 @@ pub enum Quick {
     /// Of one operand.
     Map(fn(&[f32], &mut [f32])),
     /// Of two; either may be one number for all.
-    Zip(fn(&[f32], &[f32], &mut [f32])),
+    Zip(Zip),
     /// Not elementwise: of two tensors or one, None where the quick way is not for them.
-    Other(fn(&Tensor, Option<&Tensor>) -> Option<Result>),
+    Other(fn(&Tensor, Option<&Tensor>) -> Option<Tensor>),
 }
+
+type Zip = fn(&[f32], &[f32], &mut [f32]);
 
 /// `Quick` for an expression of one number.
 #[macro_export]
@@ -48,9 +49,17 @@ macro_rules! quick_zip {
 }
 
 /// The elements of a tensor, if the quick way is for it.
+#[inline]
 pub(crate) fn few(t: &Tensor) -> Option<&[f32]> {
     let plain = t.dtype() == DType::Float32 && t.is_contiguous() && t.numel() <= FEW;
     plain.then(|| t.data())
+}
+
+/// Whether both have these sizes.
+#[inline]
+pub(crate) fn is_same(a: &[i64], b: &[i64]) -> bool {
+    // A loop: the comparison of slices is a call.
+    a.len() == b.len() && a.iter().zip(b).all(|(p, q)| p == q)
 }
 
 /// A number that is rounded to float32 and nothing else.
@@ -67,72 +76,67 @@ fn is_usual(arg: &Value) -> bool {
     matches!(arg, Value::None | Value::Scalar(Scalar::Int(1)))
 }
 
-/// The second of two operands.
-#[derive(Clone, Copy)]
-pub enum Second<'a> {
-    /// A tensor.
-    Tensor(&'a Tensor),
-    /// A number.
-    Number(Scalar),
-}
-
-impl Second<'_> {
-    /// Whether gradients flow to it.
-    pub(crate) fn requires_grad(self) -> bool {
-        matches!(self, Second::Tensor(t) if t.requires_grad())
-    }
-}
-
 impl Quick {
     /// The result of an entry for these arguments, if the quick way is for them.
-    pub(crate) fn run(self, args: &[Value]) -> Option<Result> {
+    pub(crate) fn run(self, args: &[Value]) -> Option<Tensor> {
         let (first, rest) = args.split_first()?;
         let Value::Tensor(a) = first else { return None };
-        let (b, rest) = match rest {
-            [Value::Tensor(b), rest @ ..] => (Some(Second::Tensor(b)), rest),
-            [Value::Scalar(s), rest @ ..] => (Some(Second::Number(*s)), rest),
-            [] => (None, rest),
-            _ => return None,
-        };
-        if rest.iter().all(is_usual) { self.of(a, b) } else { None }
-    }
-
-    /// The same for these operands, where nothing else is said.
-    pub(crate) fn of(self, a: &Tensor, b: Option<Second>) -> Option<Result> {
-        if let Quick::Other(f) = self {
-            return match b {
-                None => f(a, None),
-                Some(Second::Tensor(b)) => f(a, Some(b)),
-                Some(Second::Number(_)) => None,
-            };
-        }
-        let x = few(a)?;
-        match (self, b) {
-            (Quick::Map(f), None) => Some(a.empty_alike().map(|out| {
-                f(x, out.data_mut());
-                out
-            })),
-            (Quick::Zip(f), Some(b)) => {
-                let number;
-                let (y, shape) = match b {
-                    Second::Tensor(b) if b.0.wrapped => {
-                        number = [real(b.scalar().ok()?)?];
-                        (&number[..], a)
-                    }
-                    Second::Tensor(b) if b.sizes() == a.sizes() || b.ndim() == 0 => (few(b)?, a),
-                    Second::Tensor(b) if a.ndim() == 0 => (few(b)?, b),
-                    Second::Tensor(_) => return None,
-                    Second::Number(s) => {
-                        number = [real(s)?];
-                        (&number[..], a)
-                    }
-                };
-                Some(shape.empty_alike().map(|out| {
-                    f(x, y, out.data_mut());
-                    out
-                }))
-            }
+        match rest {
+            [Value::Tensor(b), rest @ ..] if rest.iter().all(is_usual) => self.of(a, Some(b)),
+            [Value::Scalar(s), rest @ ..] if rest.iter().all(is_usual) => self.with_number(a, *s),
+            [] => self.of(a, None),
             _ => None,
         }
     }
+
+    /// The same for these operands, where nothing else is said.
+    #[inline]
+    pub(crate) fn of(self, a: &Tensor, b: Option<&Tensor>) -> Option<Tensor> {
+        match (self, b) {
+            (Quick::Zip(f), Some(b)) if !b.0.wrapped && is_same(a.sizes(), b.sizes()) => {
+                let (x, y) = (few(a)?, few(b)?);
+                let out = a.empty_alike()?;
+                f(x, y, out.data_mut());
+                Some(out)
+            }
+            (Quick::Zip(f), Some(b)) => zip_with_one(f, a, b),
+            (Quick::Map(f), None) => {
+                let x = few(a)?;
+                let out = a.empty_alike()?;
+                f(x, out.data_mut());
+                Some(out)
+            }
+            (Quick::Other(f), b) => f(a, b),
+            _ => None,
+        }
+    }
+
+    /// The same for a tensor and a number.
+    pub(crate) fn with_number(self, a: &Tensor, number: Scalar) -> Option<Tensor> {
+        let Quick::Zip(f) = self else { return None };
+        let x = few(a)?;
+        let number = real(number)?;
+        let out = a.empty_alike()?;
+        f(x, &[number], out.data_mut());
+        Some(out)
+    }
+}
+
+/// For two tensors, one of which is a number for all elements of the other.
+fn zip_with_one(f: Zip, a: &Tensor, b: &Tensor) -> Option<Tensor> {
+    let number;
+    let (y, shape) = if b.0.wrapped {
+        number = [real(b.scalar().ok()?)?];
+        (&number[..], a)
+    } else if b.ndim() == 0 {
+        (few(b)?, a)
+    } else if a.ndim() == 0 {
+        (few(b)?, b)
+    } else {
+        return None;
+    };
+    let x = few(a)?;
+    let out = shape.empty_alike()?;
+    f(x, y, out.data_mut());
+    Some(out)
 }

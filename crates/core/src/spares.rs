@@ -1,0 +1,114 @@
+//! Small tensors that are gone, kept whole for the next of the same shape and dtype.
+//!
+//! An op on a few elements spends most of its time on what stands around them: two allocations, sizes, strides, a
+//! dozen fields, and as much again when the result goes. Programs make the same shapes over and over.
+
+use crate::dtype::DType;
+use crate::ops::quick::is_same;
+use crate::state;
+use crate::tensor::{Meta, Tensor, TensorImpl};
+use std::cell::RefCell;
+use std::mem::ManuallyDrop;
+use std::rc::Rc;
+
+/// Tensors of more elements are not worth it.
+const FEW: usize = 1 << 12;
+/// By a hash of shape and dtype.
+const BINS: usize = 64;
+/// What is kept holds at most so many bytes.
+const LIMIT: usize = 1 << 25;
+/// About what a tensor takes besides its elements.
+const FRAME: usize = 320;
+
+struct Spares {
+    bins: [Vec<Rc<TensorImpl>>; BINS],
+    bytes: usize,
+    /// The bin that has to give way next.
+    next: usize,
+}
+
+thread_local! {
+    // Not dropped with the thread: without a destructor there is nothing to check at each use.
+    static SPARES: ManuallyDrop<RefCell<Spares>> =
+        const { ManuallyDrop::new(RefCell::new(Spares { bins: [const { Vec::new() }; BINS], bytes: 0, next: 0 })) };
+}
+
+fn bin(numel: usize, ndim: usize, dtype: DType) -> usize {
+    (numel ^ (numel >> 6) ^ (ndim << 4) ^ ((dtype as usize) << 2)) % BINS
+}
+
+impl Spares {
+    /// Takes one out, of a shape that may be another.
+    fn evict(&mut self) -> Option<Rc<TensorImpl>> {
+        for _ in 0..BINS {
+            self.next = (self.next + 1) % BINS;
+            if let Some(frame) = self.bins[self.next].pop() {
+                self.bytes -= FRAME + frame.storage.bytes();
+                return Some(frame);
+            }
+        }
+        None
+    }
+}
+
+/// A row-major tensor of undefined elements, if there is one.
+#[inline]
+pub(crate) fn take(sizes: &[i64], numel: usize, dtype: DType) -> Option<Tensor> {
+    if numel > FEW || numel == 0 { None } else { take_few(sizes, numel, dtype) }
+}
+
+fn take_few(sizes: &[i64], numel: usize, dtype: DType) -> Option<Tensor> {
+    let mut frame = SPARES.with(|spares| {
+        let spares = &mut *spares.borrow_mut();
+        let bin = &mut spares.bins[bin(numel, sizes.len(), dtype)];
+        let last = bin.last()?;
+        if last.dtype != dtype || !is_same(&last.layout.sizes, sizes) {
+            return None;
+        }
+        spares.bytes -= FRAME + last.storage.bytes();
+        bin.pop()
+    })?;
+    frame.storage.revive();
+    if state::inference_mode() {
+        Rc::get_mut(&mut frame)?.inference = true;
+    }
+    Some(Tensor::of(frame))
+}
+
+/// Takes what its last owner lets go: keeps it, or drops it.
+#[inline(never)]
+pub(crate) fn give(mut frame: Rc<TensorImpl>) {
+    // Weak references may still be there.
+    let Some(inner) = Rc::get_mut(&mut frame) else { return };
+    let numel = inner.numel;
+    let usual = inner.row_major && inner.layout.offset == 0 && inner.version.is_none();
+    if !usual || numel > FEW || numel == 0 || inner.storage.bytes() != numel * inner.dtype.itemsize() || Rc::get_mut(&mut inner.storage).is_none() {
+        return;
+    }
+    let meta = inner.meta.get_mut();
+    if !meta.is_empty() {
+        *meta = Meta::default();
+    }
+    inner.wrapped = false;
+    inner.inference = false;
+    inner.storage.retire();
+    let evicted = SPARES.with(|spares| {
+        let spares = &mut *spares.borrow_mut();
+        spares.bytes += FRAME + frame.storage.bytes();
+        spares.bins[bin(numel, frame.layout.sizes.len(), frame.dtype)].push(frame);
+        if spares.bytes > LIMIT { spares.evict() } else { None }
+    });
+    drop(evicted);
+}
+
+/// Frees all that is kept.
+pub(crate) fn clear() {
+    while let Some(frame) = SPARES.with(|spares| spares.borrow_mut().evict()) {
+        drop(frame);
+    }
+}
+
+/// About how many bytes are kept.
+pub(crate) fn bytes() -> usize {
+    SPARES.with(|spares| spares.borrow().bytes)
+}
