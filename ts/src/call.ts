@@ -3,6 +3,7 @@ import { door } from '#wasm';
 import { begin, check, isHandle, NOTHING, result } from './buffer.js';
 import { fromUser, RuntimeError } from './errors.js';
 import { METHODS, TABLE, TABLE_HASH, WRITERS } from './generated.js';
+import { feed, isHungry } from './memory.js';
 import { writeOut } from './out.js';
 import { Generator } from './random.js';
 import { bind, bound, compile, isKeywords, Kind, mismatch, short, write, type Compiled } from './signatures.js';
@@ -170,6 +171,7 @@ export function functionOf(name: string): (...args: unknown[]) => unknown {
   let list: readonly Compiled[] | undefined;
   let short: Short | undefined;
   const f = function (input?: unknown, given?: unknown): unknown {
+    if (isHungry) feed();
     const count = arguments.length;
     list ??= overloads(name)!.filter(({ marks }) => !marks.includes('hidden') && !marks.includes('method'));
     const out = count === 1 || count === 2 ? (short ??= shortWay(list, false))(input, given, count) : undefined;
@@ -185,6 +187,7 @@ function methodOf(name: string, inPlace: boolean): (...args: unknown[]) => unkno
   let list: readonly Compiled[] | undefined;
   let short: Short | undefined;
   return function (this: Tensor, given?: unknown): unknown {
+    if (isHungry) feed();
     const count = arguments.length;
     list ??= overloads(name)!.filter((op) => isMethod(op) && (inPlace ? op.marks.includes('inplace') : !op.marks.includes('hidden')));
     const out = count <= 1 ? (short ??= shortWay(list, inPlace))(this, given, count + 1) : undefined;

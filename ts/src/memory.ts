@@ -78,6 +78,8 @@ const LARGE = 1 << 16;
 const CROWD = 1 << 9, FEW = 4;
 /** So many call for evacuation where nobody can look. */
 const MANY = 1 << 12;
+/** One that added so many is to take the place of the one before, if that is garbage: two of them would not stay in any cache. */
+const HUGE = 1 << 24;
 /** Garbage is looked for when at least so many bytes came to life, at most so many; the more there is of it, the sooner. */
 const OFTEN = 1 << 22, SELDOM = 1 << 26;
 /** Looks take at most this part of the time while memory fills up, and for what training steps leave. */
@@ -195,10 +197,20 @@ function settle(tensor: Tensor, handle: number): void {
   if (large) {
     pages.isLarge[open.token.page] = 1;
     turn();
-    // A look at each result would take longer than one more block costs.
-    full = Math.max(full, Math.min(budget, base + 1.5 * grown));
+    // A look at each result would take longer than one more block costs; what is huge waits for the next op.
+    isHungry = grown >= HUGE;
+    full = Math.max(full, Math.min(budget, isHungry ? live : base + 1.5 * grown));
   }
   if (live > full || list.length - oldest > crowd) relieve(live);
+}
+
+/** Whether there is to be a look before the next op: its result may lie where garbage does. */
+export let isHungry = false;
+
+/** That look. */
+export function feed(): void {
+  isHungry = false;
+  if (quick.go(SHARE)) level();
 }
 
 /** Closes the open page. */

@@ -33,8 +33,9 @@ thread_local! {
         const { ManuallyDrop::new(RefCell::new(Spares { bins: [const { Vec::new() }; BINS], bytes: 0, next: 0 })) };
 }
 
-fn bin(numel: usize, ndim: usize, dtype: DType) -> usize {
-    (numel ^ (numel >> 6) ^ (ndim << 4) ^ ((dtype as usize) << 2)) % BINS
+fn bin(sizes: &[i64], numel: usize, dtype: DType) -> usize {
+    let first = sizes.first().map_or(0, |n| *n as usize);
+    (numel ^ (numel >> 6) ^ first.wrapping_mul(9) ^ (sizes.len() << 4) ^ ((dtype as usize) << 2)) % BINS
 }
 
 impl Spares {
@@ -60,7 +61,7 @@ pub(crate) fn take(sizes: &[i64], numel: usize, dtype: DType) -> Option<Tensor> 
 fn take_few(sizes: &[i64], numel: usize, dtype: DType) -> Option<Tensor> {
     let mut frame = SPARES.with(|spares| {
         let spares = &mut *spares.borrow_mut();
-        let bin = &mut spares.bins[bin(numel, sizes.len(), dtype)];
+        let bin = &mut spares.bins[bin(sizes, numel, dtype)];
         let last = bin.last()?;
         if last.dtype != dtype || !is_same(&last.layout.sizes, sizes) {
             return None;
@@ -95,7 +96,8 @@ pub(crate) fn give(mut frame: Rc<TensorImpl>) {
     let evicted = SPARES.with(|spares| {
         let spares = &mut *spares.borrow_mut();
         spares.bytes += FRAME + frame.storage.bytes();
-        spares.bins[bin(numel, frame.layout.sizes.len(), frame.dtype)].push(frame);
+        let at = bin(&frame.layout.sizes, numel, frame.dtype);
+        spares.bins[at].push(frame);
         if spares.bytes > LIMIT { spares.evict() } else { None }
     });
     drop(evicted);
