@@ -5,7 +5,8 @@
 use super::columns;
 use super::gemm::{Kernel, Mat, Number, Tile, DEPTH, SHARED_WORK};
 use super::patches::{in_vectors, padded, Frame};
-use super::tile::Block;
+use super::shifts::{Lines, SIDE, SUMS};
+use super::tile::{Block, WIDTH};
 use super::winograd;
 use crate::parallel::{parallel_for, Shared};
 use std::ops::Range;
@@ -259,8 +260,78 @@ fn correlate<T: Number>(kernel: &Kernel<T>, g: &Geometry, view: &View, x: &[T], 
     }
 }
 
+/// How pixels lie in lines where `correlate_lines` can read them: the width of a line, and the pixels
+/// that are summed at a time.
+fn lines(kernel: &Kernel<impl Number>, g: &Geometry, view: &View) -> Option<(usize, usize)> {
+    let pixels = &view.pixels;
+    let one = pixels[pixels.len() - 1] - pixels[0] + 1 == pixels.len();
+    let width = if one { pixels.len() } else { g.output[2] };
+    if width * WIDTH < kernel.columns || !one && g.stride[2] > 1 {
+        return None;
+    }
+    // What the taps see stays in the first cache.
+    let most = (kernel.columns * DEPTH / WIDTH).min(NEAR / g.channels);
+    Some((width, if one { most.max(width.min(64)) } else { (most / width).max(1) * width }))
+}
+
+/// Numbers in half of the first cache.
+const NEAR: usize = 1 << 13;
+
+/// Whether `correlate_lines` costs less than packing: it has steps that begin with each line and with
+/// each tile; packing costs some multiplications for each number, and tiles reach beyond the weight.
+fn lines_pay(kernel: &Kernel<impl Number>, g: &Geometry, taps: usize, (width, strip): (usize, usize)) -> bool {
+    let tile = kernel.tile(g.filters);
+    let packed = g.filters.next_multiple_of(tile.rows) * taps.next_multiple_of(kernel.columns) + 4 * (g.filters + taps);
+    let (strip, tail) = (strip.min(g.pixels()), if width % (kernel.columns / WIDTH) == 0 { 5 } else { 13 });
+    let direct = g.filters.next_multiple_of(SIDE) * taps.next_multiple_of(SIDE);
+    direct * (strip + strip / width * tail + 60) < packed * strip
+}
+
+/// `correlate_some` where pixels lie in lines: rows of the gradient times the image seen from each tap.
+#[allow(clippy::too_many_arguments, reason = "images, weight and how they lie")]
+fn correlate_lines<T: Number>(
+    kernel: &Kernel<T>, g: &Geometry, view: &View, (width, strip): (usize, usize), batch: Range<usize>, x: &[T], y: &[T], w: &mut [T],
+) {
+    let (taps, pixels, filters, lane) = (view.taps.len(), view.pixels.len(), g.filters, kernel.columns / WIDTH);
+    let (down, across) = (filters.div_ceil(SIDE), taps.div_ceil(SIDE));
+    let mut sums = vec![T::default(); down * across * SUMS * lane];
+    let image = view.frame.image_len();
+    let mut frame = vec![T::default(); if view.frame.is_image() { 0 } else { view.frame.len() }];
+    for group in 0..g.groups {
+        sums.fill(T::default());
+        let target = Shared(sums.as_mut_ptr());
+        for at in batch.clone().map(|i| i * g.groups + group) {
+            let x = view.frame.of(&x[at * image..][..image], &mut frame);
+            let y = &y[at * filters * pixels..][..filters * pixels];
+            let mut p = 0;
+            while p < pixels {
+                // What is left is never shorter than a lane.
+                let some = if pixels - p < 2 * strip { pixels - p } else { strip };
+                let lines = Lines { width: width.min(some), count: some.div_ceil(width), places: &view.pixels[p..p + some] };
+                parallel_for(down * across, SHARED_WORK / (SUMS * some), |range| {
+                    for (tile, i, j) in range.map(|t| (t, t / across * SIDE, t % across * SIDE)) {
+                        let rows = std::array::from_fn(|r| y[(i + r).min(filters - 1) * pixels + p..].as_ptr());
+                        let shifted = std::array::from_fn(|t| x[view.taps[(j + t).min(taps - 1)]..].as_ptr());
+                        // SAFETY: rows of `y` and frames hold all pixels; these sums are this part's.
+                        unsafe { (kernel.shifts)(lines, rows, shifted, target.get().add(tile * SUMS * lane)) }
+                    }
+                });
+                p += some;
+            }
+        }
+        for (k, tap) in (0..filters).flat_map(|k| (0..taps).map(move |tap| (k, tap))) {
+            let tile = k / SIDE * across + tap / SIDE;
+            let at = tile * SUMS + k % SIDE * SIDE + tap % SIDE;
+            w[(group * filters + k) * taps + tap] = sums[at * lane..][..lane].iter().fold(T::default(), |a, &b| a + b);
+        }
+    }
+}
+
 /// The same for some of the images: sums over the pixels of all of them, some at a time.
 fn correlate_some<T: Number>(kernel: &Kernel<T>, g: &Geometry, view: &View, batch: Range<usize>, x: &[T], y: &[T], w: &mut [T]) {
+    if let Some(lines) = lines(kernel, g, view).filter(|lines| lines_pay(kernel, g, view.taps.len(), *lines)) {
+        return correlate_lines(kernel, g, view, lines, batch, x, y, w);
+    }
     let (taps, pixels, filters, columns) = (view.taps.len(), view.pixels.len(), g.filters, kernel.columns);
     let &Tile { rows, tiles, .. } = kernel.tile(filters);
     // Small images go together, large ones in parts.

@@ -2,6 +2,7 @@
 //! caches (the scheme of Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication",
 //! 2008). The order in which numbers are added depends on the sizes alone, not on the threads.
 
+use super::shifts::{Lines, SIDE};
 use super::simd::{F32x4, F64x2, Plain};
 use super::tile::Block;
 use crate::parallel::{parallel_for, Shared};
@@ -145,6 +146,8 @@ pub struct Kernel<T> {
     pub scaled_rows: unsafe fn(*const T, usize, usize, *const T, usize, &mut [T]),
     /// `tile::dot`.
     pub dot: unsafe fn(&[T], &[T]) -> T,
+    /// `shifts::shifts`.
+    pub shifts: unsafe fn(Lines, [*const T; SIDE], [*const T; SIDE], *mut T),
 }
 
 impl<T> Kernel<T> {
@@ -159,7 +162,7 @@ impl<T> Kernel<T> {
 #[macro_export]
 macro_rules! gemm_kernel {
     ($(#[$attr:meta])* $L:ty, $M:ty, $tall:literal, $short:literal) => {{
-        use $crate::kernels::{gemm::{Kernel, Mat, Out, Tile}, pack::pack, patches, simd::Lane, tile};
+        use $crate::kernels::{gemm::{Kernel, Mat, Out, Tile}, pack::pack, patches, shifts::{self, Lines, SIDE}, simd::Lane, tile};
         type T = <$L as Lane>::Elem;
         $(#[$attr])*
         unsafe fn tiles<const ROWS: usize>(b: &tile::Block<T>) {
@@ -186,6 +189,10 @@ macro_rules! gemm_kernel {
         unsafe fn dot(a: &[T], b: &[T]) -> T {
             tile::dot::<$L, $M>(a, b)
         }
+        $(#[$attr])*
+        unsafe fn sums_of_shifts(lines: Lines, y: [*const T; SIDE], x: [*const T; SIDE], sums: *mut T) {
+            unsafe { shifts::shifts::<$L, $M>(lines, y, x, sums) }
+        }
         Kernel {
             columns: tile::WIDTH * <$L as Lane>::N,
             tiles: [
@@ -196,6 +203,7 @@ macro_rules! gemm_kernel {
             pixels: patches::pixels::<$L>,
             taps: patches::taps::<$L>,
             direct, dots, scaled_rows, dot,
+            shifts: sums_of_shifts,
         }
     }};
 }
