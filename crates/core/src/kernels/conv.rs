@@ -3,7 +3,7 @@
 //! precomputed indices, as in Dukhan, "The Indirect Convolution Algorithm", 2019).
 
 use super::columns;
-use super::gemm::{Kernel, Mat, Number, Tile, DEPTH, SHARED_WORK};
+use super::gemm::{Kernel, Mat, Number, DEPTH, SHARED_WORK};
 use super::patches::{in_vectors, padded, Frame};
 use super::shifts::{Lines, SIDE, SUMS};
 use super::tile::{Block, WIDTH};
@@ -159,22 +159,21 @@ pub(super) fn part(n: usize, most: usize) -> usize {
     n.div_ceil(n.div_ceil(most).max(1)).max(1)
 }
 
-/// With at most so many tiles of filters, packing pixels costs more than reading them where they are.
-const FEW: usize = 8;
+/// With at most so many filters, packing pixels costs more than reading them where they are.
+const FEW: usize = 48;
 
 /// Filters over images: threads share the images, or the pixels of a single one.
 fn slide<T: Number>(
     kernel: &Kernel<T>, (batch, groups, filters): (usize, usize, usize), view: &View, x: &[T], w: &[T], bias: Option<&[T]>, y: &mut [T],
 ) {
     let (taps, pixels, columns) = (view.taps.len(), view.pixels.len(), kernel.columns);
-    let tile = kernel.tile(filters);
-    let rows = tile.rows;
-    let (height, deep) = (filters.next_multiple_of(rows), part(taps, DEPTH));
+    let panes = kernel.panes(filters);
+    let (height, deep) = (panes.rows(), part(taps, DEPTH));
     let mut packed = vec![T::default(); groups * height * taps];
     for (w, packed) in w.chunks_exact(filters * taps).zip(packed.chunks_exact_mut(height * taps)) {
         for p in (0..taps).step_by(deep) {
             let depth = deep.min(taps - p);
-            for i in (0..filters).step_by(rows) {
+            for (i, rows) in (0..panes.count).map(|i| panes.at(i)) {
                 let from = Mat { ptr: w[i * taps + p..].as_ptr(), row: taps as isize, col: 1 };
                 let to = packed[height * p + i * depth..][..rows * depth].as_mut_ptr();
                 // SAFETY: the rows lie in `w`, the panel in `packed`.
@@ -195,7 +194,7 @@ fn slide<T: Number>(
                 for j in range.map(|j| j * columns) {
                     let some = &view.pixels[j..pixels.min(j + columns)];
                     let places = padded(some);
-                    let straight = filters <= FEW * rows && in_vectors(&places, columns);
+                    let straight = filters <= FEW && in_vectors(&places, columns);
                     // SAFETY: the tile's place in this pair's part of `y`; frames hold all taps of all pixels.
                     unsafe {
                         let to = target.get().add(at * filters * pixels + j);
@@ -212,16 +211,17 @@ fn slide<T: Number>(
                                 c: to,
                                 step: pixels,
                                 size: (filters, some.len()),
+                                tall: panes.tall_rows(),
                                 depth,
                                 add: bias.is_some() || p > 0,
                                 row: std::ptr::null(),
                             };
                             let taps = &view.taps[p..p + depth];
                             if straight {
-                                (tile.taps)(&block, x.as_ptr(), taps, &places);
+                                (kernel.tiles_of_taps)(&block, x.as_ptr(), taps, &places);
                             } else {
                                 (kernel.pixels)(x.as_ptr(), taps, &places, panel.as_mut_ptr());
-                                (tile.tiles)(&block);
+                                (kernel.tiles)(&block);
                             }
                         }
                     }
@@ -280,8 +280,7 @@ const NEAR: usize = 1 << 13;
 /// Whether `correlate_lines` costs less than packing: it has steps that begin with each line and with
 /// each tile; packing costs some multiplications for each number, and tiles reach beyond the weight.
 fn lines_pay(kernel: &Kernel<impl Number>, g: &Geometry, taps: usize, (width, strip): (usize, usize)) -> bool {
-    let tile = kernel.tile(g.filters);
-    let packed = g.filters.next_multiple_of(tile.rows) * taps.next_multiple_of(kernel.columns) + 4 * (g.filters + taps);
+    let packed = kernel.panes(g.filters).rows() * taps.next_multiple_of(kernel.columns) + 4 * (g.filters + taps);
     let (strip, tail) = (strip.min(g.pixels()), if width % (kernel.columns / WIDTH) == 0 { 5 } else { 13 });
     let direct = g.filters.next_multiple_of(SIDE) * taps.next_multiple_of(SIDE);
     direct * (strip + strip / width * tail + 60) < packed * strip
@@ -333,10 +332,10 @@ fn correlate_some<T: Number>(kernel: &Kernel<T>, g: &Geometry, view: &View, batc
         return correlate_lines(kernel, g, view, lines, batch, x, y, w);
     }
     let (taps, pixels, filters, columns) = (view.taps.len(), view.pixels.len(), g.filters, kernel.columns);
-    let &Tile { rows, tiles, .. } = kernel.tile(filters);
+    let panes = kernel.panes(filters);
     // Small images go together, large ones in parts.
     let (images, strip) = ((DEPTH / pixels).clamp(1, batch.len()), part(pixels, DEPTH));
-    let mut left = vec![T::default(); filters.next_multiple_of(rows) * images * strip];
+    let mut left = vec![T::default(); panes.rows() * images * strip];
     let (image, framed) = (view.frame.image_len(), if view.frame.is_image() { 0 } else { view.frame.len() });
     let mut frames = vec![T::default(); images * framed];
     let (left, target) = (Shared(left.as_mut_ptr()), Shared(w.as_mut_ptr()));
@@ -350,8 +349,8 @@ fn correlate_some<T: Number>(kernel: &Kernel<T>, g: &Geometry, view: &View, batc
             for p in (0..pixels).step_by(strip) {
                 let some = strip.min(pixels - p);
                 let depth = count * some;
-                parallel_for(filters.div_ceil(rows), SHARED_WORK / (8 * rows * depth), |range| {
-                    for (i, n) in range.flat_map(|i| (0..count).map(move |n| (i * rows, n))) {
+                parallel_for(panes.count, SHARED_WORK / (8 * kernel.heights[0] * depth), |range| {
+                    for ((i, rows), n) in range.flat_map(|i| (0..count).map(move |n| (panes.at(i), n))) {
                         let ptr = y[(at(n) * filters + i) * pixels + p..].as_ptr();
                         // SAFETY: the rows lie in `y`; the panel is this part's.
                         unsafe {
@@ -370,12 +369,13 @@ fn correlate_some<T: Number>(kernel: &Kernel<T>, g: &Geometry, view: &View, batc
                                 let x = if framed == 0 { &x[at(n) * image..] } else { &frames[n * framed..] };
                                 (kernel.taps)(x.as_ptr(), part, &view.pixels[p..p + some], panel[n * some * columns..].as_mut_ptr());
                             }
-                            tiles(&Block {
+                            (kernel.tiles)(&Block {
                                 a: left.get(),
                                 b: panel.as_ptr(),
                                 c: target.get().add(group * filters * taps + j),
                                 step: taps,
                                 size: (filters, part.len()),
+                                tall: panes.tall_rows(),
                                 depth,
                                 add: first + p > batch.start,
                                 row: std::ptr::null(),

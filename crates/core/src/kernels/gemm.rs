@@ -116,22 +116,52 @@ pub struct Out<T> {
     pub add: bool,
 }
 
-/// Tiles of one height.
-pub struct Tile<T> {
-    /// Rows of a tile.
-    pub rows: usize,
-    /// `tile::tiles`.
-    pub tiles: unsafe fn(&Block<T>),
-    /// `tile::taps`.
-    pub taps: unsafe fn(&Block<T>, *const T, &[usize], &[usize]),
+/// The rows of a matrix in panels of two heights, the tall ones first; together as few rows too many as can be.
+#[derive(Clone, Copy)]
+pub(super) struct Panes {
+    tall: usize,
+    short: usize,
+    /// Tall panels.
+    talls: usize,
+    /// Panels.
+    pub count: usize,
+}
+
+impl Panes {
+    /// `rows` in panels of `tall` and of `short` rows.
+    pub fn new(rows: usize, [tall, short]: [usize; 2]) -> Panes {
+        let talls = |shorts: usize| rows.saturating_sub(shorts * short).div_ceil(tall);
+        let least = (0..3).min_by_key(|&shorts| talls(shorts) * tall + shorts * short).unwrap_or(0);
+        Panes { tall, short, talls: talls(least), count: talls(least) + least }
+    }
+
+    /// The first row of a panel, and how many it has.
+    #[inline(always)]
+    pub fn at(&self, i: usize) -> (usize, usize) {
+        if i < self.talls { (i * self.tall, self.tall) } else { (self.tall_rows() + (i - self.talls) * self.short, self.short) }
+    }
+
+    /// Rows in tall panels.
+    pub fn tall_rows(&self) -> usize {
+        self.talls * self.tall
+    }
+
+    /// Rows in all panels.
+    pub fn rows(&self) -> usize {
+        self.at(self.count).0
+    }
 }
 
 /// The inner loops for one type of number, as one build has them; `tile` says what each does.
 pub struct Kernel<T> {
     /// Columns of a tile.
     pub columns: usize,
-    /// The preferred tile, and one for few rows.
-    pub tiles: [Tile<T>; 2],
+    /// Rows of a tall tile and of a short one.
+    pub heights: [usize; 2],
+    /// `tile::tiles`.
+    pub tiles: unsafe fn(&Block<T>),
+    /// `tile::taps`.
+    pub tiles_of_taps: unsafe fn(&Block<T>, *const T, &[usize], &[usize]),
     /// `pack::pack`.
     pub pack: unsafe fn(Mat<T>, usize, usize, usize, *mut T),
     /// `patches::pixels`.
@@ -151,9 +181,9 @@ pub struct Kernel<T> {
 }
 
 impl<T> Kernel<T> {
-    /// The tile that covers `m` rows with the fewest rows too many.
-    pub(super) fn tile(&self, m: usize) -> &Tile<T> {
-        self.tiles.iter().min_by_key(|tile| m.next_multiple_of(tile.rows) * 8 / m).unwrap_or(&self.tiles[0])
+    /// The panels of `rows` rows.
+    pub(super) fn panes(&self, rows: usize) -> Panes {
+        Panes::new(rows, self.heights)
     }
 }
 
@@ -162,16 +192,16 @@ impl<T> Kernel<T> {
 #[macro_export]
 macro_rules! gemm_kernel {
     ($(#[$attr:meta])* $L:ty, $M:ty, $tall:literal, $short:literal) => {{
-        use $crate::kernels::{gemm::{Kernel, Mat, Out, Tile}, pack::pack, patches, shifts::{self, Lines, SIDE}, simd::Lane, tile};
+        use $crate::kernels::{gemm::{Kernel, Mat, Out}, pack::pack, patches, shifts::{self, Lines, SIDE}, simd::Lane, tile};
         type T = <$L as Lane>::Elem;
         $(#[$attr])*
-        unsafe fn tiles<const ROWS: usize>(b: &tile::Block<T>) {
+        unsafe fn tiles(b: &tile::Block<T>) {
             // SAFETY: the caller's promise, here and below.
-            unsafe { tile::tiles::<$L, $M, ROWS>(b) }
+            unsafe { tile::tiles::<$L, $M, $tall, $short>(b) }
         }
         $(#[$attr])*
-        unsafe fn taps<const ROWS: usize>(b: &tile::Block<T>, x: *const T, taps: &[usize], places: &[usize]) {
-            unsafe { tile::taps::<$L, $M, ROWS>(b, x, taps, places) }
+        unsafe fn tiles_of_taps(b: &tile::Block<T>, x: *const T, taps: &[usize], places: &[usize]) {
+            unsafe { tile::taps::<$L, $M, $tall, $short>(b, x, taps, places) }
         }
         $(#[$attr])*
         unsafe fn direct(size: (usize, usize, usize), a: Mat<T>, b: Mat<T>, c: Out<T>, row: *const T) {
@@ -195,10 +225,8 @@ macro_rules! gemm_kernel {
         }
         Kernel {
             columns: tile::WIDTH * <$L as Lane>::N,
-            tiles: [
-                Tile { rows: $tall, tiles: tiles::<$tall>, taps: taps::<$tall> },
-                Tile { rows: $short, tiles: tiles::<$short>, taps: taps::<$short> },
-            ],
+            heights: [$tall, $short],
+            tiles, tiles_of_taps,
             pack: pack::<$L>,
             pixels: patches::pixels::<$L>,
             taps: patches::taps::<$L>,
@@ -400,12 +428,11 @@ unsafe fn packed<T: Number>(
     kernel: &Kernel<T>, (m, n, k): (usize, usize, usize), a: Mat<T>, b: Mat<T>, c: Out<T>, row: *const T,
 ) {
     let columns = kernel.columns;
-    let &Tile { rows, tiles, .. } = kernel.tile(m);
     let threads = if m * n < SHARED_WORK / k { 1 } else { crate::parallel::available() };
     let (row_max, column_max) = (if threads > 1 { ROW_BLOCKS * ROWS } else { ROWS }, COLUMN_BYTES / size_of::<T>());
     let depth_max = k.div_ceil(k.div_ceil(DEPTH));
 
-    let left = row_max.min(m).next_multiple_of(rows) * depth_max;
+    let left = kernel.panes(row_max.min(m)).rows() * depth_max;
     let right = column_max.min(n).next_multiple_of(columns) * depth_max;
     let mut scratch = SCRATCH.take();
     scratch.resize(scratch.len().max(((left + right) * size_of::<T>()).div_ceil(8)), 0);
@@ -426,8 +453,9 @@ unsafe fn packed<T: Number>(
             });
             for i0 in (0..m).step_by(row_max) {
                 let height = row_max.min(m - i0);
-                parallel_for(height.div_ceil(rows), pack_grain(threads, height / rows), |range| {
-                    for i in range.map(|i| i * rows) {
+                let panes = kernel.panes(height);
+                parallel_for(panes.count, pack_grain(threads, panes.count), |range| {
+                    for (i, rows) in range.map(|i| panes.at(i)) {
                         let from = a.get().from(i0 + i, p0);
                         // SAFETY: as above.
                         unsafe { (kernel.pack)(from, rows, rows.min(height - i), depth, pa.get().add(i * depth)) };
@@ -442,12 +470,13 @@ unsafe fn packed<T: Number>(
                     for (i, j) in range.map(|t| (t / across * ROWS, t % across * part)) {
                         // SAFETY: the panels are packed; no other range writes this part of the result.
                         unsafe {
-                            tiles(&Block {
+                            (kernel.tiles)(&Block {
                                 a: pa.get().add(i * depth),
                                 b: pb.get().add(j * depth),
                                 c: target.get().add((i0 + i) * c.row + j0 + j),
                                 step: c.row,
                                 size: (ROWS.min(height - i), part.min(width - j)),
+                                tall: ROWS.min(panes.tall_rows().max(i) - i),
                                 depth,
                                 add: c.add || p0 > 0,
                                 row: if p0 > 0 || row.get().is_null() { std::ptr::null() } else { row.get().add(j0 + j) },

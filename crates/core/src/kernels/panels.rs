@@ -49,18 +49,19 @@ impl<T: Number> Panels<T> {
             // SAFETY: the caller's promise.
             return unsafe { product_plus((m, self.n, self.k), a, self.from, to, row) };
         };
-        let (columns, tile) = (kernel.columns, kernel.tile(m.max(1)));
+        let columns = kernel.columns;
         let wide = self.n.next_multiple_of(columns);
-        self.left.resize(ROWS.min(m).next_multiple_of(tile.rows) * self.depth, T::default());
+        self.left.resize(kernel.panes(ROWS.min(m)).rows() * self.depth, T::default());
         for i in (0..m).step_by(ROWS) {
             let high = ROWS.min(m - i);
+            let panes = kernel.panes(high);
             for p in (0..self.k).step_by(self.depth) {
                 let deep = self.depth.min(self.k - p);
-                for r in (0..high).step_by(tile.rows) {
+                for (r, rows) in (0..panes.count).map(|i| panes.at(i)) {
                     // SAFETY: the caller's promise; the room was made for as many panels.
                     unsafe {
                         let panel = self.left.as_mut_ptr().add(r * deep);
-                        (kernel.pack)(a.from(i + r, p), tile.rows, tile.rows.min(high - r), deep, panel);
+                        (kernel.pack)(a.from(i + r, p), rows, rows.min(high - r), deep, panel);
                     }
                 }
                 let (left, right) = (Shared(self.left.as_ptr()), Shared(self.right.as_ptr().wrapping_add(p * wide)));
@@ -72,12 +73,13 @@ impl<T: Number> Panels<T> {
                     let (first, end) = (range.start * part, self.n.min(range.end * part));
                     // SAFETY: packed above and before; no other range writes these columns.
                     unsafe {
-                        (tile.tiles)(&Block {
+                        (kernel.tiles)(&Block {
                             a: left.get(),
                             b: right.get().add(first * deep),
                             c: target.get().add(i * to.row + first),
                             step: to.row,
                             size: (high, end - first),
+                            tall: panes.tall_rows(),
                             depth: deep,
                             add: to.add || p > 0,
                             row: if row.get().is_null() { row.get() } else { row.get().add(first) },

@@ -3,6 +3,7 @@
 
 use super::gemm::{Mat, Out};
 use super::simd::{Lane, MulAdd};
+use std::ops::Range;
 
 /// Vectors in a row of a tile. V8 keeps 15 vectors in registers: 6 rows of 2, their 2 factors and 1 more.
 pub const WIDTH: usize = 2;
@@ -19,6 +20,8 @@ pub struct Block<T> {
     pub step: usize,
     /// Rows and columns of the result.
     pub size: (usize, usize),
+    /// Rows in tall tiles, which come first.
+    pub tall: usize,
     /// Length of the sums.
     pub depth: usize,
     /// Whether the sums are added to what is there.
@@ -98,26 +101,39 @@ unsafe fn put<L: Lane, const ROWS: usize>(acc: [[L; WIDTH]; ROWS], c: *mut L::El
     }
 }
 
-/// The product of a block of packed panels.
+/// The product of a block of packed panels: tiles of `TALL` rows, then of `SHORT` rows.
 ///
 /// # Safety
 /// The panels and the result must be as `Block` says.
 #[inline(always)]
-pub unsafe fn tiles<L: Lane, M: MulAdd<L>, const ROWS: usize>(block: &Block<L::Elem>) {
-    let columns = WIDTH * L::N;
-    let (m, n) = block.size;
+pub unsafe fn tiles<L: Lane, M: MulAdd<L>, const TALL: usize, const SHORT: usize>(block: &Block<L::Elem>) {
     // Two panels at a time: together they write whole lines of memory.
-    for pair in (0..n).step_by(2 * columns) {
-        for i in (0..m).step_by(ROWS) {
-            for j in (pair..n.min(pair + 2 * columns)).step_by(columns) {
-                // SAFETY: panels are full, padded with zeros; of the result only what exists is written.
-                unsafe {
-                    let (a, b) = (block.a.add(i * block.depth), block.b.add(j * block.depth));
-                    let c = block.c.add(i * block.step + j);
-                    let row = if block.row.is_null() { block.row } else { block.row.add(j) };
-                    let acc = sums::<L, M, ROWS>(block.depth, a, 1, ROWS, b, columns, begin(row, n - j));
-                    put_some(acc, c, block.step, (m - i, n - j), block.add, row);
-                }
+    let (tall, pair) = (block.tall.min(block.size.0), 2 * WIDTH * L::N);
+    for j in (0..block.size.1).step_by(pair) {
+        let columns = j..block.size.1.min(j + pair);
+        // SAFETY: the caller's promise.
+        unsafe {
+            some_tiles::<L, M, TALL>(block, 0..tall, columns.clone());
+            if SHORT < TALL {
+                some_tiles::<L, M, SHORT>(block, tall..block.size.0, columns);
+            }
+        }
+    }
+}
+
+/// The tiles of one height in some rows and columns.
+#[inline(always)]
+unsafe fn some_tiles<L: Lane, M: MulAdd<L>, const ROWS: usize>(block: &Block<L::Elem>, rows: Range<usize>, columns: Range<usize>) {
+    let (m, n) = block.size;
+    for i in rows.step_by(ROWS) {
+        for j in columns.clone().step_by(WIDTH * L::N) {
+            // SAFETY: panels are full, padded with zeros; of the result only what exists is written.
+            unsafe {
+                let (a, b) = (block.a.add(i * block.depth), block.b.add(j * block.depth));
+                let c = block.c.add(i * block.step + j);
+                let row = if block.row.is_null() { block.row } else { block.row.add(j) };
+                let acc = sums::<L, M, ROWS>(block.depth, a, 1, ROWS, b, WIDTH * L::N, begin(row, n - j));
+                put_some(acc, c, block.step, (m - i, n - j), block.add, row);
             }
         }
     }
@@ -153,13 +169,28 @@ unsafe fn put_some<L: Lane, const ROWS: usize>(
 /// # Safety
 /// As for `tiles`; every tap of every place must be readable from `x` on.
 #[inline(always)]
-pub unsafe fn taps<L: Lane, M: MulAdd<L>, const ROWS: usize>(
+pub unsafe fn taps<L: Lane, M: MulAdd<L>, const TALL: usize, const SHORT: usize>(
     block: &Block<L::Elem>, x: *const L::Elem, taps: &[usize], places: &[usize],
+) {
+    let tall = block.tall.min(block.size.0);
+    // SAFETY: the caller's promise.
+    unsafe {
+        some_taps::<L, M, TALL>(block, 0..tall, x, taps, places);
+        if SHORT < TALL {
+            some_taps::<L, M, SHORT>(block, tall..block.size.0, x, taps, places);
+        }
+    }
+}
+
+/// The tiles of one height in some rows.
+#[inline(always)]
+unsafe fn some_taps<L: Lane, M: MulAdd<L>, const ROWS: usize>(
+    block: &Block<L::Elem>, rows: Range<usize>, x: *const L::Elem, taps: &[usize], places: &[usize],
 ) {
     // SAFETY: the caller's promise.
     unsafe {
         let (first, second) = (x.add(places[0]), x.add(places[L::N]));
-        for i in (0..block.size.0).step_by(ROWS) {
+        for i in rows.step_by(ROWS) {
             let acc = sums_at::<L, M, ROWS>(taps, block.a.add(i * block.depth), first, second);
             put_some(acc, block.c.add(i * block.step), block.step, (block.size.0 - i, block.size.1), block.add, std::ptr::null());
         }
