@@ -3,10 +3,10 @@
 //! precomputed indices, as in Dukhan, "The Indirect Convolution Algorithm", 2019).
 
 use super::columns;
-use super::gemm::{Kernel, Mat, Number, DEPTH, SHARED_WORK};
+use super::gemm::{Kernel, Mat, Number, Panes, DEPTH, SHARED_WORK};
 use super::patches::{in_vectors, padded, Frame};
 use super::shifts::{Lines, SIDE, SUMS};
-use super::tile::{Block, WIDTH};
+use super::tile::{Block, FEW, WIDTH};
 use super::winograd;
 use crate::parallel::{parallel_for, Shared};
 use std::ops::Range;
@@ -160,14 +160,15 @@ pub(super) fn part(n: usize, most: usize) -> usize {
 }
 
 /// With at most so many filters, packing pixels costs more than reading them where they are.
-const FEW: usize = 48;
+const NOT_MANY: usize = 48;
 
 /// Filters over images: threads share the images, or the pixels of a single one.
 fn slide<T: Number>(
     kernel: &Kernel<T>, (batch, groups, filters): (usize, usize, usize), view: &View, x: &[T], w: &[T], bias: Option<&[T]>, y: &mut [T],
 ) {
-    let (taps, pixels, columns) = (view.taps.len(), view.pixels.len(), kernel.columns);
-    let panes = kernel.panes(filters);
+    let (taps, pixels, lane) = (view.taps.len(), view.pixels.len(), kernel.columns / WIDTH);
+    let few = filters <= FEW && in_vectors(&view.pixels, lane);
+    let (columns, panes) = if few { (FEW * lane, Panes::new(filters, [FEW; 2])) } else { (kernel.columns, kernel.panes(filters)) };
     let (height, deep) = (panes.rows(), part(taps, DEPTH));
     let mut packed = vec![T::default(); groups * height * taps];
     for (w, packed) in w.chunks_exact(filters * taps).zip(packed.chunks_exact_mut(height * taps)) {
@@ -193,8 +194,9 @@ fn slide<T: Number>(
                 let mut panel = vec![T::default(); deep * columns];
                 for j in range.map(|j| j * columns) {
                     let some = &view.pixels[j..pixels.min(j + columns)];
-                    let places = padded(some);
-                    let straight = filters <= FEW && in_vectors(&places, columns);
+                    // Vectors that a narrow last tile lacks are those of its first one.
+                    let places = if few { std::array::from_fn(|i| some[if i < some.len() { i } else { i % lane }]) } else { padded(some) };
+                    let straight = filters <= NOT_MANY && in_vectors(&places[..columns], lane);
                     // SAFETY: the tile's place in this pair's part of `y`; frames hold all taps of all pixels.
                     unsafe {
                         let to = target.get().add(at * filters * pixels + j);
@@ -217,7 +219,9 @@ fn slide<T: Number>(
                                 row: std::ptr::null(),
                             };
                             let taps = &view.taps[p..p + depth];
-                            if straight {
+                            if few {
+                                (kernel.few_rows_of_taps)(&block, x.as_ptr(), taps, &places);
+                            } else if straight {
                                 (kernel.tiles_of_taps)(&block, x.as_ptr(), taps, &places);
                             } else {
                                 (kernel.pixels)(x.as_ptr(), taps, &places, panel.as_mut_ptr());

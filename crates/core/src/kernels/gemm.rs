@@ -152,6 +152,9 @@ impl Panes {
     }
 }
 
+/// `tile::taps` and its like.
+pub type TilesOfTaps<T> = unsafe fn(&Block<T>, *const T, &[usize], &[usize]);
+
 /// The inner loops for one type of number, as one build has them; `tile` says what each does.
 pub struct Kernel<T> {
     /// Columns of a tile.
@@ -161,7 +164,9 @@ pub struct Kernel<T> {
     /// `tile::tiles`.
     pub tiles: unsafe fn(&Block<T>),
     /// `tile::taps`.
-    pub tiles_of_taps: unsafe fn(&Block<T>, *const T, &[usize], &[usize]),
+    pub tiles_of_taps: TilesOfTaps<T>,
+    /// `tile::few_rows_of_taps`.
+    pub few_rows_of_taps: TilesOfTaps<T>,
     /// `pack::pack`.
     pub pack: unsafe fn(Mat<T>, usize, usize, usize, *mut T),
     /// `patches::pixels`.
@@ -204,6 +209,10 @@ macro_rules! gemm_kernel {
             unsafe { tile::taps::<$L, $M, $tall, $short>(b, x, taps, places) }
         }
         $(#[$attr])*
+        unsafe fn few_rows_of_taps(b: &tile::Block<T>, x: *const T, taps: &[usize], places: &[usize]) {
+            unsafe { tile::few_rows_of_taps::<$L, $M>(b, x, taps, places) }
+        }
+        $(#[$attr])*
         unsafe fn direct(size: (usize, usize, usize), a: Mat<T>, b: Mat<T>, c: Out<T>, row: *const T) {
             unsafe { tile::direct::<$L, $M>(size, a, b, c, row) }
         }
@@ -226,7 +235,7 @@ macro_rules! gemm_kernel {
         Kernel {
             columns: tile::WIDTH * <$L as Lane>::N,
             heights: [$tall, $short],
-            tiles, tiles_of_taps,
+            tiles, tiles_of_taps, few_rows_of_taps,
             pack: pack::<$L>,
             pixels: patches::pixels::<$L>,
             taps: patches::taps::<$L>,

@@ -8,6 +8,11 @@ use std::ops::Range;
 /// Vectors in a row of a tile. V8 keeps 15 vectors in registers: 6 rows of 2, their 2 factors and 1 more.
 pub const WIDTH: usize = 2;
 
+/// So few rows have a tile of their own, which has as many vectors in a row.
+pub const FEW: usize = 3;
+/// Numbers in a row of any tile, at most.
+pub const WIDEST: usize = 4 * FEW;
+
 /// A block of packed panels, and where its product goes.
 pub struct Block<T> {
     /// Panels of `a`: for each step of `depth`, one number for each row of a tile.
@@ -55,17 +60,20 @@ unsafe fn sums<L: Lane, M: MulAdd<L>, const ROWS: usize>(
     acc
 }
 
-/// The same where the numbers of `b` are not packed: for each tap, from `first` and from `second` on.
+/// The same where the numbers of `b` are not packed: for each tap, vectors from there on.
 #[inline(always)]
-unsafe fn sums_at<L: Lane, M: MulAdd<L>, const ROWS: usize>(
-    taps: &[usize], a: *const L::Elem, first: *const L::Elem, second: *const L::Elem,
+unsafe fn sums_at<L: Lane, M: MulAdd<L>, const ROWS: usize, const WIDTH: usize>(
+    taps: &[usize], a: *const L::Elem, b: [*const L::Elem; WIDTH],
 ) -> [[L; WIDTH]; ROWS] {
     let mut acc = [[L::splat(Default::default()); WIDTH]; ROWS];
     let mut a = a;
     for &tap in taps {
-        // SAFETY: the caller's promise: `ROWS` numbers of `a` for each tap, and every tap of both.
+        // SAFETY: the caller's promise: `ROWS` numbers of `a` for each tap, and every tap of all vectors.
         unsafe {
-            let right: [L; WIDTH] = [L::load(first.add(tap)), L::load(second.add(tap))];
+            let mut right = [L::splat(Default::default()); WIDTH];
+            for (v, b) in right.iter_mut().zip(b) {
+                *v = L::load(b.add(tap));
+            }
             for i in 0..ROWS {
                 let left = L::splat(*a.add(i));
                 for j in 0..WIDTH {
@@ -89,7 +97,7 @@ unsafe fn begin<L: Lane>(row: *const L::Elem, n: usize) -> [L; WIDTH] {
 }
 
 #[inline(always)]
-unsafe fn put<L: Lane, const ROWS: usize>(acc: [[L; WIDTH]; ROWS], c: *mut L::Elem, step: usize, add: bool) {
+unsafe fn put<L: Lane, const ROWS: usize, const WIDTH: usize>(acc: [[L; WIDTH]; ROWS], c: *mut L::Elem, step: usize, add: bool) {
     for (i, line) in acc.into_iter().enumerate() {
         for (j, v) in line.into_iter().enumerate() {
             // SAFETY: the caller's promise: the whole tile is writable.
@@ -142,7 +150,7 @@ unsafe fn some_tiles<L: Lane, M: MulAdd<L>, const ROWS: usize>(block: &Block<L::
 /// Of a tile, what lies inside `m` rows and `n` columns. Where `begin` had too few numbers of the row,
 /// they are added here.
 #[inline(always)]
-unsafe fn put_some<L: Lane, const ROWS: usize>(
+unsafe fn put_some<L: Lane, const ROWS: usize, const WIDTH: usize>(
     acc: [[L; WIDTH]; ROWS], c: *mut L::Elem, step: usize, (m, n): (usize, usize), add: bool, row: *const L::Elem,
 ) {
     // SAFETY: the caller's promise: so much of the result is writable, and so much of the row readable.
@@ -151,8 +159,8 @@ unsafe fn put_some<L: Lane, const ROWS: usize>(
             return put(acc, c, step, add);
         }
         let row = if n < WIDTH * L::N { row } else { std::ptr::null() };
-        let mut edge = [[<L::Elem>::default(); 8]; ROWS];
-        put(acc, edge.as_mut_ptr().cast(), 8, false);
+        let mut edge = [[<L::Elem>::default(); WIDEST]; ROWS];
+        put(acc, edge.as_mut_ptr().cast(), WIDEST, false);
         for (r, line) in edge.iter().enumerate().take(m) {
             for (q, &x) in line.iter().enumerate().take(n) {
                 let at = c.add(r * step + q);
@@ -175,23 +183,33 @@ pub unsafe fn taps<L: Lane, M: MulAdd<L>, const TALL: usize, const SHORT: usize>
     let tall = block.tall.min(block.size.0);
     // SAFETY: the caller's promise.
     unsafe {
-        some_taps::<L, M, TALL>(block, 0..tall, x, taps, places);
+        let b = [x.add(places[0]), x.add(places[L::N])];
+        some_taps::<L, M, TALL, WIDTH>(block, 0..tall, b, taps);
         if SHORT < TALL {
-            some_taps::<L, M, SHORT>(block, tall..block.size.0, x, taps, places);
+            some_taps::<L, M, SHORT, WIDTH>(block, tall..block.size.0, b, taps);
         }
     }
 }
 
-/// The tiles of one height in some rows.
+/// The same for `FEW` rows at most, in as many vectors.
+///
+/// # Safety
+/// As for `taps`.
 #[inline(always)]
-unsafe fn some_taps<L: Lane, M: MulAdd<L>, const ROWS: usize>(
-    block: &Block<L::Elem>, rows: Range<usize>, x: *const L::Elem, taps: &[usize], places: &[usize],
+pub unsafe fn few_rows_of_taps<L: Lane, M: MulAdd<L>>(block: &Block<L::Elem>, x: *const L::Elem, taps: &[usize], places: &[usize]) {
+    // SAFETY: the caller's promise.
+    unsafe { some_taps::<L, M, FEW, FEW>(block, 0..1, [x.add(places[0]), x.add(places[L::N]), x.add(places[2 * L::N])], taps) }
+}
+
+/// The tiles of one height in some rows, and in the columns that begin at `b`.
+#[inline(always)]
+unsafe fn some_taps<L: Lane, M: MulAdd<L>, const ROWS: usize, const WIDTH: usize>(
+    block: &Block<L::Elem>, rows: Range<usize>, b: [*const L::Elem; WIDTH], taps: &[usize],
 ) {
     // SAFETY: the caller's promise.
     unsafe {
-        let (first, second) = (x.add(places[0]), x.add(places[L::N]));
         for i in rows.step_by(ROWS) {
-            let acc = sums_at::<L, M, ROWS>(taps, block.a.add(i * block.depth), first, second);
+            let acc = sums_at::<L, M, ROWS, WIDTH>(taps, block.a.add(i * block.depth), b);
             put_some(acc, block.c.add(i * block.step), block.step, (block.size.0 - i, block.size.1), block.add, std::ptr::null());
         }
     }
