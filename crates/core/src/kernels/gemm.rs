@@ -214,7 +214,7 @@ macro_rules! gemm_kernel {
         }
         $(#[$attr])*
         unsafe fn direct(size: (usize, usize, usize), a: Mat<T>, b: Mat<T>, c: Out<T>, row: *const T) {
-            unsafe { tile::direct::<$L, $M>(size, a, b, c, row) }
+            unsafe { tile::direct::<$L, $M, $tall, $short>(size, a, b, c, row) }
         }
         $(#[$attr])*
         unsafe fn dots(rows: *const T, step: usize, count: usize, x: &[T], y: *mut T, y_step: usize, add: bool) {

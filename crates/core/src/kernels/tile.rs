@@ -1,7 +1,7 @@
 //! The inner loops of matrix products, over lanes: a tile of sums held in registers, dot products of
 //! several rows at once, sums of scaled rows. A build that can round once instantiates them anew.
 
-use super::gemm::{Mat, Out};
+use super::gemm::{Mat, Out, Panes};
 use super::simd::{Lane, MulAdd};
 use std::ops::Range;
 
@@ -221,38 +221,25 @@ unsafe fn some_taps<L: Lane, M: MulAdd<L>, const ROWS: usize, const WIDTH: usize
 /// # Safety
 /// The matrices must be readable as `m` by `k` and `k` by `n`, the result writable.
 #[inline(always)]
-pub unsafe fn direct<L: Lane, M: MulAdd<L>>(
+pub unsafe fn direct<L: Lane, M: MulAdd<L>, const TALL: usize, const SHORT: usize>(
     (m, n, k): (usize, usize, usize), a: Mat<L::Elem>, b: Mat<L::Elem>, c: Out<L::Elem>, row: *const L::Elem,
 ) {
-    const ROWS: usize = 4;
-    let (a_row, a_step, b_step) = (a.row as usize, a.col as usize, b.row as usize);
     let columns = WIDTH * L::N;
     // The last tile may overlap the one before, unless sums are added.
-    let overlap = !c.add && m >= ROWS && n >= columns;
-    let wide = if overlap { n } else { n / columns * columns };
-    // SAFETY: the caller's promise; steps may be negative, so they wrap.
+    let wide = if c.add || n < columns { n / columns * columns } else { n };
+    let whole = |rows: usize, height: usize| if m < height { 0 } else if c.add { rows / height * height } else { rows };
+    let tall = whole(Panes::new(m, [TALL, SHORT]).tall_rows().min(m), TALL);
+    let high = tall + whole(m - tall, SHORT);
+    // SAFETY: the caller's promise.
     unsafe {
         // Two tiles beside each other at a time, as in `tiles`.
         for pair in (0..wide).step_by(2 * columns) {
-            let mut i = 0;
-            while i < m {
-                if overlap {
-                    i = i.min(m - ROWS);
-                }
-                let left = a.ptr.wrapping_add(i.wrapping_mul(a_row));
-                let whole = i + ROWS <= m;
-                for j in (pair..wide.min(pair + 2 * columns)).step_by(columns) {
-                    let j = j.min(n - columns);
-                    let first = begin(if row.is_null() { row } else { row.add(j) }, columns);
-                    let (right, to) = (b.ptr.wrapping_add(j), c.ptr.add(i * c.row + j));
-                    if whole {
-                        put(sums::<L, M, ROWS>(k, left, a_row, a_step, right, b_step, first), to, c.row, c.add);
-                    } else {
-                        put(sums::<L, M, 1>(k, left, a_row, a_step, right, b_step, first), to, c.row, c.add);
-                    }
-                }
-                i += if whole { ROWS } else { 1 };
+            let across = pair..wide.min(pair + 2 * columns);
+            some_direct::<L, M, TALL>((0..tall, m), (across.clone(), n), k, a, b, c, row);
+            if SHORT < TALL {
+                some_direct::<L, M, SHORT>((tall..high, m), (across.clone(), n), k, a, b, c, row);
             }
+            some_direct::<L, M, 1>((high..m, m), (across, n), k, a, b, c, row);
         }
         for i in 0..m {
             for j in wide..n {
@@ -262,6 +249,29 @@ pub unsafe fn direct<L: Lane, M: MulAdd<L>>(
                 }
                 let at = c.ptr.add(i * c.row + j);
                 *at = if c.add { *at + sum } else { sum };
+            }
+        }
+    }
+}
+
+/// The tiles of one height in some of `m` rows and `n` columns; the last ones end there.
+#[inline(always)]
+unsafe fn some_direct<L: Lane, M: MulAdd<L>, const ROWS: usize>(
+    (rows, m): (Range<usize>, usize), (columns, n): (Range<usize>, usize), k: usize,
+    a: Mat<L::Elem>, b: Mat<L::Elem>, c: Out<L::Elem>, row: *const L::Elem,
+) {
+    let (a_row, a_step, b_step, wide) = (a.row as usize, a.col as usize, b.row as usize, WIDTH * L::N);
+    for i in rows.step_by(ROWS) {
+        let i = i.min(m - ROWS);
+        // Steps may be negative, so they wrap.
+        let left = a.ptr.wrapping_add(i.wrapping_mul(a_row));
+        for j in columns.clone().step_by(wide) {
+            let j = j.min(n - wide);
+            // SAFETY: the caller's promise.
+            unsafe {
+                let first = begin(if row.is_null() { row } else { row.add(j) }, wide);
+                let acc = sums::<L, M, ROWS>(k, left, a_row, a_step, b.ptr.wrapping_add(j), b_step, first);
+                put(acc, c.ptr.add(i * c.row + j), c.row, c.add);
             }
         }
     }
