@@ -3,7 +3,8 @@
 //! precomputed indices, as in Dukhan, "The Indirect Convolution Algorithm", 2019).
 
 use super::columns;
-use super::gemm::{Kernel, Mat, Number, Panes, DEPTH, SHARED_WORK};
+use super::gemm::{Kernel, Mat, Number, DEPTH, SHARED_WORK};
+use super::panels::Panes;
 use super::patches::{in_vectors, padded, Frame};
 use super::shifts::{Lines, SIDE, SUMS};
 use super::tile::{Block, FEW, WIDTH};
@@ -209,7 +210,9 @@ fn slide<T: Number>(
                             let depth = deep.min(taps - p);
                             let block = Block {
                                 a: packed[height * p..].as_ptr(),
+                                a_steps: None,
                                 b: panel.as_ptr(),
+                                b_step: None,
                                 c: to,
                                 step: pixels,
                                 size: (filters, some.len()),
@@ -375,7 +378,9 @@ fn correlate_some<T: Number>(kernel: &Kernel<T>, g: &Geometry, view: &View, batc
                             }
                             (kernel.tiles)(&Block {
                                 a: left.get(),
+                                a_steps: None,
                                 b: panel.as_ptr(),
+                                b_step: None,
                                 c: target.get().add(group * filters * taps + j),
                                 step: taps,
                                 size: (filters, part.len()),

@@ -2,12 +2,12 @@
 //! caches (the scheme of Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication",
 //! 2008). The order in which numbers are added depends on the sizes alone, not on the threads.
 
+use super::panels::{blocks, turned_blocks, Panes};
 use super::shifts::{Lines, SIDE};
 use super::simd::{F32x4, F64x2, Plain};
 use super::tile::Block;
 use crate::parallel::{parallel_for, Shared};
 use num_complex::Complex;
-use std::cell::Cell;
 use std::ops::{Add, AddAssign, Mul};
 use std::sync::OnceLock;
 
@@ -116,42 +116,6 @@ pub struct Out<T> {
     pub add: bool,
 }
 
-/// The rows of a matrix in panels of two heights, the tall ones first; together as few rows too many as can be.
-#[derive(Clone, Copy)]
-pub(super) struct Panes {
-    tall: usize,
-    short: usize,
-    /// Tall panels.
-    talls: usize,
-    /// Panels.
-    pub count: usize,
-}
-
-impl Panes {
-    /// `rows` in panels of `tall` and of `short` rows.
-    pub fn new(rows: usize, [tall, short]: [usize; 2]) -> Panes {
-        let talls = |shorts: usize| rows.saturating_sub(shorts * short).div_ceil(tall);
-        let least = (0..3).min_by_key(|&shorts| talls(shorts) * tall + shorts * short).unwrap_or(0);
-        Panes { tall, short, talls: talls(least), count: talls(least) + least }
-    }
-
-    /// The first row of a panel, and how many it has.
-    #[inline(always)]
-    pub fn at(&self, i: usize) -> (usize, usize) {
-        if i < self.talls { (i * self.tall, self.tall) } else { (self.tall_rows() + (i - self.talls) * self.short, self.short) }
-    }
-
-    /// Rows in tall panels.
-    pub fn tall_rows(&self) -> usize {
-        self.talls * self.tall
-    }
-
-    /// Rows in all panels.
-    pub fn rows(&self) -> usize {
-        self.at(self.count).0
-    }
-}
-
 /// `tile::taps` and its like.
 pub type TilesOfTaps<T> = unsafe fn(&Block<T>, *const T, &[usize], &[usize]);
 
@@ -173,8 +137,6 @@ pub struct Kernel<T> {
     pub pixels: unsafe fn(*const T, &[usize], &[usize], *mut T),
     /// `patches::taps`.
     pub taps: unsafe fn(*const T, &[usize], &[usize], *mut T),
-    /// `tile::direct`.
-    pub direct: unsafe fn((usize, usize, usize), Mat<T>, Mat<T>, Out<T>, *const T),
     /// `tile::dots`.
     pub dots: unsafe fn(*const T, usize, usize, &[T], *mut T, usize, bool),
     /// `tile::scaled_rows`.
@@ -197,7 +159,7 @@ impl<T> Kernel<T> {
 #[macro_export]
 macro_rules! gemm_kernel {
     ($(#[$attr:meta])* $L:ty, $M:ty, $tall:literal, $short:literal) => {{
-        use $crate::kernels::{gemm::{Kernel, Mat, Out}, pack::pack, patches, shifts::{self, Lines, SIDE}, simd::Lane, tile};
+        use $crate::kernels::{gemm::Kernel, pack::pack, patches, shifts::{self, Lines, SIDE}, simd::Lane, tile};
         type T = <$L as Lane>::Elem;
         $(#[$attr])*
         unsafe fn tiles(b: &tile::Block<T>) {
@@ -211,10 +173,6 @@ macro_rules! gemm_kernel {
         $(#[$attr])*
         unsafe fn few_rows_of_taps(b: &tile::Block<T>, x: *const T, taps: &[usize], places: &[usize]) {
             unsafe { tile::few_rows_of_taps::<$L, $M>(b, x, taps, places) }
-        }
-        $(#[$attr])*
-        unsafe fn direct(size: (usize, usize, usize), a: Mat<T>, b: Mat<T>, c: Out<T>, row: *const T) {
-            unsafe { tile::direct::<$L, $M, $tall, $short>(size, a, b, c, row) }
         }
         $(#[$attr])*
         unsafe fn dots(rows: *const T, step: usize, count: usize, x: &[T], y: *mut T, y_step: usize, add: bool) {
@@ -239,7 +197,7 @@ macro_rules! gemm_kernel {
             pack: pack::<$L>,
             pixels: patches::pixels::<$L>,
             taps: patches::taps::<$L>,
-            direct, dots, scaled_rows, dot,
+            dots, scaled_rows, dot,
             shifts: sums_of_shifts,
         }
     }};
@@ -255,12 +213,8 @@ pub fn install(f32: Kernel<f32>, f64: Kernel<f64>) {
 
 /// Rows of `a` in a block, whatever the tile: a multiple of 4 and of 6.
 pub(super) const ROWS: usize = 96;
-/// Blocks that are packed at once when several threads multiply them.
-const ROW_BLOCKS: usize = 8;
 /// The longest sums in a block.
 pub(super) const DEPTH: usize = 256;
-/// Bytes of a row of `b` in a block.
-const COLUMN_BYTES: usize = 4096;
 /// Products of fewer multiplications than this stay on one thread.
 pub(super) const SHARED_WORK: usize = 1 << 19;
 
@@ -305,17 +259,13 @@ pub unsafe fn product_plus<T: Number>((m, n, k): (usize, usize, usize), a: Mat<T
     // SAFETY: the caller's promise.
     unsafe {
         let kernel = T::kernel();
-        let adjacent = b.col == 1 || n == 1;
         let tall = n < 4 && n <= m && (a.col == 1 || a.row == 1 && c.row == 1);
         let flat = m < 4 && (b.col == 1 || b.row == 1);
         match kernel {
             Some(kernel) if k > 0 && !tall && !flat => {
-                if adjacent && m <= 64 && n <= 64 && k <= 128 {
-                    (kernel.direct)((m, n, k), a, b, c, row);
-                } else {
-                    packed(kernel, (m, n, k), a, b, c, row);
-                }
-                return;
+                // The smaller of two matrices that both lie the wrong way is packed.
+                let turn = b.row == 1 && b.col != 1 && a.col == 1 && (8..=n / 2).contains(&m);
+                return if turn { turned_blocks(kernel, (m, n, k), a, b, c, row) } else { blocks(kernel, (m, n, k), a, b, c, row) };
             }
             _ => {}
         }
@@ -425,81 +375,4 @@ unsafe fn times_vector<T: Number>(
             simple((rows, 1, k), a, x.turned(), Out { ptr: y, row: y_step, add });
         }
     }
-}
-
-thread_local! {
-    /// Panels are packed here, call after call.
-    static SCRATCH: Cell<Vec<u64>> = const { Cell::new(Vec::new()) };
-}
-
-/// Large products.
-unsafe fn packed<T: Number>(
-    kernel: &Kernel<T>, (m, n, k): (usize, usize, usize), a: Mat<T>, b: Mat<T>, c: Out<T>, row: *const T,
-) {
-    let columns = kernel.columns;
-    let threads = if m * n < SHARED_WORK / k { 1 } else { crate::parallel::available() };
-    let (row_max, column_max) = (if threads > 1 { ROW_BLOCKS * ROWS } else { ROWS }, COLUMN_BYTES / size_of::<T>());
-    let depth_max = k.div_ceil(k.div_ceil(DEPTH));
-
-    let left = kernel.panes(row_max.min(m)).rows() * depth_max;
-    let right = column_max.min(n).next_multiple_of(columns) * depth_max;
-    let mut scratch = SCRATCH.take();
-    scratch.resize(scratch.len().max(((left + right) * size_of::<T>()).div_ceil(8)), 0);
-    let pa = Shared(scratch.as_mut_ptr().cast::<T>());
-    let pb = Shared(pa.get().wrapping_add(left));
-    let (a, b, target, row) = (Shared(a), Shared(b), Shared(c.ptr), Shared(row));
-
-    for j0 in (0..n).step_by(column_max) {
-        let width = column_max.min(n - j0);
-        for p0 in (0..k).step_by(depth_max) {
-            let depth = depth_max.min(k - p0);
-            parallel_for(width.div_ceil(columns), pack_grain(threads, width / columns), |range| {
-                for j in range.map(|j| j * columns) {
-                    let from = b.get().from(p0, j0 + j).turned();
-                    // SAFETY: the panel lies in the scratch memory, which no other range touches.
-                    unsafe { (kernel.pack)(from, columns, columns.min(width - j), depth, pb.get().add(j * depth)) };
-                }
-            });
-            for i0 in (0..m).step_by(row_max) {
-                let height = row_max.min(m - i0);
-                let panes = kernel.panes(height);
-                parallel_for(panes.count, pack_grain(threads, panes.count), |range| {
-                    for (i, rows) in range.map(|i| panes.at(i)) {
-                        let from = a.get().from(i0 + i, p0);
-                        // SAFETY: as above.
-                        unsafe { (kernel.pack)(from, rows, rows.min(height - i), depth, pa.get().add(i * depth)) };
-                    }
-                });
-                // Blocks of rows, split in columns too when they are fewer than the threads can use.
-                let down = height.div_ceil(ROWS);
-                let across = if threads > 1 { (4 * threads).div_ceil(down) } else { 1 };
-                let part = width.div_ceil(across).next_multiple_of(columns);
-                let across = width.div_ceil(part);
-                parallel_for(down * across, 1, |range| {
-                    for (i, j) in range.map(|t| (t / across * ROWS, t % across * part)) {
-                        // SAFETY: the panels are packed; no other range writes this part of the result.
-                        unsafe {
-                            (kernel.tiles)(&Block {
-                                a: pa.get().add(i * depth),
-                                b: pb.get().add(j * depth),
-                                c: target.get().add((i0 + i) * c.row + j0 + j),
-                                step: c.row,
-                                size: (ROWS.min(height - i), part.min(width - j)),
-                                tall: ROWS.min(panes.tall_rows().max(i) - i),
-                                depth,
-                                add: c.add || p0 > 0,
-                                row: if p0 > 0 || row.get().is_null() { std::ptr::null() } else { row.get().add(j0 + j) },
-                            });
-                        }
-                    }
-                });
-            }
-        }
-    }
-    SCRATCH.set(scratch);
-}
-
-/// Panels for one thread to pack at a time.
-fn pack_grain(threads: usize, panels: usize) -> usize {
-    if threads == 1 { panels + 1 } else { (panels / (4 * threads)).max(4) }
 }

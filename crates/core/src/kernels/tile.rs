@@ -1,7 +1,7 @@
 //! The inner loops of matrix products, over lanes: a tile of sums held in registers, dot products of
 //! several rows at once, sums of scaled rows. A build that can round once instantiates them anew.
 
-use super::gemm::{Mat, Out, Panes};
+use super::gemm::Number;
 use super::simd::{Lane, MulAdd};
 use std::ops::Range;
 
@@ -15,10 +15,14 @@ pub const WIDEST: usize = 4 * FEW;
 
 /// A block of packed panels, and where its product goes.
 pub struct Block<T> {
-    /// Panels of `a`: for each step of `depth`, one number for each row of a tile.
+    /// Panels of `a`: for each step of `depth`, one number for each row of a tile. Or `a` itself.
     pub a: *const T,
-    /// Panels of `b`: for each step of `depth`, one number for each column of a tile.
+    /// Where `a` is itself: the steps to its next row and to its next column.
+    pub a_steps: Option<[usize; 2]>,
+    /// Panels of `b`: for each step of `depth`, one number for each column of a tile. Or `b` itself.
     pub b: *const T,
+    /// Where `b` is itself: the step to its next row.
+    pub b_step: Option<usize>,
     /// The first element of the result, and the step to its next row.
     pub c: *mut T,
     /// Step to the next row of the result.
@@ -129,41 +133,63 @@ pub unsafe fn tiles<L: Lane, M: MulAdd<L>, const TALL: usize, const SHORT: usize
     }
 }
 
-/// The tiles of one height in some rows and columns.
+/// The tiles of one height in some rows and columns. What is not packed is not padded: there, the last
+/// tile reaches back to what others write.
 #[inline(always)]
 unsafe fn some_tiles<L: Lane, M: MulAdd<L>, const ROWS: usize>(block: &Block<L::Elem>, rows: Range<usize>, columns: Range<usize>) {
-    let (m, n) = block.size;
+    let (&Block { a, a_steps, b, b_step, c, step, size: (m, n), depth, add, row, .. }, wide) = (block, WIDTH * L::N);
+    let (a_back, b_back) = (a_steps.is_some(), b_step.is_some());
+    let (pane, a_row, a_step) = a_steps.map_or((depth, 1, ROWS), |[row, step]| (row, row, step));
+    let (panel, b_step) = b_step.map_or((depth, wide), |step| (1, step));
     for i in rows.step_by(ROWS) {
-        for j in columns.clone().step_by(WIDTH * L::N) {
+        let first = if a_back && i + ROWS > m { m.wrapping_sub(ROWS) } else { i };
+        // Steps may be negative, so they wrap.
+        let (a, c) = (a.wrapping_add(first.wrapping_mul(pane)), c.wrapping_add(first.wrapping_mul(step)));
+        for j in columns.clone().step_by(wide) {
+            let begins = if b_back && j + wide > n { n.wrapping_sub(wide) } else { j };
+            let (b, c) = (b.wrapping_add(begins.wrapping_mul(panel)), c.wrapping_add(begins));
+            let row = if row.is_null() { row } else { row.wrapping_add(begins) };
             // SAFETY: panels are full, padded with zeros; of the result only what exists is written.
             unsafe {
-                let (a, b) = (block.a.add(i * block.depth), block.b.add(j * block.depth));
-                let c = block.c.add(i * block.step + j);
-                let row = if block.row.is_null() { block.row } else { block.row.add(j) };
-                let acc = sums::<L, M, ROWS>(block.depth, a, 1, ROWS, b, WIDTH * L::N, begin(row, n - j));
-                put_some(acc, c, block.step, (m - i, n - j), block.add, row);
+                let acc = sums::<L, M, ROWS>(depth, a, a_row, a_step, b, b_step, begin(row, n.wrapping_sub(begins)));
+                // Unless sums are added, what the block has may be written twice.
+                let whole = if add { i + ROWS <= m && j + wide <= n } else { first <= i && first + ROWS <= m && begins <= j && begins + wide <= n };
+                if whole {
+                    put(acc, c, step, add);
+                } else {
+                    let inside = (i.wrapping_sub(first)..m.wrapping_sub(first), j.wrapping_sub(begins)..n.wrapping_sub(begins));
+                    put_some(acc, c, step, inside, add, row);
+                }
             }
         }
     }
 }
 
-/// Of a tile, what lies inside `m` rows and `n` columns. Where `begin` had too few numbers of the row,
-/// they are added here.
+/// Of a tile, what lies inside some rows and columns, which may be more than it has. Where `begin` had
+/// too few numbers of the row, they are added here.
 #[inline(always)]
 unsafe fn put_some<L: Lane, const ROWS: usize, const WIDTH: usize>(
-    acc: [[L; WIDTH]; ROWS], c: *mut L::Elem, step: usize, (m, n): (usize, usize), add: bool, row: *const L::Elem,
+    acc: [[L; WIDTH]; ROWS], c: *mut L::Elem, step: usize, (rows, columns): (Range<usize>, Range<usize>), add: bool, row: *const L::Elem,
 ) {
+    let row = if columns.end < WIDTH * L::N { row } else { std::ptr::null() };
+    let mut edge = [[<L::Elem>::default(); WIDEST]; ROWS];
     // SAFETY: the caller's promise: so much of the result is writable, and so much of the row readable.
     unsafe {
-        if ROWS <= m && WIDTH * L::N <= n {
-            return put(acc, c, step, add);
-        }
-        let row = if n < WIDTH * L::N { row } else { std::ptr::null() };
-        let mut edge = [[<L::Elem>::default(); WIDEST]; ROWS];
         put(acc, edge.as_mut_ptr().cast(), WIDEST, false);
-        for (r, line) in edge.iter().enumerate().take(m) {
-            for (q, &x) in line.iter().enumerate().take(n) {
-                let at = c.add(r * step + q);
+        put_edge(&edge, c, step, rows, columns.start..columns.end.min(WIDTH * L::N), add, row);
+    }
+}
+
+/// `put_some` number by number.
+#[inline(never)]
+unsafe fn put_edge<T: Number>(
+    edge: &[[T; WIDEST]], c: *mut T, step: usize, rows: Range<usize>, columns: Range<usize>, add: bool, row: *const T,
+) {
+    for (r, line) in edge.iter().enumerate().take(rows.end).skip(rows.start) {
+        for (q, &x) in line.iter().enumerate().take(columns.end).skip(columns.start) {
+            // SAFETY: the caller's promise.
+            unsafe {
+                let at = c.wrapping_add(r * step + q);
                 let x = if row.is_null() { x } else { x + *row.add(q) };
                 *at = if add { *at + x } else { x };
             }
@@ -210,68 +236,11 @@ unsafe fn some_taps<L: Lane, M: MulAdd<L>, const ROWS: usize, const WIDTH: usize
     unsafe {
         for i in rows.step_by(ROWS) {
             let acc = sums_at::<L, M, ROWS, WIDTH>(taps, block.a.add(i * block.depth), b);
-            put_some(acc, block.c.add(i * block.step), block.step, (block.size.0 - i, block.size.1), block.add, std::ptr::null());
-        }
-    }
-}
-
-/// A small product straight from its matrices; the columns of `b` must be adjacent. A row that is not
-/// null is added to every row.
-///
-/// # Safety
-/// The matrices must be readable as `m` by `k` and `k` by `n`, the result writable.
-#[inline(always)]
-pub unsafe fn direct<L: Lane, M: MulAdd<L>, const TALL: usize, const SHORT: usize>(
-    (m, n, k): (usize, usize, usize), a: Mat<L::Elem>, b: Mat<L::Elem>, c: Out<L::Elem>, row: *const L::Elem,
-) {
-    let columns = WIDTH * L::N;
-    // The last tile may overlap the one before, unless sums are added.
-    let wide = if c.add || n < columns { n / columns * columns } else { n };
-    let whole = |rows: usize, height: usize| if m < height { 0 } else if c.add { rows / height * height } else { rows };
-    let tall = whole(Panes::new(m, [TALL, SHORT]).tall_rows().min(m), TALL);
-    let high = tall + whole(m - tall, SHORT);
-    // SAFETY: the caller's promise.
-    unsafe {
-        // Two tiles beside each other at a time, as in `tiles`.
-        for pair in (0..wide).step_by(2 * columns) {
-            let across = pair..wide.min(pair + 2 * columns);
-            some_direct::<L, M, TALL>((0..tall, m), (across.clone(), n), k, a, b, c, row);
-            if SHORT < TALL {
-                some_direct::<L, M, SHORT>((tall..high, m), (across.clone(), n), k, a, b, c, row);
-            }
-            some_direct::<L, M, 1>((high..m, m), (across, n), k, a, b, c, row);
-        }
-        for i in 0..m {
-            for j in wide..n {
-                let mut sum = if row.is_null() { <L::Elem>::default() } else { *row.add(j) };
-                for p in 0..k {
-                    sum += a.at(i, p) * b.at(p, j);
-                }
-                let at = c.ptr.add(i * c.row + j);
-                *at = if c.add { *at + sum } else { sum };
-            }
-        }
-    }
-}
-
-/// The tiles of one height in some of `m` rows and `n` columns; the last ones end there.
-#[inline(always)]
-unsafe fn some_direct<L: Lane, M: MulAdd<L>, const ROWS: usize>(
-    (rows, m): (Range<usize>, usize), (columns, n): (Range<usize>, usize), k: usize,
-    a: Mat<L::Elem>, b: Mat<L::Elem>, c: Out<L::Elem>, row: *const L::Elem,
-) {
-    let (a_row, a_step, b_step, wide) = (a.row as usize, a.col as usize, b.row as usize, WIDTH * L::N);
-    for i in rows.step_by(ROWS) {
-        let i = i.min(m - ROWS);
-        // Steps may be negative, so they wrap.
-        let left = a.ptr.wrapping_add(i.wrapping_mul(a_row));
-        for j in columns.clone().step_by(wide) {
-            let j = j.min(n - wide);
-            // SAFETY: the caller's promise.
-            unsafe {
-                let first = begin(if row.is_null() { row } else { row.add(j) }, wide);
-                let acc = sums::<L, M, ROWS>(k, left, a_row, a_step, b.ptr.wrapping_add(j), b_step, first);
-                put(acc, c.ptr.add(i * c.row + j), c.row, c.add);
+            let (to, high, across) = (block.c.add(i * block.step), block.size.0 - i, block.size.1);
+            if ROWS <= high && WIDTH * L::N <= across {
+                put(acc, to, block.step, block.add);
+            } else {
+                put_some(acc, to, block.step, (0..high, 0..across), block.add, std::ptr::null());
             }
         }
     }

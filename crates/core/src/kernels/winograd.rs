@@ -9,7 +9,8 @@
 //! mean where signs differ, about the same where they do not.
 
 use super::conv::{part, Geometry};
-use super::gemm::{Number, Panes, SHARED_WORK};
+use super::gemm::{Number, SHARED_WORK};
+use super::panels::Panes;
 use super::simd::{F32x4, Floats, Lane, Plain};
 use super::squares::{Squares, POINTS, STEP, TILE};
 use super::strips::Cut;
@@ -271,7 +272,9 @@ fn slide(plan: &Plan, x: &[f32], w: &[f32], bias: Option<&[f32]>, y: &mut [f32])
                         unsafe {
                             (kernel.tiles)(&Block {
                                 a: u[(group * POINTS + point) * u_step + height * p..].as_ptr(),
+                                a_steps: None,
                                 b: v.get().add(point * v_step + block * p),
+                                b_step: None,
                                 c: m.get().add(point * m_step),
                                 step: block,
                                 size: (filters, block),
@@ -373,7 +376,9 @@ fn correlate(plan: &Plan, x: &[f32], y: &[f32], w: &mut [f32]) {
                     unsafe {
                         (kernel.tiles)(&Block {
                             a: u.get().add(point * u_step),
+                            a_steps: None,
                             b: v.get().add(point * v_step),
+                            b_step: None,
                             c: m.get().add(point * m_step),
                             step: width,
                             size: (filters, width),
