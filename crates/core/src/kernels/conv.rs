@@ -5,7 +5,7 @@
 use super::columns;
 use super::gemm::{Kernel, Mat, Number, DEPTH, SHARED_WORK};
 use super::panels::Panes;
-use super::patches::{in_vectors, padded, Frame};
+use super::patches::{in_vectors, padded, starts, Frame};
 use super::shifts::{Lines, SIDE, SUMS};
 use super::tile::{Block, FEW, WIDTH};
 use super::winograd;
@@ -168,7 +168,8 @@ fn slide<T: Number>(
     kernel: &Kernel<T>, (batch, groups, filters): (usize, usize, usize), view: &View, x: &[T], w: &[T], bias: Option<&[T]>, y: &mut [T],
 ) {
     let (taps, pixels, lane) = (view.taps.len(), view.pixels.len(), kernel.columns / WIDTH);
-    let few = filters <= FEW && in_vectors(&view.pixels, lane);
+    let vectors = filters <= NOT_MANY && in_vectors(&view.pixels, lane);
+    let few = filters <= FEW && vectors;
     let (columns, panes) = if few { (FEW * lane, Panes::new(filters, [FEW; 2])) } else { (kernel.columns, kernel.panes(filters)) };
     let (height, deep) = (panes.rows(), part(taps, DEPTH));
     let mut packed = vec![T::default(); groups * height * taps];
@@ -195,9 +196,8 @@ fn slide<T: Number>(
                 let mut panel = vec![T::default(); deep * columns];
                 for j in range.map(|j| j * columns) {
                     let some = &view.pixels[j..pixels.min(j + columns)];
-                    // Vectors that a narrow last tile lacks are those of its first one.
-                    let places = if few { std::array::from_fn(|i| some[if i < some.len() { i } else { i % lane }]) } else { padded(some) };
-                    let straight = filters <= NOT_MANY && in_vectors(&places[..columns], lane);
+                    let places = if vectors { starts(some, lane) } else { padded(some) };
+                    let straight = vectors || filters <= NOT_MANY && in_vectors(&places[..columns], lane);
                     // SAFETY: the tile's place in this pair's part of `y`; frames hold all taps of all pixels.
                     unsafe {
                         let to = target.get().add(at * filters * pixels + j);

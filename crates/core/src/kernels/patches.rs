@@ -88,6 +88,17 @@ pub fn padded(places: &[usize]) -> [usize; WIDEST] {
     std::array::from_fn(|i| places[i.min(places.len() - 1)])
 }
 
+/// The places of a tile's vectors, each where its first number has its place; the first ones again where
+/// there are no more.
+#[inline(always)]
+pub fn starts(places: &[usize], lane: usize) -> [usize; WIDEST] {
+    let mut all = [places[0]; WIDEST];
+    for i in (0..places.len().min(WIDEST)).step_by(lane) {
+        all[i] = places[i];
+    }
+    all
+}
+
 /// Whether places follow each other.
 #[inline(always)]
 fn follow(places: &[usize]) -> bool {
