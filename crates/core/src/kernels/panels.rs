@@ -20,9 +20,12 @@ pub struct Panes {
 impl Panes {
     /// `rows` in panels of `tall` and of `short` rows.
     pub fn new(rows: usize, [tall, short]: [usize; 2]) -> Panes {
-        let talls = |shorts: usize| rows.saturating_sub(shorts * short).div_ceil(tall);
-        let least = (0..3).min_by_key(|&shorts| talls(shorts) * tall + shorts * short).unwrap_or(0);
-        Panes { tall, short, talls: talls(least), count: talls(least) + least }
+        let with = |shorts: usize| {
+            let talls = rows.saturating_sub(shorts * short).div_ceil(tall);
+            (talls * tall + shorts * short, shorts, talls)
+        };
+        let (_, shorts, talls) = with(0).min(with(1)).min(with(2));
+        Panes { tall, short, talls, count: talls + shorts }
     }
 
     /// The first row of a panel, and how many it has.
@@ -174,10 +177,10 @@ unsafe fn all_rows<T: Number>(kernel: &Kernel<T>, ready: Ready<T>) {
 pub unsafe fn blocks<T: Number>(
     kernel: &Kernel<T>, (m, n, k): (usize, usize, usize), a: Mat<T>, b: Mat<T>, c: Out<T>, row: *const T,
 ) {
-    let (threads, columns, deep) = (threads_for((m, n, k)), kernel.columns, depth_of(k));
     let wide = (COLUMN_BYTES / size_of::<T>()).min(n);
     let (a_stays, b_stays) = (left_in_place(kernel, (m, n), &a), right_in_place(kernel, (m, n, k), &b));
-    if a_stays && b_stays && m <= ROWS && n <= wide && k <= deep && threads == 1 {
+    let one = m <= ROWS && n == wide && k <= DEPTH && (m * n * k < SHARED_WORK || available() == 1);
+    if one && a_stays && b_stays {
         let (a_steps, b_step) = (Some([a.row as usize, a.col as usize]), Some(b.row as usize));
         let tall = kernel.panes(m).tall_rows();
         // SAFETY: the caller's promise.
@@ -185,6 +188,7 @@ pub unsafe fn blocks<T: Number>(
             (kernel.tiles)(&Block { a: a.ptr, a_steps, b: b.ptr, b_step, c: c.ptr, step: c.row, size: (m, n), tall, depth: k, add: c.add, row })
         };
     }
+    let (threads, columns, deep) = (threads_for((m, n, k)), kernel.columns, depth_of(k));
     let left = if a_stays { 0 } else { kernel.panes(row_max(threads).min(m)).rows() * deep };
     let right = if b_stays { 0 } else { wide.next_multiple_of(columns) * deep };
     let run = |pa: *mut T, pb: *mut T| {
