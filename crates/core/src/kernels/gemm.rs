@@ -1,6 +1,7 @@
-//! Matrix products: panels packed so that the inner loop reads memory in order, blocks that fit the
-//! caches (the scheme of Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication",
-//! 2008). The order in which numbers are added depends on the sizes alone, not on the threads.
+//! Matrix products: which loops a product takes. Larger ones go block by block so that each fits the
+//! caches, and are packed in panels where reading in place would be slow (`panels`; Goto and van de
+//! Geijn, "Anatomy of High-Performance Matrix Multiplication", 2008). The order in which numbers are
+//! added depends on the sizes and layouts alone, not on the threads.
 
 use super::panels::{blocks, turned_blocks, Panes};
 use super::shifts::{Lines, SIDE};

@@ -70,7 +70,8 @@ fn left_in_place<T: Number>(kernel: &Kernel<T>, (m, n): (usize, usize), a: &Mat<
 /// many and read often.
 fn right_in_place<T: Number>(kernel: &Kernel<T>, (m, n, k): (usize, usize, usize), b: &Mat<T>) -> bool {
     let bytes = n.min(COLUMN_BYTES / size_of::<T>()) * k.min(DEPTH) * size_of::<T>();
-    b.col == 1 && n >= kernel.columns && !collide::<T>(b.row) && (m <= ROWS || bytes <= NEAR)
+    let often = m > ROWS;
+    b.col == 1 && n >= kernel.columns && !collide::<T>(if often { 2 * b.row } else { b.row }) && !(often && bytes > NEAR)
 }
 
 /// The longest sums of `k` numbers in a block.
