@@ -1,8 +1,9 @@
 //! Convolutions and their gradients against sums written out, over shapes that take every path.
 
 use cresset_core::kernels::conv::{forward, transposed, weight, Geometry};
-use cresset_core::kernels::gemm::Number;
-use cresset_core::parallel;
+use cresset_core::kernels::gemm::{self, Number};
+use cresset_core::kernels::simd::{F32x4, F64x2, Plain};
+use cresset_core::{gemm_kernel, parallel};
 
 /// Small whole numbers: their sums are exact in every type, whatever the order.
 fn numbers<T: From<i8>>(n: usize, seed: usize) -> Vec<T> {
@@ -63,7 +64,7 @@ fn check<T: Number + From<i8> + PartialEq + std::fmt::Debug>(g: &Geometry) {
 /// Geometries: images, groups, channels and filters of a group; size, kernel, stride, padding and
 /// dilation of the last two dimensions.
 type Shape = ([usize; 4], [(usize, usize, usize, usize, usize); 2]);
-const SHAPES: [Shape; 13] = [
+const SHAPES: [Shape; 19] = [
     ([2, 1, 1, 1], [(5, 3, 1, 0, 1), (7, 3, 1, 0, 1)]),
     ([3, 1, 3, 8], [(9, 3, 1, 1, 1), (10, 3, 1, 1, 1)]),
     ([2, 2, 2, 3], [(1, 1, 1, 0, 1), (8, 3, 3, 1, 2)]),
@@ -77,10 +78,22 @@ const SHAPES: [Shape; 13] = [
     ([1, 1, 33, 3], [(2, 3, 1, 1, 1), (5, 3, 1, 1, 1)]),
     ([1, 1, 1, 5], [(19, 3, 1, 1, 1), (20, 3, 1, 1, 1)]),
     ([17, 1, 1, 8], [(32, 3, 1, 1, 1), (33, 3, 1, 1, 1)]),
+    ([2, 1, 3, 7], [(30, 3, 1, 1, 1), (29, 3, 1, 1, 1)]),
+    ([2, 2, 1, 5], [(8, 5, 1, 2, 1), (51, 5, 1, 2, 1)]),
+    ([2, 1, 3, 4], [(50, 1, 1, 0, 1), (47, 1, 1, 0, 1)]),
+    ([1, 1, 2, 32], [(6, 3, 1, 1, 1), (20, 3, 1, 1, 1)]),
+    ([2, 2, 9, 2], [(6, 3, 1, 1, 1), (28, 3, 1, 1, 1)]),
+    ([1, 1, 40, 3], [(3, 3, 1, 1, 1), (8, 3, 1, 1, 1)]),
 ];
+
+/// `f32` in tiles of two heights, as the relaxed build has them, `f64` in tiles of one.
+fn install() {
+    gemm::install(gemm_kernel!(F32x4, Plain, 6, 4), gemm_kernel!(F64x2, Plain, 4, 4));
+}
 
 #[test]
 fn convolutions_are_sums_of_products() {
+    install();
     parallel::on_demand(|n| (0..n).for_each(|_| drop(std::thread::spawn(parallel::work))), true);
     for threads in [1, 3] {
         parallel::set_threads(threads);
@@ -97,6 +110,29 @@ fn convolutions_are_sums_of_products() {
             };
             check::<f32>(&g);
             check::<f64>(&g);
+        }
+    }
+}
+
+/// Lines of pixels that no vector fits are summed with one that overlaps another: what lies beside them is left out.
+#[test]
+fn infinities_reach_only_what_sees_them() {
+    install();
+    for width in 26..31 {
+        let g = Geometry {
+            batch: 1, groups: 1, channels: 1, filters: 3, input: [1, 4, width], kernel: [1, 2, 3],
+            output: [1, 3, width - 2], stride: [1; 3], padding: [0; 3], dilation: [1; 3],
+        };
+        let (y, mut want) = (numbers::<f32>(9 * (width - 2), 3), vec![0.0; 18]);
+        for place in [0, width - 1, width, 2 * width - 2, 4 * width - 1] {
+            let mut x = numbers::<f32>(4 * width, 1);
+            x[place] = f32::INFINITY;
+            want.fill(0.0);
+            products(&g, |xi, wi, yi| want[wi] += x[xi] * y[yi]);
+            let mut got = vec![0.0; 18];
+            weight(&g, &x, &y, &mut got);
+            let same = got.iter().zip(&want).all(|(a, b)| a == b || a.is_nan() && b.is_nan());
+            assert!(same, "infinity at {place} of {width}: {got:?}, not {want:?}");
         }
     }
 }

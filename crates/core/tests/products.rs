@@ -1,7 +1,8 @@
 //! Matrix products of every path against sums written out, on one thread and on several.
 
-use cresset_core::kernels::gemm::{product, Mat, Number, Out};
-use cresset_core::parallel;
+use cresset_core::kernels::gemm::{install, product, Mat, Number, Out};
+use cresset_core::kernels::simd::{F32x4, F64x2, Plain};
+use cresset_core::{gemm_kernel, parallel};
 
 /// Small whole numbers: their sums are exact in every type, whatever the order.
 fn numbers<T: From<i8>>(n: usize, seed: u32) -> Vec<T> {
@@ -45,13 +46,20 @@ fn check<T: Number + From<i8> + PartialEq>((m, n, k): (usize, usize, usize), lay
     }
 }
 
-const SIZES: [(usize, usize, usize); 16] = [
+/// `f32` in tiles of two heights, as the relaxed build has them, `f64` in tiles of one.
+fn two_heights() {
+    install(gemm_kernel!(F32x4, Plain, 6, 4), gemm_kernel!(F64x2, Plain, 4, 4));
+}
+
+const SIZES: [(usize, usize, usize); 20] = [
     (1, 1, 1), (1, 9, 7), (9, 1, 7), (3, 5, 0), (2, 40, 33), (40, 2, 33), (5, 3, 300), (4, 8, 16), (7, 9, 5), (33, 65, 17),
     (6, 70, 513), (97, 10, 257), (100, 1030, 3), (80, 81, 90), (1, 3000, 20), (3000, 1, 20),
+    (9, 37, 260), (14, 15, 16), (11, 13, 520), (101, 512, 9),
 ];
 
 #[test]
 fn products_are_sums_of_products() {
+    two_heights();
     for size in SIZES {
         check::<f32>(size, 9);
         check::<f64>(size, 9);
@@ -60,6 +68,7 @@ fn products_are_sums_of_products() {
 
 #[test]
 fn threads_change_nothing() {
+    two_heights();
     parallel::on_demand(|n| (0..n).for_each(|_| drop(std::thread::spawn(parallel::work))), true);
     parallel::set_threads(3);
     for size in SIZES {

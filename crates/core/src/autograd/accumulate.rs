@@ -49,9 +49,11 @@ fn fits_layout(grad: &Tensor, leaf: &Tensor) -> bool {
 pub(super) fn accumulate(leaf: &Tensor, grad: Tensor, recorded: bool) -> Result<()> {
     let next = match leaf.grad() {
         None => {
-            let alone = Rc::strong_count(&grad.0) == 1 && Rc::strong_count(&grad.0.storage) == 1;
-            if alone && !recorded && !state::transforming() && fits_layout(&grad, leaf) {
-                if grad.has_ties() { grad.detached() } else { grad }
+            let free = !recorded && !state::transforming() && Rc::strong_count(&grad.0) == 1;
+            // A view holds its base, which may be nobody else's.
+            let grad = if free && grad.has_ties() { grad.detached() } else { grad };
+            if free && Rc::strong_count(&grad.0.storage) == 1 && fits_layout(&grad, leaf) {
+                grad
             } else if leaf.layout().is_dense() {
                 let room = Tensor::empty_strided(leaf.sizes(), leaf.strides(), grad.dtype())?;
                 super::inplace::write_to(&room, &grad)?;

@@ -3,9 +3,11 @@
 //! precomputed indices, as in Dukhan, "The Indirect Convolution Algorithm", 2019).
 
 use super::columns;
-use super::gemm::{Kernel, Mat, Number, Tile, DEPTH, SHARED_WORK};
-use super::patches::{in_vectors, padded, Frame};
-use super::tile::Block;
+use super::gemm::{Kernel, Mat, Number, DEPTH, SHARED_WORK};
+use super::panels::Panes;
+use super::patches::{in_vectors, padded, starts, Frame};
+use super::shifts::{Lines, SIDE, SUMS};
+use super::tile::{Block, FEW, WIDTH};
 use super::winograd;
 use crate::parallel::{parallel_for, Shared};
 use std::ops::Range;
@@ -158,22 +160,23 @@ pub(super) fn part(n: usize, most: usize) -> usize {
     n.div_ceil(n.div_ceil(most).max(1)).max(1)
 }
 
-/// With at most so many tiles of filters, packing pixels costs more than reading them where they are.
-const FEW: usize = 8;
+/// With at most so many filters, packing pixels costs more than reading them where they are.
+const NOT_MANY: usize = 48;
 
 /// Filters over images: threads share the images, or the pixels of a single one.
 fn slide<T: Number>(
     kernel: &Kernel<T>, (batch, groups, filters): (usize, usize, usize), view: &View, x: &[T], w: &[T], bias: Option<&[T]>, y: &mut [T],
 ) {
-    let (taps, pixels, columns) = (view.taps.len(), view.pixels.len(), kernel.columns);
-    let tile = kernel.tile(filters);
-    let rows = tile.rows;
-    let (height, deep) = (filters.next_multiple_of(rows), part(taps, DEPTH));
+    let (taps, pixels, lane) = (view.taps.len(), view.pixels.len(), kernel.columns / WIDTH);
+    let vectors = filters <= NOT_MANY && in_vectors(&view.pixels, lane);
+    let few = filters <= FEW && vectors;
+    let (columns, panes) = if few { (FEW * lane, Panes::new(filters, [FEW; 2])) } else { (kernel.columns, kernel.panes(filters)) };
+    let (height, deep) = (panes.rows(), part(taps, DEPTH));
     let mut packed = vec![T::default(); groups * height * taps];
     for (w, packed) in w.chunks_exact(filters * taps).zip(packed.chunks_exact_mut(height * taps)) {
         for p in (0..taps).step_by(deep) {
             let depth = deep.min(taps - p);
-            for i in (0..filters).step_by(rows) {
+            for (i, rows) in (0..panes.count).map(|i| panes.at(i)) {
                 let from = Mat { ptr: w[i * taps + p..].as_ptr(), row: taps as isize, col: 1 };
                 let to = packed[height * p + i * depth..][..rows * depth].as_mut_ptr();
                 // SAFETY: the rows lie in `w`, the panel in `packed`.
@@ -193,8 +196,8 @@ fn slide<T: Number>(
                 let mut panel = vec![T::default(); deep * columns];
                 for j in range.map(|j| j * columns) {
                     let some = &view.pixels[j..pixels.min(j + columns)];
-                    let places = padded(some);
-                    let straight = filters <= FEW * rows && in_vectors(&places, columns);
+                    let places = if vectors { starts(some, lane) } else { padded(some) };
+                    let straight = vectors || filters <= NOT_MANY && in_vectors(&places[..columns], lane);
                     // SAFETY: the tile's place in this pair's part of `y`; frames hold all taps of all pixels.
                     unsafe {
                         let to = target.get().add(at * filters * pixels + j);
@@ -207,20 +210,25 @@ fn slide<T: Number>(
                             let depth = deep.min(taps - p);
                             let block = Block {
                                 a: packed[height * p..].as_ptr(),
+                                a_steps: None,
                                 b: panel.as_ptr(),
+                                b_step: None,
                                 c: to,
                                 step: pixels,
                                 size: (filters, some.len()),
+                                tall: panes.tall_rows(),
                                 depth,
                                 add: bias.is_some() || p > 0,
                                 row: std::ptr::null(),
                             };
                             let taps = &view.taps[p..p + depth];
-                            if straight {
-                                (tile.taps)(&block, x.as_ptr(), taps, &places);
+                            if few {
+                                (kernel.few_rows_of_taps)(&block, x.as_ptr(), taps, &places);
+                            } else if straight {
+                                (kernel.tiles_of_taps)(&block, x.as_ptr(), taps, &places);
                             } else {
                                 (kernel.pixels)(x.as_ptr(), taps, &places, panel.as_mut_ptr());
-                                (tile.tiles)(&block);
+                                (kernel.tiles)(&block);
                             }
                         }
                     }
@@ -259,13 +267,82 @@ fn correlate<T: Number>(kernel: &Kernel<T>, g: &Geometry, view: &View, x: &[T], 
     }
 }
 
+/// How pixels lie in lines where `correlate_lines` can read them: the width of a line, and the pixels
+/// that are summed at a time.
+fn lines(kernel: &Kernel<impl Number>, g: &Geometry, view: &View) -> Option<(usize, usize)> {
+    let pixels = &view.pixels;
+    let one = pixels[pixels.len() - 1] - pixels[0] + 1 == pixels.len();
+    let width = if one { pixels.len() } else { g.output[2] };
+    if width * WIDTH < kernel.columns || !one && g.stride[2] > 1 {
+        return None;
+    }
+    // What the taps see stays in the first cache.
+    let most = (kernel.columns * DEPTH / WIDTH).min(NEAR / g.channels);
+    Some((width, if one { most.max(width.min(64)) } else { (most / width).max(1) * width }))
+}
+
+/// Numbers in half of the first cache.
+const NEAR: usize = 1 << 13;
+
+/// Whether `correlate_lines` costs less than packing: it has steps that begin with each line and with
+/// each tile; packing costs some multiplications for each number, and tiles reach beyond the weight.
+fn lines_pay(kernel: &Kernel<impl Number>, g: &Geometry, taps: usize, (width, strip): (usize, usize)) -> bool {
+    let packed = kernel.panes(g.filters).rows() * taps.next_multiple_of(kernel.columns) + 4 * (g.filters + taps);
+    let (strip, tail) = (strip.min(g.pixels()), if width % (kernel.columns / WIDTH) == 0 { 5 } else { 13 });
+    let direct = g.filters.next_multiple_of(SIDE) * taps.next_multiple_of(SIDE);
+    direct * (strip + strip / width * tail + 60) < packed * strip
+}
+
+/// `correlate_some` where pixels lie in lines: rows of the gradient times the image seen from each tap.
+#[allow(clippy::too_many_arguments, reason = "images, weight and how they lie")]
+fn correlate_lines<T: Number>(
+    kernel: &Kernel<T>, g: &Geometry, view: &View, (width, strip): (usize, usize), batch: Range<usize>, x: &[T], y: &[T], w: &mut [T],
+) {
+    let (taps, pixels, filters, lane) = (view.taps.len(), view.pixels.len(), g.filters, kernel.columns / WIDTH);
+    let (down, across) = (filters.div_ceil(SIDE), taps.div_ceil(SIDE));
+    let mut sums = vec![T::default(); down * across * SUMS * lane];
+    let image = view.frame.image_len();
+    let mut frame = vec![T::default(); if view.frame.is_image() { 0 } else { view.frame.len() }];
+    for group in 0..g.groups {
+        sums.fill(T::default());
+        let target = Shared(sums.as_mut_ptr());
+        for at in batch.clone().map(|i| i * g.groups + group) {
+            let x = view.frame.of(&x[at * image..][..image], &mut frame);
+            let y = &y[at * filters * pixels..][..filters * pixels];
+            let mut p = 0;
+            while p < pixels {
+                // What is left is never shorter than a lane.
+                let some = if pixels - p < 2 * strip { pixels - p } else { strip };
+                let lines = Lines { width: width.min(some), count: some.div_ceil(width), places: &view.pixels[p..p + some] };
+                parallel_for(down * across, SHARED_WORK / (SUMS * some), |range| {
+                    for (tile, i, j) in range.map(|t| (t, t / across * SIDE, t % across * SIDE)) {
+                        let rows = std::array::from_fn(|r| y[(i + r).min(filters - 1) * pixels + p..].as_ptr());
+                        let shifted = std::array::from_fn(|t| x[view.taps[(j + t).min(taps - 1)]..].as_ptr());
+                        // SAFETY: rows of `y` and frames hold all pixels; these sums are this part's.
+                        unsafe { (kernel.shifts)(lines, rows, shifted, target.get().add(tile * SUMS * lane)) }
+                    }
+                });
+                p += some;
+            }
+        }
+        for (k, tap) in (0..filters).flat_map(|k| (0..taps).map(move |tap| (k, tap))) {
+            let tile = k / SIDE * across + tap / SIDE;
+            let at = tile * SUMS + k % SIDE * SIDE + tap % SIDE;
+            w[(group * filters + k) * taps + tap] = sums[at * lane..][..lane].iter().fold(T::default(), |a, &b| a + b);
+        }
+    }
+}
+
 /// The same for some of the images: sums over the pixels of all of them, some at a time.
 fn correlate_some<T: Number>(kernel: &Kernel<T>, g: &Geometry, view: &View, batch: Range<usize>, x: &[T], y: &[T], w: &mut [T]) {
+    if let Some(lines) = lines(kernel, g, view).filter(|lines| lines_pay(kernel, g, view.taps.len(), *lines)) {
+        return correlate_lines(kernel, g, view, lines, batch, x, y, w);
+    }
     let (taps, pixels, filters, columns) = (view.taps.len(), view.pixels.len(), g.filters, kernel.columns);
-    let &Tile { rows, tiles, .. } = kernel.tile(filters);
+    let panes = kernel.panes(filters);
     // Small images go together, large ones in parts.
     let (images, strip) = ((DEPTH / pixels).clamp(1, batch.len()), part(pixels, DEPTH));
-    let mut left = vec![T::default(); filters.next_multiple_of(rows) * images * strip];
+    let mut left = vec![T::default(); panes.rows() * images * strip];
     let (image, framed) = (view.frame.image_len(), if view.frame.is_image() { 0 } else { view.frame.len() });
     let mut frames = vec![T::default(); images * framed];
     let (left, target) = (Shared(left.as_mut_ptr()), Shared(w.as_mut_ptr()));
@@ -279,8 +356,8 @@ fn correlate_some<T: Number>(kernel: &Kernel<T>, g: &Geometry, view: &View, batc
             for p in (0..pixels).step_by(strip) {
                 let some = strip.min(pixels - p);
                 let depth = count * some;
-                parallel_for(filters.div_ceil(rows), SHARED_WORK / (8 * rows * depth), |range| {
-                    for (i, n) in range.flat_map(|i| (0..count).map(move |n| (i * rows, n))) {
+                parallel_for(panes.count, SHARED_WORK / (8 * kernel.heights[0] * depth), |range| {
+                    for ((i, rows), n) in range.flat_map(|i| (0..count).map(move |n| (panes.at(i), n))) {
                         let ptr = y[(at(n) * filters + i) * pixels + p..].as_ptr();
                         // SAFETY: the rows lie in `y`; the panel is this part's.
                         unsafe {
@@ -299,12 +376,15 @@ fn correlate_some<T: Number>(kernel: &Kernel<T>, g: &Geometry, view: &View, batc
                                 let x = if framed == 0 { &x[at(n) * image..] } else { &frames[n * framed..] };
                                 (kernel.taps)(x.as_ptr(), part, &view.pixels[p..p + some], panel[n * some * columns..].as_mut_ptr());
                             }
-                            tiles(&Block {
+                            (kernel.tiles)(&Block {
                                 a: left.get(),
+                                a_steps: None,
                                 b: panel.as_ptr(),
+                                b_step: None,
                                 c: target.get().add(group * filters * taps + j),
                                 step: taps,
                                 size: (filters, part.len()),
+                                tall: panes.tall_rows(),
                                 depth,
                                 add: first + p > batch.start,
                                 row: std::ptr::null(),

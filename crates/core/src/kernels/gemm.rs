@@ -1,12 +1,14 @@
-//! Matrix products: panels packed so that the inner loop reads memory in order, blocks that fit the
-//! caches (the scheme of Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication",
-//! 2008). The order in which numbers are added depends on the sizes alone, not on the threads.
+//! Matrix products: which loops a product takes. Larger ones go block by block so that each fits the
+//! caches, and are packed in panels where reading in place would be slow (`panels`; Goto and van de
+//! Geijn, "Anatomy of High-Performance Matrix Multiplication", 2008). The order in which numbers are
+//! added depends on the sizes and layouts alone, not on the threads.
 
+use super::panels::{blocks, turned_blocks, Panes};
+use super::shifts::{Lines, SIDE};
 use super::simd::{F32x4, F64x2, Plain};
 use super::tile::Block;
 use crate::parallel::{parallel_for, Shared};
 use num_complex::Complex;
-use std::cell::Cell;
 use std::ops::{Add, AddAssign, Mul};
 use std::sync::OnceLock;
 
@@ -115,42 +117,41 @@ pub struct Out<T> {
     pub add: bool,
 }
 
-/// Tiles of one height.
-pub struct Tile<T> {
-    /// Rows of a tile.
-    pub rows: usize,
-    /// `tile::tiles`.
-    pub tiles: unsafe fn(&Block<T>),
-    /// `tile::taps`.
-    pub taps: unsafe fn(&Block<T>, *const T, &[usize], &[usize]),
-}
+/// `tile::taps` and its like.
+pub type TilesOfTaps<T> = unsafe fn(&Block<T>, *const T, &[usize], &[usize]);
 
 /// The inner loops for one type of number, as one build has them; `tile` says what each does.
 pub struct Kernel<T> {
     /// Columns of a tile.
     pub columns: usize,
-    /// The preferred tile, and one for few rows.
-    pub tiles: [Tile<T>; 2],
+    /// Rows of a tall tile and of a short one.
+    pub heights: [usize; 2],
+    /// `tile::tiles`.
+    pub tiles: unsafe fn(&Block<T>),
+    /// `tile::taps`.
+    pub tiles_of_taps: TilesOfTaps<T>,
+    /// `tile::few_rows_of_taps`.
+    pub few_rows_of_taps: TilesOfTaps<T>,
     /// `pack::pack`.
     pub pack: unsafe fn(Mat<T>, usize, usize, usize, *mut T),
     /// `patches::pixels`.
     pub pixels: unsafe fn(*const T, &[usize], &[usize], *mut T),
     /// `patches::taps`.
     pub taps: unsafe fn(*const T, &[usize], &[usize], *mut T),
-    /// `tile::direct`.
-    pub direct: unsafe fn((usize, usize, usize), Mat<T>, Mat<T>, Out<T>, *const T),
     /// `tile::dots`.
     pub dots: unsafe fn(*const T, usize, usize, &[T], *mut T, usize, bool),
     /// `tile::scaled_rows`.
     pub scaled_rows: unsafe fn(*const T, usize, usize, *const T, usize, &mut [T]),
     /// `tile::dot`.
     pub dot: unsafe fn(&[T], &[T]) -> T,
+    /// `shifts::shifts`.
+    pub shifts: unsafe fn(Lines, [*const T; SIDE], [*const T; SIDE], *mut T),
 }
 
 impl<T> Kernel<T> {
-    /// The tile that covers `m` rows with the fewest rows too many.
-    pub(super) fn tile(&self, m: usize) -> &Tile<T> {
-        self.tiles.iter().min_by_key(|tile| m.next_multiple_of(tile.rows) * 8 / m).unwrap_or(&self.tiles[0])
+    /// The panels of `rows` rows.
+    pub(super) fn panes(&self, rows: usize) -> Panes {
+        Panes::new(rows, self.heights)
     }
 }
 
@@ -159,20 +160,20 @@ impl<T> Kernel<T> {
 #[macro_export]
 macro_rules! gemm_kernel {
     ($(#[$attr:meta])* $L:ty, $M:ty, $tall:literal, $short:literal) => {{
-        use $crate::kernels::{gemm::{Kernel, Mat, Out, Tile}, pack::pack, patches, simd::Lane, tile};
+        use $crate::kernels::{gemm::Kernel, pack::pack, patches, shifts::{self, Lines, SIDE}, simd::Lane, tile};
         type T = <$L as Lane>::Elem;
         $(#[$attr])*
-        unsafe fn tiles<const ROWS: usize>(b: &tile::Block<T>) {
+        unsafe fn tiles(b: &tile::Block<T>) {
             // SAFETY: the caller's promise, here and below.
-            unsafe { tile::tiles::<$L, $M, ROWS>(b) }
+            unsafe { tile::tiles::<$L, $M, $tall, $short>(b) }
         }
         $(#[$attr])*
-        unsafe fn taps<const ROWS: usize>(b: &tile::Block<T>, x: *const T, taps: &[usize], places: &[usize]) {
-            unsafe { tile::taps::<$L, $M, ROWS>(b, x, taps, places) }
+        unsafe fn tiles_of_taps(b: &tile::Block<T>, x: *const T, taps: &[usize], places: &[usize]) {
+            unsafe { tile::taps::<$L, $M, $tall, $short>(b, x, taps, places) }
         }
         $(#[$attr])*
-        unsafe fn direct(size: (usize, usize, usize), a: Mat<T>, b: Mat<T>, c: Out<T>, row: *const T) {
-            unsafe { tile::direct::<$L, $M>(size, a, b, c, row) }
+        unsafe fn few_rows_of_taps(b: &tile::Block<T>, x: *const T, taps: &[usize], places: &[usize]) {
+            unsafe { tile::few_rows_of_taps::<$L, $M>(b, x, taps, places) }
         }
         $(#[$attr])*
         unsafe fn dots(rows: *const T, step: usize, count: usize, x: &[T], y: *mut T, y_step: usize, add: bool) {
@@ -186,16 +187,19 @@ macro_rules! gemm_kernel {
         unsafe fn dot(a: &[T], b: &[T]) -> T {
             tile::dot::<$L, $M>(a, b)
         }
+        $(#[$attr])*
+        unsafe fn sums_of_shifts(lines: Lines, y: [*const T; SIDE], x: [*const T; SIDE], sums: *mut T) {
+            unsafe { shifts::shifts::<$L, $M>(lines, y, x, sums) }
+        }
         Kernel {
             columns: tile::WIDTH * <$L as Lane>::N,
-            tiles: [
-                Tile { rows: $tall, tiles: tiles::<$tall>, taps: taps::<$tall> },
-                Tile { rows: $short, tiles: tiles::<$short>, taps: taps::<$short> },
-            ],
+            heights: [$tall, $short],
+            tiles, tiles_of_taps, few_rows_of_taps,
             pack: pack::<$L>,
             pixels: patches::pixels::<$L>,
             taps: patches::taps::<$L>,
-            direct, dots, scaled_rows, dot,
+            dots, scaled_rows, dot,
+            shifts: sums_of_shifts,
         }
     }};
 }
@@ -210,12 +214,8 @@ pub fn install(f32: Kernel<f32>, f64: Kernel<f64>) {
 
 /// Rows of `a` in a block, whatever the tile: a multiple of 4 and of 6.
 pub(super) const ROWS: usize = 96;
-/// Blocks that are packed at once when several threads multiply them.
-const ROW_BLOCKS: usize = 8;
 /// The longest sums in a block.
 pub(super) const DEPTH: usize = 256;
-/// Bytes of a row of `b` in a block.
-const COLUMN_BYTES: usize = 4096;
 /// Products of fewer multiplications than this stay on one thread.
 pub(super) const SHARED_WORK: usize = 1 << 19;
 
@@ -260,17 +260,13 @@ pub unsafe fn product_plus<T: Number>((m, n, k): (usize, usize, usize), a: Mat<T
     // SAFETY: the caller's promise.
     unsafe {
         let kernel = T::kernel();
-        let adjacent = b.col == 1 || n == 1;
         let tall = n < 4 && n <= m && (a.col == 1 || a.row == 1 && c.row == 1);
         let flat = m < 4 && (b.col == 1 || b.row == 1);
         match kernel {
             Some(kernel) if k > 0 && !tall && !flat => {
-                if adjacent && m <= 64 && n <= 64 && k <= 128 {
-                    (kernel.direct)((m, n, k), a, b, c, row);
-                } else {
-                    packed(kernel, (m, n, k), a, b, c, row);
-                }
-                return;
+                // The smaller of two matrices that both lie the wrong way is packed.
+                let turn = b.row == 1 && b.col != 1 && a.col == 1 && (8..=n / 2).contains(&m);
+                return if turn { turned_blocks(kernel, (m, n, k), a, b, c, row) } else { blocks(kernel, (m, n, k), a, b, c, row) };
             }
             _ => {}
         }
@@ -380,80 +376,4 @@ unsafe fn times_vector<T: Number>(
             simple((rows, 1, k), a, x.turned(), Out { ptr: y, row: y_step, add });
         }
     }
-}
-
-thread_local! {
-    /// Panels are packed here, call after call.
-    static SCRATCH: Cell<Vec<u64>> = const { Cell::new(Vec::new()) };
-}
-
-/// Large products.
-unsafe fn packed<T: Number>(
-    kernel: &Kernel<T>, (m, n, k): (usize, usize, usize), a: Mat<T>, b: Mat<T>, c: Out<T>, row: *const T,
-) {
-    let columns = kernel.columns;
-    let &Tile { rows, tiles, .. } = kernel.tile(m);
-    let threads = if m * n < SHARED_WORK / k { 1 } else { crate::parallel::available() };
-    let (row_max, column_max) = (if threads > 1 { ROW_BLOCKS * ROWS } else { ROWS }, COLUMN_BYTES / size_of::<T>());
-    let depth_max = k.div_ceil(k.div_ceil(DEPTH));
-
-    let left = row_max.min(m).next_multiple_of(rows) * depth_max;
-    let right = column_max.min(n).next_multiple_of(columns) * depth_max;
-    let mut scratch = SCRATCH.take();
-    scratch.resize(scratch.len().max(((left + right) * size_of::<T>()).div_ceil(8)), 0);
-    let pa = Shared(scratch.as_mut_ptr().cast::<T>());
-    let pb = Shared(pa.get().wrapping_add(left));
-    let (a, b, target, row) = (Shared(a), Shared(b), Shared(c.ptr), Shared(row));
-
-    for j0 in (0..n).step_by(column_max) {
-        let width = column_max.min(n - j0);
-        for p0 in (0..k).step_by(depth_max) {
-            let depth = depth_max.min(k - p0);
-            parallel_for(width.div_ceil(columns), pack_grain(threads, width / columns), |range| {
-                for j in range.map(|j| j * columns) {
-                    let from = b.get().from(p0, j0 + j).turned();
-                    // SAFETY: the panel lies in the scratch memory, which no other range touches.
-                    unsafe { (kernel.pack)(from, columns, columns.min(width - j), depth, pb.get().add(j * depth)) };
-                }
-            });
-            for i0 in (0..m).step_by(row_max) {
-                let height = row_max.min(m - i0);
-                parallel_for(height.div_ceil(rows), pack_grain(threads, height / rows), |range| {
-                    for i in range.map(|i| i * rows) {
-                        let from = a.get().from(i0 + i, p0);
-                        // SAFETY: as above.
-                        unsafe { (kernel.pack)(from, rows, rows.min(height - i), depth, pa.get().add(i * depth)) };
-                    }
-                });
-                // Blocks of rows, split in columns too when they are fewer than the threads can use.
-                let down = height.div_ceil(ROWS);
-                let across = if threads > 1 { (4 * threads).div_ceil(down) } else { 1 };
-                let part = width.div_ceil(across).next_multiple_of(columns);
-                let across = width.div_ceil(part);
-                parallel_for(down * across, 1, |range| {
-                    for (i, j) in range.map(|t| (t / across * ROWS, t % across * part)) {
-                        // SAFETY: the panels are packed; no other range writes this part of the result.
-                        unsafe {
-                            tiles(&Block {
-                                a: pa.get().add(i * depth),
-                                b: pb.get().add(j * depth),
-                                c: target.get().add((i0 + i) * c.row + j0 + j),
-                                step: c.row,
-                                size: (ROWS.min(height - i), part.min(width - j)),
-                                depth,
-                                add: c.add || p0 > 0,
-                                row: if p0 > 0 || row.get().is_null() { std::ptr::null() } else { row.get().add(j0 + j) },
-                            });
-                        }
-                    }
-                });
-            }
-        }
-    }
-    SCRATCH.set(scratch);
-}
-
-/// Panels for one thread to pack at a time.
-fn pack_grain(threads: usize, panels: usize) -> usize {
-    if threads == 1 { panels + 1 } else { (panels / (4 * threads)).max(4) }
 }

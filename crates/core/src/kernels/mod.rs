@@ -33,6 +33,7 @@ pub mod recurrent;
 pub mod reduce;
 pub mod remap;
 pub mod resample;
+pub mod shifts;
 pub mod simd;
 pub mod softmax;
 pub mod squares;

@@ -3,7 +3,7 @@
 use super::gemm::Mat;
 use super::simd::Lane;
 
-/// Copies `rows` (at most `unit`) rows of length `depth` to a panel; `unit` is 4, 6 or 8.
+/// Copies `rows` (at most `unit`) rows of length `depth` to a panel; `unit` is 3, 4, 6 or 8.
 ///
 /// # Safety
 /// As for `panel`.
@@ -11,6 +11,7 @@ pub unsafe fn pack<L: Lane>(from: Mat<L::Elem>, unit: usize, rows: usize, depth:
     // SAFETY: the caller's promise.
     unsafe {
         match unit {
+            3 => panel::<L, 3>(from, rows, depth, to),
             4 => panel::<L, 4>(from, rows, depth, to),
             6 => panel::<L, 6>(from, rows, depth, to),
             _ => panel::<L, 8>(from, rows, depth, to),
@@ -31,7 +32,7 @@ unsafe fn panel<L: Lane, const UNIT: usize>(from: Mat<L::Elem>, rows: usize, dep
             for p in 0..depth {
                 std::ptr::copy_nonoverlapping(from.ptr.wrapping_offset(p as isize * from.col), to.add(p * UNIT), UNIT);
             }
-        } else if rows == UNIT && from.col == 1 {
+        } else if rows == UNIT && UNIT >= L::N && from.col == 1 {
             touch(from, rows, depth);
             // The last square may overlap the one before.
             for row in (0..UNIT).step_by(L::N).map(|row| row.min(UNIT - L::N)) {

@@ -2,7 +2,7 @@
 //! pixel of the output, which is never written down: panels of it are packed straight from the image.
 
 use super::simd::Lane;
-use super::tile::WIDTH;
+use super::tile::{WIDEST, WIDTH};
 
 /// An image inside zeros, or a part of it: some planes of three dimensions.
 pub struct Frame {
@@ -82,13 +82,21 @@ impl Frame {
     }
 }
 
-/// Numbers in a row of a tile, at most.
-pub const COLUMNS: usize = 8;
-
 /// Places for all columns of a tile: the last one again where there is none.
 #[inline(always)]
-pub fn padded(places: &[usize]) -> [usize; COLUMNS] {
+pub fn padded(places: &[usize]) -> [usize; WIDEST] {
     std::array::from_fn(|i| places[i.min(places.len() - 1)])
+}
+
+/// The places of a tile's vectors, each where its first number has its place; the first ones again where
+/// there are no more.
+#[inline(always)]
+pub fn starts(places: &[usize], lane: usize) -> [usize; WIDEST] {
+    let mut all = [places[0]; WIDEST];
+    for i in (0..places.len().min(WIDEST)).step_by(lane) {
+        all[i] = places[i];
+    }
+    all
 }
 
 /// Whether places follow each other.
@@ -103,9 +111,9 @@ fn adjacent<L: Lane>(places: &[usize]) -> bool {
     follow(&places[..L::N])
 }
 
-/// Whether a tile's `columns` places follow each other in both of its vectors.
-pub fn in_vectors(places: &[usize; COLUMNS], columns: usize) -> bool {
-    places[..columns].chunks(columns / WIDTH).all(follow)
+/// Whether places follow each other in all vectors of so many.
+pub fn in_vectors(places: &[usize], lane: usize) -> bool {
+    places.chunks(lane).all(|places| places.len() == lane && follow(places))
 }
 
 /// Packs a panel of pixels: for each tap, the numbers of a tile's columns.

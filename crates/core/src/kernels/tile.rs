@@ -1,24 +1,36 @@
 //! The inner loops of matrix products, over lanes: a tile of sums held in registers, dot products of
 //! several rows at once, sums of scaled rows. A build that can round once instantiates them anew.
 
-use super::gemm::{Mat, Out};
+use super::gemm::Number;
 use super::simd::{Lane, MulAdd};
+use std::ops::Range;
 
 /// Vectors in a row of a tile. V8 keeps 15 vectors in registers: 6 rows of 2, their 2 factors and 1 more.
 pub const WIDTH: usize = 2;
 
+/// So few rows have a tile of their own, which has as many vectors in a row.
+pub const FEW: usize = 3;
+/// Numbers in a row of any tile, at most.
+pub const WIDEST: usize = 4 * FEW;
+
 /// A block of packed panels, and where its product goes.
 pub struct Block<T> {
-    /// Panels of `a`: for each step of `depth`, one number for each row of a tile.
+    /// Panels of `a`: for each step of `depth`, one number for each row of a tile. Or `a` itself.
     pub a: *const T,
-    /// Panels of `b`: for each step of `depth`, one number for each column of a tile.
+    /// Where `a` is itself: the steps to its next row and to its next column.
+    pub a_steps: Option<[usize; 2]>,
+    /// Panels of `b`: for each step of `depth`, one number for each column of a tile. Or `b` itself.
     pub b: *const T,
+    /// Where `b` is itself: the step to its next row.
+    pub b_step: Option<usize>,
     /// The first element of the result, and the step to its next row.
     pub c: *mut T,
     /// Step to the next row of the result.
     pub step: usize,
     /// Rows and columns of the result.
     pub size: (usize, usize),
+    /// Rows in tall tiles, which come first.
+    pub tall: usize,
     /// Length of the sums.
     pub depth: usize,
     /// Whether the sums are added to what is there.
@@ -52,17 +64,20 @@ unsafe fn sums<L: Lane, M: MulAdd<L>, const ROWS: usize>(
     acc
 }
 
-/// The same where the numbers of `b` are not packed: for each tap, from `first` and from `second` on.
+/// The same where the numbers of `b` are not packed: for each tap, vectors from there on.
 #[inline(always)]
-unsafe fn sums_at<L: Lane, M: MulAdd<L>, const ROWS: usize>(
-    taps: &[usize], a: *const L::Elem, first: *const L::Elem, second: *const L::Elem,
+unsafe fn sums_at<L: Lane, M: MulAdd<L>, const ROWS: usize, const WIDTH: usize>(
+    taps: &[usize], a: *const L::Elem, b: [*const L::Elem; WIDTH],
 ) -> [[L; WIDTH]; ROWS] {
     let mut acc = [[L::splat(Default::default()); WIDTH]; ROWS];
     let mut a = a;
     for &tap in taps {
-        // SAFETY: the caller's promise: `ROWS` numbers of `a` for each tap, and every tap of both.
+        // SAFETY: the caller's promise: `ROWS` numbers of `a` for each tap, and every tap of all vectors.
         unsafe {
-            let right: [L; WIDTH] = [L::load(first.add(tap)), L::load(second.add(tap))];
+            let mut right = [L::splat(Default::default()); WIDTH];
+            for (v, b) in right.iter_mut().zip(b) {
+                *v = L::load(b.add(tap));
+            }
             for i in 0..ROWS {
                 let left = L::splat(*a.add(i));
                 for j in 0..WIDTH {
@@ -86,7 +101,7 @@ unsafe fn begin<L: Lane>(row: *const L::Elem, n: usize) -> [L; WIDTH] {
 }
 
 #[inline(always)]
-unsafe fn put<L: Lane, const ROWS: usize>(acc: [[L; WIDTH]; ROWS], c: *mut L::Elem, step: usize, add: bool) {
+unsafe fn put<L: Lane, const ROWS: usize, const WIDTH: usize>(acc: [[L; WIDTH]; ROWS], c: *mut L::Elem, step: usize, add: bool) {
     for (i, line) in acc.into_iter().enumerate() {
         for (j, v) in line.into_iter().enumerate() {
             // SAFETY: the caller's promise: the whole tile is writable.
@@ -98,48 +113,83 @@ unsafe fn put<L: Lane, const ROWS: usize>(acc: [[L; WIDTH]; ROWS], c: *mut L::El
     }
 }
 
-/// The product of a block of packed panels.
+/// The product of a block of packed panels: tiles of `TALL` rows, then of `SHORT` rows.
 ///
 /// # Safety
 /// The panels and the result must be as `Block` says.
 #[inline(always)]
-pub unsafe fn tiles<L: Lane, M: MulAdd<L>, const ROWS: usize>(block: &Block<L::Elem>) {
-    let columns = WIDTH * L::N;
-    let (m, n) = block.size;
+pub unsafe fn tiles<L: Lane, M: MulAdd<L>, const TALL: usize, const SHORT: usize>(block: &Block<L::Elem>) {
     // Two panels at a time: together they write whole lines of memory.
-    for pair in (0..n).step_by(2 * columns) {
-        for i in (0..m).step_by(ROWS) {
-            for j in (pair..n.min(pair + 2 * columns)).step_by(columns) {
-                // SAFETY: panels are full, padded with zeros; of the result only what exists is written.
-                unsafe {
-                    let (a, b) = (block.a.add(i * block.depth), block.b.add(j * block.depth));
-                    let c = block.c.add(i * block.step + j);
-                    let row = if block.row.is_null() { block.row } else { block.row.add(j) };
-                    let acc = sums::<L, M, ROWS>(block.depth, a, 1, ROWS, b, columns, begin(row, n - j));
-                    put_some(acc, c, block.step, (m - i, n - j), block.add, row);
+    let (tall, pair) = (block.tall.min(block.size.0), 2 * WIDTH * L::N);
+    for j in (0..block.size.1).step_by(pair) {
+        let columns = j..block.size.1.min(j + pair);
+        // SAFETY: the caller's promise.
+        unsafe {
+            some_tiles::<L, M, TALL>(block, 0..tall, columns.clone());
+            if SHORT < TALL {
+                some_tiles::<L, M, SHORT>(block, tall..block.size.0, columns);
+            }
+        }
+    }
+}
+
+/// The tiles of one height in some rows and columns. What is not packed is not padded: there, the last
+/// tile reaches back to what others write.
+#[inline(always)]
+unsafe fn some_tiles<L: Lane, M: MulAdd<L>, const ROWS: usize>(block: &Block<L::Elem>, rows: Range<usize>, columns: Range<usize>) {
+    let (&Block { a, a_steps, b, b_step, c, step, size: (m, n), depth, add, row, .. }, wide) = (block, WIDTH * L::N);
+    let (a_back, b_back) = (a_steps.is_some(), b_step.is_some());
+    let (pane, a_row, a_step) = a_steps.map_or((depth, 1, ROWS), |[row, step]| (row, row, step));
+    let (panel, b_step) = b_step.map_or((depth, wide), |step| (1, step));
+    for i in rows.step_by(ROWS) {
+        let first = if a_back && i + ROWS > m { m.wrapping_sub(ROWS) } else { i };
+        // Steps may be negative, so they wrap.
+        let (a, c) = (a.wrapping_add(first.wrapping_mul(pane)), c.wrapping_add(first.wrapping_mul(step)));
+        for j in columns.clone().step_by(wide) {
+            let begins = if b_back && j + wide > n { n.wrapping_sub(wide) } else { j };
+            let (b, c) = (b.wrapping_add(begins.wrapping_mul(panel)), c.wrapping_add(begins));
+            let row = if row.is_null() { row } else { row.wrapping_add(begins) };
+            // SAFETY: panels are full, padded with zeros; of the result only what exists is written.
+            unsafe {
+                let acc = sums::<L, M, ROWS>(depth, a, a_row, a_step, b, b_step, begin(row, n.wrapping_sub(begins)));
+                // Unless sums are added, what the block has may be written twice.
+                let whole = if add { i + ROWS <= m && j + wide <= n } else { first <= i && first + ROWS <= m && begins <= j && begins + wide <= n };
+                if whole {
+                    put(acc, c, step, add);
+                } else {
+                    let inside = (i.wrapping_sub(first)..m.wrapping_sub(first), j.wrapping_sub(begins)..n.wrapping_sub(begins));
+                    put_some(acc, c, step, inside, add, row);
                 }
             }
         }
     }
 }
 
-/// Of a tile, what lies inside `m` rows and `n` columns. Where `begin` had too few numbers of the row,
-/// they are added here.
+/// Of a tile, what lies inside some rows and columns, which may be more than it has. Where `begin` had
+/// too few numbers of the row, they are added here.
 #[inline(always)]
-unsafe fn put_some<L: Lane, const ROWS: usize>(
-    acc: [[L; WIDTH]; ROWS], c: *mut L::Elem, step: usize, (m, n): (usize, usize), add: bool, row: *const L::Elem,
+unsafe fn put_some<L: Lane, const ROWS: usize, const WIDTH: usize>(
+    acc: [[L; WIDTH]; ROWS], c: *mut L::Elem, step: usize, (rows, columns): (Range<usize>, Range<usize>), add: bool, row: *const L::Elem,
 ) {
+    let row = if columns.end < WIDTH * L::N { row } else { std::ptr::null() };
+    let mut edge = [[<L::Elem>::default(); WIDEST]; ROWS];
     // SAFETY: the caller's promise: so much of the result is writable, and so much of the row readable.
     unsafe {
-        if ROWS <= m && WIDTH * L::N <= n {
-            return put(acc, c, step, add);
-        }
-        let row = if n < WIDTH * L::N { row } else { std::ptr::null() };
-        let mut edge = [[<L::Elem>::default(); 8]; ROWS];
-        put(acc, edge.as_mut_ptr().cast(), 8, false);
-        for (r, line) in edge.iter().enumerate().take(m) {
-            for (q, &x) in line.iter().enumerate().take(n) {
-                let at = c.add(r * step + q);
+        put(acc, edge.as_mut_ptr().cast(), WIDEST, false);
+        put_edge(&edge, c, step, rows, columns.start..columns.end.min(WIDTH * L::N), add, row);
+    }
+}
+
+/// `put_some` number by number.
+#[inline(never)]
+unsafe fn put_edge<T: Number>(
+    edge: &[[T; WIDEST]], c: *mut T, step: usize, rows: Range<usize>, columns: Range<usize>, add: bool, row: *const T,
+) {
+    for (r, line) in edge.iter().enumerate().take(rows.end).skip(rows.start) {
+        for (q, &x) in line.iter().enumerate().take(columns.end).skip(columns.start) {
+            // SAFETY: the caller's promise.
+            unsafe {
+                let at = c.wrapping_add(r * step + q);
                 let x = if row.is_null() { x } else { x + *row.add(q) };
                 *at = if add { *at + x } else { x };
             }
@@ -153,66 +203,44 @@ unsafe fn put_some<L: Lane, const ROWS: usize>(
 /// # Safety
 /// As for `tiles`; every tap of every place must be readable from `x` on.
 #[inline(always)]
-pub unsafe fn taps<L: Lane, M: MulAdd<L>, const ROWS: usize>(
+pub unsafe fn taps<L: Lane, M: MulAdd<L>, const TALL: usize, const SHORT: usize>(
     block: &Block<L::Elem>, x: *const L::Elem, taps: &[usize], places: &[usize],
 ) {
+    let tall = block.tall.min(block.size.0);
     // SAFETY: the caller's promise.
     unsafe {
-        let (first, second) = (x.add(places[0]), x.add(places[L::N]));
-        for i in (0..block.size.0).step_by(ROWS) {
-            let acc = sums_at::<L, M, ROWS>(taps, block.a.add(i * block.depth), first, second);
-            put_some(acc, block.c.add(i * block.step), block.step, (block.size.0 - i, block.size.1), block.add, std::ptr::null());
+        let b = [x.add(places[0]), x.add(places[L::N])];
+        some_taps::<L, M, TALL, WIDTH>(block, 0..tall, b, taps);
+        if SHORT < TALL {
+            some_taps::<L, M, SHORT, WIDTH>(block, tall..block.size.0, b, taps);
         }
     }
 }
 
-/// A small product straight from its matrices; the columns of `b` must be adjacent. A row that is not
-/// null is added to every row.
+/// The same for `FEW` rows at most, in as many vectors.
 ///
 /// # Safety
-/// The matrices must be readable as `m` by `k` and `k` by `n`, the result writable.
+/// As for `taps`.
 #[inline(always)]
-pub unsafe fn direct<L: Lane, M: MulAdd<L>>(
-    (m, n, k): (usize, usize, usize), a: Mat<L::Elem>, b: Mat<L::Elem>, c: Out<L::Elem>, row: *const L::Elem,
+pub unsafe fn few_rows_of_taps<L: Lane, M: MulAdd<L>>(block: &Block<L::Elem>, x: *const L::Elem, taps: &[usize], places: &[usize]) {
+    // SAFETY: the caller's promise.
+    unsafe { some_taps::<L, M, FEW, FEW>(block, 0..1, [x.add(places[0]), x.add(places[L::N]), x.add(places[2 * L::N])], taps) }
+}
+
+/// The tiles of one height in some rows, and in the columns that begin at `b`.
+#[inline(always)]
+unsafe fn some_taps<L: Lane, M: MulAdd<L>, const ROWS: usize, const WIDTH: usize>(
+    block: &Block<L::Elem>, rows: Range<usize>, b: [*const L::Elem; WIDTH], taps: &[usize],
 ) {
-    const ROWS: usize = 4;
-    let (a_row, a_step, b_step) = (a.row as usize, a.col as usize, b.row as usize);
-    let columns = WIDTH * L::N;
-    // The last tile may overlap the one before, unless sums are added.
-    let overlap = !c.add && m >= ROWS && n >= columns;
-    let wide = if overlap { n } else { n / columns * columns };
-    // SAFETY: the caller's promise; steps may be negative, so they wrap.
+    // SAFETY: the caller's promise.
     unsafe {
-        // Two tiles beside each other at a time, as in `tiles`.
-        for pair in (0..wide).step_by(2 * columns) {
-            let mut i = 0;
-            while i < m {
-                if overlap {
-                    i = i.min(m - ROWS);
-                }
-                let left = a.ptr.wrapping_add(i.wrapping_mul(a_row));
-                let whole = i + ROWS <= m;
-                for j in (pair..wide.min(pair + 2 * columns)).step_by(columns) {
-                    let j = j.min(n - columns);
-                    let first = begin(if row.is_null() { row } else { row.add(j) }, columns);
-                    let (right, to) = (b.ptr.wrapping_add(j), c.ptr.add(i * c.row + j));
-                    if whole {
-                        put(sums::<L, M, ROWS>(k, left, a_row, a_step, right, b_step, first), to, c.row, c.add);
-                    } else {
-                        put(sums::<L, M, 1>(k, left, a_row, a_step, right, b_step, first), to, c.row, c.add);
-                    }
-                }
-                i += if whole { ROWS } else { 1 };
-            }
-        }
-        for i in 0..m {
-            for j in wide..n {
-                let mut sum = if row.is_null() { <L::Elem>::default() } else { *row.add(j) };
-                for p in 0..k {
-                    sum += a.at(i, p) * b.at(p, j);
-                }
-                let at = c.ptr.add(i * c.row + j);
-                *at = if c.add { *at + sum } else { sum };
+        for i in rows.step_by(ROWS) {
+            let acc = sums_at::<L, M, ROWS, WIDTH>(taps, block.a.add(i * block.depth), b);
+            let (to, high, across) = (block.c.add(i * block.step), block.size.0 - i, block.size.1);
+            if ROWS <= high && WIDTH * L::N <= across {
+                put(acc, to, block.step, block.add);
+            } else {
+                put_some(acc, to, block.step, (0..high, 0..across), block.add, std::ptr::null());
             }
         }
     }

@@ -9,7 +9,8 @@
 //! mean where signs differ, about the same where they do not.
 
 use super::conv::{part, Geometry};
-use super::gemm::{Number, Tile, SHARED_WORK};
+use super::gemm::{Number, SHARED_WORK};
+use super::panels::Panes;
 use super::simd::{F32x4, Floats, Lane, Plain};
 use super::squares::{Squares, POINTS, STEP, TILE};
 use super::strips::Cut;
@@ -213,17 +214,16 @@ fn vectors(rows: usize) -> impl Iterator<Item = usize> {
 fn slide(plan: &Plan, x: &[f32], w: &[f32], bias: Option<&[f32]>, y: &mut [f32]) {
     let Some(kernel) = f32::kernel() else { return };
     let (&Plan { groups, channels, filters, ref cut, .. }, all) = (plan, plan.tiles());
-    let (&Tile { rows, tiles, .. }, squares, columns) = (kernel.tile(filters), squares(), kernel.columns);
-    let (deep, height) = (part(channels, DEPTH), filters.next_multiple_of(rows));
+    let (panes, squares, columns) = (kernel.panes(filters), squares(), kernel.columns);
+    let (deep, height) = (part(channels, DEPTH), panes.rows());
     let block = part(all, TILES).next_multiple_of(columns);
     let (u_step, v_step, m_step) = (height * channels + APART, block * channels + APART, block * filters + APART);
 
     // The filters at all points, in panels of some channels and a tile's rows.
     let mut u = vec![0.0; groups * POINTS * u_step];
     let target = Shared(u.as_mut_ptr());
-    let panels = height / rows;
-    parallel_for(groups * panels, SHARED_WORK / (POINTS_WORK * 2 * channels), |range| {
-        for (group, i) in range.map(|i| (i / panels, i % panels * rows)) {
+    parallel_for(groups * panes.count, SHARED_WORK / (POINTS_WORK * 2 * channels), |range| {
+        for (group, (i, rows)) in range.map(|i| (i / panes.count, panes.at(i % panes.count))) {
             for row in vectors(rows) {
                 let at: [_; LANES] = std::array::from_fn(|lane| (group * filters + (i + row + lane).min(filters - 1)) * channels);
                 for c in 0..channels {
@@ -270,12 +270,15 @@ fn slide(plan: &Plan, x: &[f32], w: &[f32], bias: Option<&[f32]>, y: &mut [f32])
                     for p in (0..channels).step_by(deep) {
                         // SAFETY: the panels of this point, and its sums.
                         unsafe {
-                            tiles(&Block {
+                            (kernel.tiles)(&Block {
                                 a: u[(group * POINTS + point) * u_step + height * p..].as_ptr(),
+                                a_steps: None,
                                 b: v.get().add(point * v_step + block * p),
+                                b_step: None,
                                 c: m.get().add(point * m_step),
                                 step: block,
                                 size: (filters, block),
+                                tall: panes.tall_rows(),
                                 depth: deep.min(channels - p),
                                 add: p > 0,
                                 row: std::ptr::null(),
@@ -351,9 +354,9 @@ impl Spot {
 fn correlate(plan: &Plan, x: &[f32], y: &[f32], w: &mut [f32]) {
     let Some(kernel) = f32::kernel() else { return };
     let (&Plan { groups, channels, filters, ref cut, .. }, all) = (plan, plan.tiles());
-    let (&Tile { rows, tiles, .. }, squares, columns) = (kernel.tile(filters), squares(), kernel.columns);
+    let (panes, squares, columns) = (kernel.panes(filters), squares(), kernel.columns);
     let gradient = Cut { plane: plan.output, left: [0; 2], tiles: cut.tiles, size: STEP };
-    let (block, height, width) = (part(all, TILES), filters.next_multiple_of(rows), channels.next_multiple_of(columns));
+    let (block, height, width) = (part(all, TILES), panes.rows(), channels.next_multiple_of(columns));
     let (u_step, v_step, m_step) = (height * block + APART, width * block + APART, filters * width + APART);
     let (mut u, mut v, mut m) = (vec![0.0; POINTS * u_step], vec![0.0; POINTS * v_step], vec![0.0; POINTS * m_step]);
     let (u, v, m) = (Shared(u.as_mut_ptr()), Shared(v.as_mut_ptr()), Shared(m.as_mut_ptr()));
@@ -364,19 +367,22 @@ fn correlate(plan: &Plan, x: &[f32], y: &[f32], w: &mut [f32]) {
             let some = block.min(all - first);
             // SAFETY: all planes of the group, and the panels.
             unsafe {
-                panels(cut, first..first + some, (x, groups * channels), (group * channels, channels), columns, squares.image, v, v_step);
-                panels(&gradient, first..first + some, (y, groups * filters), (group * filters, filters), rows, squares.gradient, u, u_step);
+                panels(cut, first..first + some, (x, groups * channels), (group * channels, channels), Panes::new(channels, [columns; 2]), squares.image, v, v_step);
+                panels(&gradient, first..first + some, (y, groups * filters), (group * filters, filters), panes, squares.gradient, u, u_step);
             }
             parallel_for(POINTS, SHARED_WORK / (channels * filters * some), |range| {
                 for point in range {
                     // SAFETY: the panels of this point, and its sums.
                     unsafe {
-                        tiles(&Block {
+                        (kernel.tiles)(&Block {
                             a: u.get().add(point * u_step),
+                            a_steps: None,
                             b: v.get().add(point * v_step),
+                            b_step: None,
                             c: m.get().add(point * m_step),
                             step: width,
                             size: (filters, width),
+                            tall: panes.tall_rows(),
                             depth: some,
                             add: first > 0,
                             row: std::ptr::null(),
@@ -403,24 +409,25 @@ fn correlate(plan: &Plan, x: &[f32], y: &[f32], w: &mut [f32]) {
     }
 }
 
-/// Some tiles of `count` planes from the plane `first` on, at all points, in panels of `unit` planes;
-/// where a panel has too few, the last one stands again.
+/// Some tiles of `count` planes from the plane `first` on, at all points, in panels;
+/// where one has too few, the last plane stands again.
 ///
 /// # Safety
 /// The planes must be readable, `to` writable for the panels of all points.
 #[allow(clippy::too_many_arguments, reason = "images, panels and the map between them")]
 unsafe fn panels(
-    cut: &Cut, some: std::ops::Range<usize>, (x, planes): (&[f32], usize), (first, count): (usize, usize), unit: usize,
+    cut: &Cut, some: std::ops::Range<usize>, (x, planes): (&[f32], usize), (first, count): (usize, usize), panes: Panes,
     map: unsafe fn([*const f32; 4], usize, *mut f32, usize), to: Shared<*mut f32>, to_step: usize,
 ) {
     let (depth, plane) = (some.len(), cut.plane[0] * cut.plane[1]);
     let strip = cut.strip(some, depth);
-    parallel_for(count.div_ceil(unit), SHARED_WORK / (POINTS_WORK * unit / LANES * depth), |range| {
-        let mut room = vec![0.0; unit * strip.len];
-        for i in range.map(|i| i * unit) {
+    let (_, most) = panes.at(0);
+    parallel_for(panes.count, SHARED_WORK / (POINTS_WORK * most / LANES * depth), |range| {
+        let mut room = vec![0.0; most * strip.len];
+        for (i, unit) in range.map(|i| panes.at(i)) {
             // SAFETY: the caller's promise.
             unsafe {
-                for (lane, room) in room.chunks_exact_mut(strip.len).enumerate() {
+                for (lane, room) in room.chunks_exact_mut(strip.len).take(unit).enumerate() {
                     let from = x[(first + (i + lane).min(count - 1)) * plane..].as_ptr();
                     cut.fill(&strip, from, planes * plane, room.as_mut_ptr());
                 }
