@@ -22,6 +22,7 @@ pub mod gemm;
 pub mod index;
 pub mod ldl;
 pub mod norm;
+pub mod norm_rows;
 pub mod norm_runs;
 pub mod order;
 pub mod pack;

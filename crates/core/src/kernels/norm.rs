@@ -2,6 +2,7 @@
 //! variance is taken around a mean that is known. What lies in one piece is summed in vectors,
 //! pairwise; the pieces in double precision.
 
+use super::norm_rows::Affine;
 use super::reduce::{dot_row, fold_row, two_sums};
 use crate::ops::loops::Real;
 use crate::parallel::{parallel_for, Shared};
@@ -58,10 +59,10 @@ impl Shape {
 
     /// Mean and variance of each group.
     pub fn moments<T: Real>(&self, x: &[T]) -> (Vec<f64>, Vec<f64>) {
-        let n = self.count() as f64;
-        if self.is_plain(self.channels) {
-            return self.plain_moments(x);
+        if self.is_plain(self.channels) || self.has_runs() {
+            return self.moments_by_group(x);
         }
+        let n = self.count() as f64;
         let mut mean = vec![0.0; self.groups()];
         self.runs(|g, at| mean[g] += fold_row(&x[at..at + self.space], T::nil(), T::plus, T::plus).f64());
         mean.iter_mut().for_each(|m| *m /= n);
@@ -74,38 +75,30 @@ impl Shape {
         (mean, var)
     }
 
-    fn plain_moments<T: Real>(&self, x: &[T]) -> (Vec<f64>, Vec<f64>) {
-        let (mut mean, mut var) = (vec![0.0; self.rows], vec![0.0; self.rows]);
-        let to = (Shared(mean.as_mut_ptr()), Shared(var.as_mut_ptr()));
-        self.each_row(|r| {
-            let of_row = row_moments(&x[r * self.channels..(r + 1) * self.channels]);
-            // SAFETY: rows are apart.
-            unsafe { (*to.0.get().add(r), *to.1.get().add(r)) = of_row }
-        });
-        (mean, var)
-    }
-
     /// `apply` with the moments of `x` itself: the means, and one over the deviations, whose squares
     /// are `eps` larger than the variance.
     pub fn normalise<T: Real>(&self, x: &[T], eps: f64, weight: Option<&[T]>, bias: Option<&[T]>, period: usize, y: &mut [T]) -> (Vec<f64>, Vec<f64>) {
-        if !self.is_plain(period) {
+        let plain = self.is_plain(period);
+        if self.across || !(plain || self.has_runs()) {
             let (mean, var) = self.moments(x);
             let scale = scales(&var, eps);
             self.apply(x, &mean, &scale, weight, bias, period, y);
             return (mean, scale);
         }
         // All that is done to a row is done while it is in the nearest cache.
+        let n = self.count();
+        assert!(x.len() == self.rows * n && y.len() == x.len() && [weight, bias].iter().flatten().all(|p| p.len() == period));
         let (mut mean, mut scale) = (vec![0.0; self.rows], vec![0.0; self.rows]);
         let to = (Shared(mean.as_mut_ptr()), Shared(scale.as_mut_ptr()), Shared(y.as_mut_ptr()));
-        let n = self.channels;
-        self.each_row(|r| {
-            let x = &x[r * n..(r + 1) * n];
-            let (mean, var) = row_moments(x);
-            let scale = 1.0 / (var + eps).sqrt();
-            // SAFETY: rows are apart.
+        let affine = Affine { weight, bias, period, space: self.space };
+        let norms = T::norms(if plain { n } else { self.space });
+        parallel_for(self.rows, (GRAIN / n.max(1)).max(1), |range| {
+            let (first, rows) = (range.start, range.len());
+            // SAFETY: the rows of threads are apart.
             unsafe {
-                (*to.0.get().add(r), *to.1.get().add(r)) = (mean, scale);
-                apply_row(x, T::of(mean), T::of(scale), weight, bias, std::slice::from_raw_parts_mut(to.2.get().add(r * n), n));
+                let of_rows = |all: *mut f64| std::slice::from_raw_parts_mut(all.add(first), rows);
+                let (x, y) = (x.as_ptr().add(first * n), to.2.get().add(first * n));
+                (norms.normalise)(x, y, n, first, eps, &affine, of_rows(to.0.get()), of_rows(to.1.get()));
             }
         });
         (mean, scale)
@@ -113,15 +106,6 @@ impl Shape {
 
     /// `(x - mean) * scale * weight + bias`; the weight has `period` channels, and repeats.
     pub fn apply<T: Real>(&self, x: &[T], mean: &[f64], scale: &[f64], weight: Option<&[T]>, bias: Option<&[T]>, period: usize, y: &mut [T]) {
-        if self.is_plain(period) {
-            let to = Shared(y.as_mut_ptr());
-            let n = self.channels;
-            return self.each_row(|r| {
-                // SAFETY: rows are apart.
-                let y = unsafe { std::slice::from_raw_parts_mut(to.get().add(r * n), n) };
-                apply_row(&x[r * n..(r + 1) * n], T::of(mean[r]), T::of(scale[r]), weight, bias, y);
-            });
-        }
         let mut channel = 0;
         self.runs(|g, at| {
             let k = channel % period.max(1);
@@ -239,22 +223,4 @@ impl Shape {
 /// One over the deviations of variances, whose squares are `eps` larger.
 pub fn scales(var: &[f64], eps: f64) -> Vec<f64> {
     var.iter().map(|v| 1.0 / (v + eps).sqrt()).collect()
-}
-
-/// Mean and variance of a row.
-fn row_moments<T: Real>(row: &[T]) -> (f64, f64) {
-    let n = row.len() as f64;
-    let mean = fold_row(row, T::nil(), T::plus, T::plus).f64() / n;
-    let m = T::of(mean);
-    (mean, fold_row(row, T::nil(), |s, v| s + (v - m) * (v - m), T::plus).f64() / n)
-}
-
-/// `(x - m) * s * weight + bias` of a row.
-fn apply_row<T: Real>(x: &[T], m: T, s: T, weight: Option<&[T]>, bias: Option<&[T]>, y: &mut [T]) {
-    match (weight, bias) {
-        (Some(w), Some(b)) => y.iter_mut().zip(x).zip(w).zip(b).for_each(|(((y, x), w), b)| *y = (*x - m) * s * *w + *b),
-        (Some(w), None) => y.iter_mut().zip(x).zip(w).for_each(|((y, x), w)| *y = (*x - m) * s * *w),
-        (None, Some(b)) => y.iter_mut().zip(x).zip(b).for_each(|((y, x), b)| *y = (*x - m) * s + *b),
-        (None, None) => y.iter_mut().zip(x).for_each(|(y, x)| *y = (*x - m) * s),
-    }
 }

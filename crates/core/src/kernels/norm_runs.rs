@@ -38,17 +38,22 @@ impl Shape {
 
     /// Mean and variance of each group.
     pub fn moments_by_group<T: Real>(&self, x: &[T]) -> (Vec<f64>, Vec<f64>) {
-        let (n, len) = (self.count() as f64, self.space);
+        assert_eq!(x.len(), self.groups() * self.count());
+        let n = self.count();
+        // The runs of a row follow each other.
+        let (count, len, step) = if self.across { (self.rows, self.space, self.channels * self.space) } else { (1, n, n) };
+        let first = if self.across { self.space } else { n };
+        let norms = T::norms(len);
         let (mut mean, mut var) = (vec![0.0; self.groups()], vec![0.0; self.groups()]);
         let to = (Shared(mean.as_mut_ptr()), Shared(var.as_mut_ptr()));
         self.each_group(|k| {
-            let run = |i: usize| &x[i * len..(i + 1) * len];
-            let mean = self.runs_of(k).map(|i| fold_row(run(i), T::nil(), T::plus, T::plus).f64()).sum::<f64>() / n;
-            let m = T::of(mean);
-            let square = |i: usize| fold_row(run(i), T::nil(), |s, v| s + (v - m) * (v - m), T::plus).f64();
-            let var = self.runs_of(k).map(square).sum::<f64>() / n;
-            // SAFETY: groups are apart.
-            unsafe { (*to.0.get().add(k), *to.1.get().add(k)) = (mean, var) }
+            let over = |f: &dyn Fn(*const T) -> f64| (0..count).map(|i| f(x[k * first + i * step..].as_ptr())).sum::<f64>() / n as f64;
+            // SAFETY: runs lie in the slice, groups are apart.
+            unsafe {
+                let mean = over(&|run| (norms.sum)(run, len));
+                let m = T::of(mean);
+                (*to.0.get().add(k), *to.1.get().add(k)) = (mean, over(&|run| (norms.squares)(run, len, m)));
+            }
         });
         (mean, var)
     }

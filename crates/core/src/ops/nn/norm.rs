@@ -102,7 +102,7 @@ fn applied(plan: &Plan, input: &Tensor, weight: Option<&Tensor>, bias: Option<&T
 fn moments(plan: &Plan, input: &Tensor) -> Result<(Vec<f64>, Vec<f64>)> {
     let work = input.dtype().compute();
     let x = input.as_contiguous(work)?;
-    Ok(in_real!(work, T => if plan.shape.has_runs() { plan.shape.moments_by_group::<T>(x.data()) } else { plan.shape.moments::<T>(x.data()) }))
+    Ok(in_real!(work, T => plan.shape.moments::<T>(x.data())))
 }
 
 /// The normalised input, its means and inverse deviations.
