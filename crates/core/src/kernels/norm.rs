@@ -2,8 +2,8 @@
 //! variance is taken around a mean that is known. What lies in one piece is summed in vectors,
 //! pairwise; the pieces in double precision.
 
-use super::norm_rows::Affine;
-use super::reduce::{dot_row, fold_row, two_sums};
+use super::rows::Affine;
+use super::reduce::{dot_row, fold_row};
 use crate::ops::loops::Real;
 use crate::parallel::{parallel_for, Shared};
 
@@ -91,14 +91,14 @@ impl Shape {
         let (mut mean, mut scale) = (vec![0.0; self.rows], vec![0.0; self.rows]);
         let to = (Shared(mean.as_mut_ptr()), Shared(scale.as_mut_ptr()), Shared(y.as_mut_ptr()));
         let affine = Affine { weight, bias, period, space: self.space };
-        let norms = T::norms(if plain { n } else { self.space });
+        let loops = T::row_loops(if plain { n } else { self.space });
         parallel_for(self.rows, (GRAIN / n.max(1)).max(1), |range| {
             let (first, rows) = (range.start, range.len());
             // SAFETY: the rows of threads are apart.
             unsafe {
                 let of_rows = |all: *mut f64| std::slice::from_raw_parts_mut(all.add(first), rows);
                 let (x, y) = (x.as_ptr().add(first * n), to.2.get().add(first * n));
-                (norms.normalise)(x, y, n, first, eps, &affine, of_rows(to.0.get()), of_rows(to.1.get()));
+                (loops.normalise)(x, y, n, first, eps, &affine, of_rows(to.0.get()), of_rows(to.1.get()));
             }
         });
         (mean, scale)
@@ -148,24 +148,19 @@ impl Shape {
 
     fn plain_input_grad<T: Real>(&self, g: &[T], x: &[T], mean: &[f64], scale: &[f64], weight: Option<&[T]>, dx: &mut [T]) {
         let n = self.channels;
-        let to = Shared(dx.as_mut_ptr());
-        let count = T::of(n as f64);
+        let (to, loops) = (Shared(dx.as_mut_ptr()), T::row_loops(n));
+        assert!([g.len(), x.len(), dx.len()] == [self.rows * n; 3] && weight.is_none_or(|w| w.len() == n));
         self.each_row(|r| {
             // SAFETY: rows are apart.
             let dx = unsafe { std::slice::from_raw_parts_mut(to.get().add(r * n), n) };
             let (g, x) = (&g[r * n..(r + 1) * n], &x[r * n..(r + 1) * n]);
             let (m, s) = (T::of(mean[r]), T::of(scale[r]));
+            // SAFETY: rows and weight have as many elements.
+            let sums = unsafe { (loops.products)(g.as_ptr(), weight.map(<[T]>::as_ptr), x.as_ptr(), n, m) };
+            let [shift, slope] = [sums[0], sums[1] * scale[r] * scale[r]].map(|sum| T::of(sum / n as f64));
             match weight {
-                Some(w) => {
-                    let [sum, dot] = two_sums([g, w, x], |[g, w, x]| [g * w, g * w * (x - m)]);
-                    let (shift, slope) = (sum / count, dot * s / count * s);
-                    dx.iter_mut().zip(g).zip(x).zip(w).for_each(|(((d, g), x), w)| *d = (*g * *w - shift - (*x - m) * slope) * s);
-                }
-                None => {
-                    let [sum, dot] = two_sums([g, x], |[g, x]| [g, g * (x - m)]);
-                    let (shift, slope) = (sum / count, dot * s / count * s);
-                    dx.iter_mut().zip(g).zip(x).for_each(|((d, g), x)| *d = (*g - shift - (*x - m) * slope) * s);
-                }
+                Some(w) => dx.iter_mut().zip(g).zip(x).zip(w).for_each(|(((d, g), x), w)| *d = (*g * *w - shift - (*x - m) * slope) * s),
+                None => dx.iter_mut().zip(g).zip(x).for_each(|((d, g), x)| *d = (*g - shift - (*x - m) * slope) * s),
             }
         });
     }

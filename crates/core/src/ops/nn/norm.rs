@@ -181,8 +181,6 @@ fn joint_grads(plan: &Plan, g: &Tensor, wanted: &[bool], input: &Tensor, weight:
     let Some(weight) = weight.filter(|_| input.numel() > 0) else { return Ok(None) };
     let work = input.dtype().compute();
     let (g, x, w) = (g.as_contiguous(work)?, input.as_contiguous(work)?, flat(Some(weight), work)?);
-    let (mean, var) = moments(plan, &x)?;
-    let scale = scales(&var, eps);
     let room = |wanted: bool, sizes: &[i64]| wanted.then(|| Tensor::empty(sizes, work)).transpose();
     let (dx, dw) = (room(wanted[0], input.sizes())?, room(wanted[1], weight.sizes())?);
     if plan.shape.has_runs() {
@@ -190,10 +188,12 @@ fn joint_grads(plan: &Plan, g: &Tensor, wanted: &[bool], input: &Tensor, weight:
         in_real!(work, T => {
             fn part<T: Real>(t: &Option<Tensor>) -> Option<&mut [T]> { t.as_ref().map(Tensor::data_mut) }
             let to = Grads { input: part(&dx), weight: part(&dw), bias: part(&db) };
-            plan.shape.all_grads::<T>(g.data(), x.data(), &mean, &scale, row(&w), plan.period, to);
+            plan.shape.all_grads::<T>(g.data(), x.data(), eps, row(&w), plan.period, to);
         });
         return Ok(Some([dx, dw, db]));
     }
+    let (mean, var) = moments(plan, &x)?;
+    let scale = scales(&var, eps);
     // In one pass with the weight's where that is simple.
     let mut db = room(wanted[1] && wanted[2] && plan.shape.is_plain(plan.period), weight.sizes())?;
     in_real!(work, T => {

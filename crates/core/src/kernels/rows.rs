@@ -1,4 +1,4 @@
-//! Rows normalised in vectors, and the sums that this takes. The builds have these loops with and
+//! Rows in one piece, in vectors: their sums, and normalisation. The builds have these loops with and
 //! without fused multiply-adds.
 
 use super::simd::{F32x4, F64x2, Lane, MulAdd, Plain};
@@ -7,6 +7,9 @@ use std::sync::OnceLock;
 
 /// Elements that are summed in vectors before they are added to the rest.
 const PART: usize = 1024;
+/// The same of rows that are read in turn, which must not wait long for each other: memory is faster at
+/// two places than at one.
+const TURN: usize = 512;
 /// Vectors that are summed side by side.
 const WIDE: usize = 8;
 /// Vectors that are written with one address.
@@ -25,60 +28,77 @@ pub struct Affine<'a, T> {
     pub space: usize,
 }
 
-/// `step` over a row, whose sums start at zero; what fills up the last vector must add nothing.
+/// `step` over rows of one length, whose sums start at zero; what fills up the last vector must add
+/// nothing. The rows are read in turn, `P` elements of each.
 ///
 /// # Safety
-/// `n` elements must be readable.
+/// `n` elements of each must be readable.
 #[inline(always)]
-unsafe fn folded<L: Lane>(x: *const L::Elem, n: usize, filler: L::Elem, step: impl Fn(L, L) -> L) -> f64
+unsafe fn folded<L: Lane, const K: usize, const P: usize>(rows: [*const L::Elem; K], n: usize, filler: L::Elem, step: impl Fn(L, L) -> L) -> [f64; K]
 where
     L::Elem: Real,
 {
-    let (mut total, group) = (0.0, WIDE * L::N);
+    let (mut total, group) = ([0.0; K], WIDE * L::N);
     let mut part = 0;
     // Rounding errors stay small in long rows, as each part is summed by itself.
     while part < n {
-        let (len, x) = (PART.min(n - part), x.wrapping_add(part));
-        let mut sums = [L::splat(L::Elem::default()); WIDE];
-        let mut at = 0;
-        while at + group <= len {
-            let from = x.wrapping_add(at);
-            for (u, sum) in sums.iter_mut().enumerate() {
-                // SAFETY: inside the row.
-                *sum = step(*sum, unsafe { L::load(from.add(u * L::N)) });
+        let len = P.min(n - part);
+        for (row, total) in rows.iter().zip(&mut total) {
+            let x = row.wrapping_add(part);
+            let mut sums = [L::splat(L::Elem::default()); WIDE];
+            let mut at = 0;
+            while at + group <= len {
+                let from = x.wrapping_add(at);
+                for (u, sum) in sums.iter_mut().enumerate() {
+                    // SAFETY: inside the row.
+                    *sum = step(*sum, unsafe { L::load(from.add(u * L::N)) });
+                }
+                at += group;
             }
-            at += group;
-        }
-        let mut room = [filler; 4];
-        while at < len {
-            let mut from = x.wrapping_add(at);
-            if len - at < L::N {
-                // SAFETY: inside the row, and no vector has more than four numbers.
-                unsafe { std::ptr::copy_nonoverlapping(from, room.as_mut_ptr(), len - at) }
-                from = room.as_ptr();
+            let mut room = [filler; 4];
+            while at < len {
+                let mut from = x.wrapping_add(at);
+                if len - at < L::N {
+                    // SAFETY: inside the row, and no vector has more than four numbers.
+                    unsafe { std::ptr::copy_nonoverlapping(from, room.as_mut_ptr(), len - at) }
+                    from = room.as_ptr();
+                }
+                // SAFETY: a vector is readable there.
+                sums[0] = step(sums[0], unsafe { L::load(from) });
+                at += L::N;
             }
-            // SAFETY: a vector is readable there.
-            sums[0] = step(sums[0], unsafe { L::load(from) });
-            at += L::N;
+            let [a, b, c, d, e, f, g, h] = sums;
+            *total += a.add(e).add(c.add(g)).add(b.add(f).add(d.add(h))).sum().f64();
         }
-        let [a, b, c, d, e, f, g, h] = sums;
-        total += a.add(e).add(c.add(g)).add(b.add(f).add(d.add(h))).sum().f64();
-        part += PART;
+        part += P;
     }
     total
+}
+
+/// The sums of rows of one length.
+///
+/// # Safety
+/// `n` elements of each must be readable.
+#[inline(always)]
+pub unsafe fn sums<L: Lane, const K: usize>(rows: [*const L::Elem; K], n: usize) -> [f64; K]
+where
+    L::Elem: Real,
+{
+    // SAFETY: the caller's promise.
+    unsafe { folded::<L, K, TURN>(rows, n, L::Elem::default(), L::add) }
 }
 
 /// The sum of a row.
 ///
 /// # Safety
-/// `n` elements must be readable.
+/// As `sums`.
 #[inline(always)]
 pub unsafe fn sum<L: Lane>(x: *const L::Elem, n: usize) -> f64
 where
     L::Elem: Real,
 {
     // SAFETY: the caller's promise.
-    unsafe { folded::<L>(x, n, L::Elem::default(), L::add) }
+    unsafe { folded::<L, 1, PART>([x], n, L::Elem::default(), L::add)[0] }
 }
 
 /// The sum of the squares of a row less a number.
@@ -93,10 +113,79 @@ where
     let m = L::splat(less);
     // SAFETY: the caller's promise.
     unsafe {
-        folded::<L>(x, n, less, |sum, v| {
+        let [sum] = folded::<L, 1, PART>([x], n, less, |sum, v| {
             let d = v.sub(m);
             M::mul_add(d, d, sum)
-        })
+        });
+        sum
+    }
+}
+
+/// Two sums over rows of one length: `step` adds what it makes of a place, which must be nothing where
+/// all are zero.
+///
+/// # Safety
+/// `n` elements of each must be readable.
+#[inline(always)]
+unsafe fn folded_twice<L: Lane, const R: usize>(rows: [*const L::Elem; R], n: usize, step: impl Fn([L; R], [L; 2]) -> [L; 2]) -> [f64; 2]
+where
+    L::Elem: Real,
+{
+    let (mut total, group) = ([0.0; 2], NEAR * L::N);
+    let mut part = 0;
+    while part < n {
+        let (len, rows) = (PART.min(n - part), rows.map(|row| row.wrapping_add(part)));
+        let mut sums = [[L::splat(L::Elem::default()); 2]; NEAR];
+        let mut at = 0;
+        while at + group <= len {
+            let from = rows.map(|row| row.wrapping_add(at));
+            for (u, sum) in sums.iter_mut().enumerate() {
+                // SAFETY: inside the rows.
+                *sum = step(from.map(|row| unsafe { L::load(row.add(u * L::N)) }), *sum);
+            }
+            at += group;
+        }
+        while at < len {
+            let here = rows.map(|row| {
+                let (from, mut room) = (row.wrapping_add(at), [L::Elem::default(); 4]);
+                // SAFETY: inside the row, and no vector has more than four numbers.
+                unsafe {
+                    if len - at >= L::N {
+                        return L::load(from);
+                    }
+                    std::ptr::copy_nonoverlapping(from, room.as_mut_ptr(), len - at);
+                    L::load(room.as_ptr())
+                }
+            });
+            sums[0] = step(here, sums[0]);
+            at += L::N;
+        }
+        let [a, b, c, d] = sums;
+        for (i, total) in total.iter_mut().enumerate() {
+            *total += a[i].add(b[i]).add(c[i].add(d[i])).sum().f64();
+        }
+        part += PART;
+    }
+    total
+}
+
+/// The sums of `g` and of `g (x - m)`, each times a weight of its own if there are any.
+///
+/// # Safety
+/// `n` elements of each must be readable.
+#[inline(always)]
+pub unsafe fn products<L: Lane, M: MulAdd<L>>(g: *const L::Elem, w: Option<*const L::Elem>, x: *const L::Elem, n: usize, m: L::Elem) -> [f64; 2]
+where
+    L::Elem: Real,
+{
+    let m = L::splat(m);
+    let add = |g: L, x: L, [sum, dot]: [L; 2]| [sum.add(g), M::mul_add(g, x.sub(m), dot)];
+    // SAFETY: the caller's promise.
+    unsafe {
+        match w {
+            Some(w) => folded_twice::<L, 3>([g, w, x], n, |[g, w, x], sums| add(g.mul(w), x, sums)),
+            None => folded_twice::<L, 2>([g, x], n, |[g, x], sums| add(g, x, sums)),
+        }
     }
 }
 
@@ -190,11 +279,16 @@ pub unsafe fn normalise<L: Lane, M: MulAdd<L>>(
 }
 
 /// The loops as one build has them.
-pub struct Norms<T: 'static> {
+pub struct RowLoops<T: 'static> {
+    /// `sums` of two rows.
+    pub sums: unsafe fn([*const T; 2], usize) -> [f64; 2],
     /// `sum`.
     pub sum: unsafe fn(*const T, usize) -> f64,
     /// `squares`.
     pub squares: unsafe fn(*const T, usize, T) -> f64,
+    /// `products`.
+    #[allow(clippy::type_complexity, reason = "that of the function")]
+    pub products: unsafe fn(*const T, Option<*const T>, *const T, usize, T) -> [f64; 2],
     /// `normalise`.
     #[allow(clippy::type_complexity, reason = "that of the function")]
     pub normalise: unsafe fn(*const T, *mut T, usize, usize, f64, &Affine<T>, &mut [f64], &mut [f64]),
@@ -202,10 +296,14 @@ pub struct Norms<T: 'static> {
 
 /// The loops with a way to add products; attributes in front go to each.
 #[macro_export]
-macro_rules! norm_rows {
+macro_rules! row_loops {
     ($(#[$attr:meta])* $L:ty, $M:ty, $T:ty) => {{
-        use $crate::kernels::norm_rows::{self as rows, Affine, Norms};
+        use $crate::kernels::rows::{self, Affine, RowLoops};
         // SAFETY, in all: the caller's promise.
+        $(#[$attr])*
+        unsafe fn sums(two: [*const $T; 2], n: usize) -> [f64; 2] {
+            unsafe { rows::sums::<$L, 2>(two, n) }
+        }
         $(#[$attr])*
         unsafe fn sum(x: *const $T, n: usize) -> f64 {
             unsafe { rows::sum::<$L>(x, n) }
@@ -215,32 +313,36 @@ macro_rules! norm_rows {
             unsafe { rows::squares::<$L, $M>(x, n, less) }
         }
         $(#[$attr])*
+        unsafe fn products(g: *const $T, w: Option<*const $T>, x: *const $T, n: usize, m: $T) -> [f64; 2] {
+            unsafe { rows::products::<$L, $M>(g, w, x, n, m) }
+        }
+        $(#[$attr])*
         #[allow(clippy::too_many_arguments)]
         unsafe fn normalise(x: *const $T, y: *mut $T, n: usize, first: usize, eps: f64, affine: &Affine<$T>, mean: &mut [f64], scale: &mut [f64]) {
             unsafe { rows::normalise::<$L, $M>(x, y, n, first, eps, affine, mean, scale) }
         }
-        Norms { sum, squares, normalise }
+        RowLoops { sums, sum, squares, products, normalise }
     }};
 }
 
-static SINGLE: OnceLock<Norms<f32>> = OnceLock::new();
-static PLAIN: Norms<f32> = norm_rows!(F32x4, Plain, f32);
-static DOUBLE: Norms<f64> = norm_rows!(F64x2, Plain, f64);
+static SINGLE: OnceLock<RowLoops<f32>> = OnceLock::new();
+static PLAIN: RowLoops<f32> = row_loops!(F32x4, Plain, f32);
+static DOUBLE: RowLoops<f64> = row_loops!(F64x2, Plain, f64);
 // For less than a vector.
-static NARROW: Norms<f32> = norm_rows!(f32, Plain, f32);
-static NARROW_DOUBLE: Norms<f64> = norm_rows!(f64, Plain, f64);
+static NARROW: RowLoops<f32> = row_loops!(f32, Plain, f32);
+static NARROW_DOUBLE: RowLoops<f64> = row_loops!(f64, Plain, f64);
 
 /// Puts other loops in the place of the plain ones.
-pub fn install(norms: Norms<f32>) {
-    let _ = SINGLE.set(norms);
+pub fn install(loops: RowLoops<f32>) {
+    let _ = SINGLE.set(loops);
 }
 
 /// The loops for rows or channels of so many elements.
-pub fn singles(width: usize) -> &'static Norms<f32> {
+pub fn singles(width: usize) -> &'static RowLoops<f32> {
     if width < F32x4::N { &NARROW } else { SINGLE.get().unwrap_or(&PLAIN) }
 }
 
 /// The same in double precision.
-pub fn doubles(width: usize) -> &'static Norms<f64> {
+pub fn doubles(width: usize) -> &'static RowLoops<f64> {
     if width < F64x2::N { &NARROW_DOUBLE } else { &DOUBLE }
 }
