@@ -38,5 +38,6 @@ pub mod simd;
 pub mod softmax;
 pub mod squares;
 pub mod strips;
+pub mod sums;
 pub mod tile;
 pub mod winograd;
