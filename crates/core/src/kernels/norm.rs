@@ -1,9 +1,9 @@
 //! Normalisation: rows brought to mean 0 and variance 1, then scaled and shifted by channel. The
-//! variance is taken around a mean that is known. What lies in one piece is summed in vectors,
-//! pairwise; the pieces in double precision.
+//! variance is taken around a mean that is known. What lies in one piece is summed as `rows.rs` does,
+//! the pieces in double precision.
 
-use super::rows::Affine;
 use super::reduce::{dot_row, fold_row};
+use super::rows::{each_row, Affine};
 use crate::ops::loops::Real;
 use crate::parallel::{parallel_for, Shared};
 
@@ -40,11 +40,6 @@ impl Shape {
     /// Whether a row is one run of elements, each with a weight of its own.
     pub fn is_plain(&self, period: usize) -> bool {
         self.space == 1 && !self.across && period == self.channels && self.channels > 0
-    }
-
-    /// Calls `f(row)` for every row, in any order.
-    fn each_row(&self, f: impl Fn(usize) + Sync) {
-        parallel_for(self.rows, (GRAIN / self.channels.max(1)).max(1), |range| range.for_each(&f));
     }
 
     /// Calls `f(group, where a run of `space` elements starts)`.
@@ -148,11 +143,9 @@ impl Shape {
 
     fn plain_input_grad<T: Real>(&self, g: &[T], x: &[T], mean: &[f64], scale: &[f64], weight: Option<&[T]>, dx: &mut [T]) {
         let n = self.channels;
-        let (to, loops) = (Shared(dx.as_mut_ptr()), T::row_loops(n));
+        let loops = T::row_loops(n);
         assert!([g.len(), x.len(), dx.len()] == [self.rows * n; 3] && weight.is_none_or(|w| w.len() == n));
-        self.each_row(|r| {
-            // SAFETY: rows are apart.
-            let dx = unsafe { std::slice::from_raw_parts_mut(to.get().add(r * n), n) };
+        each_row(dx, n, |r, dx| {
             let (g, x) = (&g[r * n..(r + 1) * n], &x[r * n..(r + 1) * n]);
             let (m, s) = (T::of(mean[r]), T::of(scale[r]));
             // SAFETY: rows and weight have as many elements.

@@ -2,7 +2,8 @@
 //! without fused multiply-adds.
 
 use super::simd::{F32x4, F64x2, Lane, MulAdd, Plain};
-use crate::ops::loops::Real;
+use crate::ops::loops::{Real, GRAIN};
+use crate::parallel::{parallel_for, Shared};
 use std::sync::OnceLock;
 
 /// Elements that are summed in vectors before they are added to the rest.
@@ -14,6 +15,16 @@ const TURN: usize = 512;
 const WIDE: usize = 8;
 /// Vectors that are written with one address.
 const NEAR: usize = 4;
+
+/// Calls `f(number, row)` for every row of `n` elements, in any order; threads share them.
+pub fn each_row<T: Real>(to: &mut [T], n: usize, f: impl Fn(usize, &mut [T]) + Sync) {
+    let n = n.max(1);
+    let (rows, to) = (to.len() / n, Shared(to.as_mut_ptr()));
+    parallel_for(rows, (GRAIN / n).max(1), |range| for r in range {
+        // SAFETY: rows are apart.
+        f(r, unsafe { std::slice::from_raw_parts_mut(to.get().add(r * n), n) });
+    });
+}
 
 /// What rows are normalised with.
 #[derive(Clone, Copy)]
