@@ -108,12 +108,20 @@ export function writeTensors(list: readonly (Tensor | null)[] | null): void {
   }
 }
 const encoder = new TextEncoder();
+/** Writes a word. Those of ops are short and ASCII: an encoder would take longer than the call. */
 export function writeText(s: string): void {
-  const bytes = encoder.encode(s);
-  room((bytes.length >>> 2) + 16);
-  head(STR, bytes.length);
-  u8.set(bytes, at * 4);
-  at += Math.ceil(bytes.length / 8) * 2;
+  const n = s.length;
+  room(n + 16);
+  const from = 4 * (at + 2);
+  let length = 0;
+  for (let code = 0; length < n && (code = s.charCodeAt(length)) < 128; length++) u8[from + length] = code;
+  if (length < n) {
+    const bytes = encoder.encode(s);
+    u8.set(bytes, from);
+    length = bytes.length;
+  }
+  head(STR, length);
+  at += Math.ceil(length / 8) * 2;
 }
 
 /** Whether an answer is the handle of a tensor. */

@@ -54,3 +54,44 @@ fn a_group_has_mean_zero_and_variance_one() -> Result<()> {
     assert!(square.to_vec::<f64>().iter().all(|v| (v - 1.0).abs() < 1e-12));
     Ok(())
 }
+
+/// Rows and channels of all widths around those of vectors and of the parts that sums are made of.
+#[test]
+fn rows_are_normalised_as_by_their_definition() -> Result<()> {
+    for n in [1, 2, 3, 4, 5, 7, 8, 15, 31, 32, 33, 100, 1023, 1025, 2500] {
+        for (dtype, bound) in [(DType::Float64, 1e-12), (DType::Float32, 2e-5)] {
+            let (x, w, b) = (leaf(&[5, n], 1, dtype)?.detached(), leaf(&[n], 2, dtype)?.detached(), leaf(&[n], 3, dtype)?.detached());
+            let (rows, weight, bias) = (x.to_vec::<f64>(), w.to_vec::<f64>(), b.to_vec::<f64>());
+            for (with_weight, with_bias) in [(true, true), (true, false), (false, true), (false, false)] {
+                let given = |t: &Tensor, with: bool| with.then(|| t.clone());
+                let y = x.layer_norm([n], &given(&w, with_weight), &given(&b, with_bias), 1e-3)?.to_vec::<f64>();
+                for (row, out) in rows.chunks(n as usize).zip(y.chunks(n as usize)) {
+                    let mean = row.iter().sum::<f64>() / n as f64;
+                    let var = row.iter().map(|v| (v - mean) * (v - mean)).sum::<f64>() / n as f64;
+                    for (i, (v, got)) in row.iter().zip(out).enumerate() {
+                        let (w, b) = (if with_weight { weight[i] } else { 1.0 }, if with_bias { bias[i] } else { 0.0 });
+                        let want = (v - mean) / (var + 1e-3).sqrt() * w + b;
+                        assert!((got - want).abs() < bound, "{n}, {dtype:?}: {got} and {want} at {i}");
+                    }
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Each row for itself: what stands in others does not show, not even NaN.
+#[test]
+fn nan_stays_in_its_row() -> Result<()> {
+    for n in [3, 50, 1100] {
+        let mut values: Vec<f32> = (0..4 * n).map(|i| (i as f32 * 0.7).sin()).collect();
+        let clean = Tensor::from_slice(&values, &[4, n])?.layer_norm([n], (), (), 1e-5)?.to_vec::<f32>();
+        let n = n as usize;
+        values[2 * n - 1] = f32::NAN;
+        let got = Tensor::from_slice(&values, &[4, n as i64])?.layer_norm([n as i64], (), (), 1e-5)?.to_vec::<f32>();
+        for (i, (a, b)) in clean.iter().zip(&got).enumerate() {
+            assert!(if i / n == 1 { b.is_nan() } else { a == b }, "{b} at {i} of rows of {n}");
+        }
+    }
+    Ok(())
+}

@@ -41,8 +41,10 @@ fn words() -> Result<Vec<Vec<u32>>> {
 /// Folds of one long line, of lines side by side and one after the other, and searches.
 fn folds() -> Result<Vec<Vec<u32>>> {
     let x = &leaf(&[900, 1111], 11)?.detach()?;
+    let long = &leaf(&[(1 << 22) + 200_001], 12)?.detach()?;
     let places = |t: Tensor| t.copied(DType::Float32);
     let all = [
+        long.sum(())?, long.mean(())?, long.copied(DType::Float64)?.sum(())?.unsqueeze(0i64)?.view_dtype(DType::Float32)?,
         x.sum(())?, x.t()?.sum(())?, x.mean(())?, x.max()?, x.argmax((), false).and_then(places)?,
         x.sum_dim([0], false, ())?, x.sum_dim([1], false, ())?, x.var_op([0], (), false)?, x.norm(2.0, [1], false, ())?,
         x.argmin(1i64, false).and_then(places)?, x.narrow(1i64, 3i64, 1000i64)?.sum(())?, x.logsumexp([0], false)?,

@@ -1,4 +1,4 @@
-//! Matrix products, squares of convolutions and elementary functions with WebAssembly's relaxed multiply-add.
+//! Matrix products, squares of convolutions, loops over rows and elementary functions with WebAssembly's relaxed multiply-add.
 //!
 //! A crate of its own, and never linked with cross-crate optimisation: LLVM gives every function of
 //! a unit the features of all, and with relaxed-simd it also turns minima and maxima into their
@@ -7,8 +7,8 @@
 #![cfg(target_arch = "wasm32")]
 
 use cresset_core::kernels::simd::{Exact, F32x4, F64x2, Lane, MulAdd};
-use cresset_core::kernels::{functions, gemm, winograd};
-use cresset_core::{elementary_functions, filtering_squares, gemm_kernel};
+use cresset_core::kernels::{functions, gemm, rows, winograd};
+use cresset_core::{elementary_functions, filtering_squares, gemm_kernel, row_loops};
 use std::arch::wasm32::{f32x4_relaxed_madd, f32x4_relaxed_nmadd, f64x2_relaxed_madd};
 use std::hint::black_box;
 
@@ -49,6 +49,7 @@ pub fn install() {
         gemm_kernel!(#[target_feature(enable = "relaxed-simd")] F64x2, Fused, 6, 4),
     );
     winograd::install(filtering_squares!(#[target_feature(enable = "relaxed-simd")] Fused));
+    rows::install(row_loops!(#[target_feature(enable = "relaxed-simd")] F32x4, Fused, f32));
     // SAFETY: a module with relaxed instructions runs where they are known.
     if unsafe { fuses() } {
         functions::install(elementary_functions!(#[target_feature(enable = "relaxed-simd")] Fused));

@@ -21,6 +21,18 @@ const SLOPE: f64 = 2.0 * FRAC_2_SQRT_PI * FRAC_1_SQRT_2;
 /// The cubic term beside it.
 const CUBIC: f64 = 0.044715;
 
+/// What `exp(x)` is computed with: `x = n ln 2 + r`.
+struct Reduction {
+    /// `ROUND`, or more.
+    round: f32,
+    /// `1 / ln 2`.
+    inverse: f32,
+    /// `-ln 2` in two parts; the first has few bits.
+    step: [f32; 2],
+    /// `(exp(r) - 1 - r) / r^2`.
+    exp: [f32; 5],
+}
+
 /// The numbers that the functions are made of. They are read from memory, behind an address that the
 /// compiler cannot see through: V8 takes four instructions to make a vector from a constant in the
 /// code, wherever it is used.
@@ -33,12 +45,9 @@ pub struct Coefficients {
     bias: f32,
     /// One less, for halves of powers.
     half_bias: f32,
-    log2_e: f32,
-    /// `-ln 2` in two parts; the first has few bits.
-    ln_2: [f32; 2],
     ln_2_rest: f32,
-    /// `(exp(r) - 1 - r) / r^2`.
-    exp: [f32; 5],
+    plus: Reduction,
+    minus: Reduction,
     /// `2 / ln 2`, and `-ln 2 / 2`, also in two parts.
     tanh_step: [f32; 4],
     minus_quarter: f32,
@@ -73,10 +82,20 @@ pub(super) static COEFFICIENTS: Coefficients = Coefficients {
     round: ROUND,
     bias: ROUND + 127.0,
     half_bias: ROUND + 126.0,
-    log2_e: LOG2_E as f32,
-    ln_2: [-0.693_359_4, 2.121_944_4e-4],
     ln_2_rest: -2.121_944_4e-4,
-    exp: [1.381_46e-3, 8.368_716e-3, 4.166_839e-2, 1.666_652_1e-1, 0.5],
+    plus: Reduction {
+        round: ROUND,
+        inverse: LOG2_E as f32,
+        step: [-0.693_359_4, 2.121_944_4e-4],
+        exp: [1.381_46e-3, 8.368_716e-3, 4.166_839e-2, 1.666_652_1e-1, 0.5],
+    },
+    // For `exp(-x)`, by `-r`: that saves the turned sign of `x`.
+    minus: Reduction {
+        round: ROUND + 127.0 + 256.0,
+        inverse: -LOG2_E as f32,
+        step: [0.693_359_4, -2.121_944_4e-4],
+        exp: [-1.381_46e-3, 8.368_716e-3, -4.166_839e-2, 1.666_652_1e-1, -0.5],
+    },
     minus_quarter: -0.25,
     tanh_step: [2.0 * LOG2_E as f32, -0.5 * LN_2 as f32, -0.346_679_7, 1.060_972_2e-4],
     tanh: [-5.123_389e-2, 1.332_276_3e-1, -3.333_321_5e-1],
@@ -111,14 +130,14 @@ fn poly<L: Lane, M: MulAdd<L>>(x: L, terms: &[L::Elem]) -> L {
 }
 
 impl Coefficients {
-    /// `x` as `n step + r` with a whole `n`, by `1 / step` and `-step` in two parts: `n` with the bias
-    /// of exponents, which `raised` makes `2^n` for `n` from -126 to 127, and `r`.
+    /// `exp(x)` as `(1 + q) 2^n`: `q`, and `n` in the lowest bits of a number. With `minus` it is
+    /// `exp(-x)`, and there are `-q` and what `raised` makes `-2^n`, for `n` from -126 to 127.
     #[inline(always)]
-    fn reduced<L: Floats, M: Fuse<L>>(&self, x: L, inverse: f32, step: &[f32]) -> (L, L) {
-        let bias = L::splat(self.bias);
-        let biased = M::mul_add(x, L::splat(inverse), bias);
-        let n = biased.sub(bias);
-        (biased, M::mul_add(n, L::splat(step[1]), M::mul_add(n, L::splat(step[0]), x)))
+    fn split<L: Floats, M: Fuse<L>>(by: &Reduction, x: L) -> (L, L) {
+        let (round, [first, second]) = (L::splat(by.round), by.step.map(L::splat));
+        let beside = M::mul_add(x, L::splat(by.inverse), round);
+        let n = beside.sub(round);
+        (Self::exp_less_one::<L, M>(by, M::mul_add(n, second, M::mul_add(n, first, x))), beside)
     }
 
     /// `2^n` as a product, for results that have no power of two of their own.
@@ -130,27 +149,30 @@ impl Coefficients {
         [half.add(bias).raised(), n.sub(half).add(bias).raised()]
     }
 
-    /// `exp(r) - 1` for small `r`.
+    /// `exp(r) - 1` for small `r`. Two halves of the polynomial are computed side by side (Estrin,
+    /// "Organization of Computer Systems: The Fixed Plus Variable Structure Computer", 1960).
     #[inline(always)]
-    fn exp_less_one<L: Floats, M: Fuse<L>>(&self, r: L) -> L {
-        M::mul_add(r.mul(r), poly::<L, M>(r, &self.exp), r)
+    fn exp_less_one<L: Floats, M: Fuse<L>>(by: &Reduction, r: L) -> L {
+        let ([a, b, c, d, e], square) = (by.exp.map(L::splat), r.mul(r));
+        let (high, low) = (M::mul_add(a, square, M::mul_add(b, r, c)), M::mul_add(d, r, e));
+        M::mul_add(square, M::mul_add(high, square, low), r)
     }
 
     /// `exp(x - less)` with a small `less`: without its power of two and less one, and that power.
     #[inline(always)]
     fn exp_parts<L: Floats, M: Fuse<L>>(&self, x: L, less: L) -> (L, L) {
         let bias = L::splat(self.bias);
-        let biased = M::mul_add(x, L::splat(self.log2_e), bias);
+        let biased = M::mul_add(x, L::splat(self.plus.inverse), bias);
         let n = biased.sub(bias);
         let less = M::mul_add(n, L::splat(self.ln_2_rest), less);
-        (self.exp_less_one::<L, M>(M::mul_add(n, L::splat(self.ln_2[0]), x).sub(less)), biased)
+        (Self::exp_less_one::<L, M>(&self.plus, M::mul_add(n, L::splat(self.plus.step[0]), x).sub(less)), biased)
     }
 
     /// `exp(x)` for `|x| < 87`.
     #[inline(always)]
     pub(super) fn exp<L: Floats, M: Fuse<L>>(&self, x: L) -> L {
-        let (biased, r) = self.reduced::<L, M>(x, self.log2_e, &self.ln_2);
-        self.exp_less_one::<L, M>(r).add(L::splat(self.one)).mul(biased.raised())
+        let (q, n) = Self::split::<L, M>(&self.plus, x);
+        q.add(L::splat(self.one)).scaled(n)
     }
 
     /// `1 + (1 + q) 2^n`, rounded once: what is added to `1 + 2^n` is small beside it.
@@ -168,8 +190,17 @@ impl Coefficients {
     /// `1 + exp(-x)` for `|x| < 87`.
     #[inline(always)]
     fn one_and_exp<L: Floats, M: Fuse<L>>(&self, x: L) -> L {
-        let (biased, r) = self.reduced::<L, M>(L::splat(self.zero).sub(x), self.log2_e, &self.ln_2);
-        self.one_and::<L, M>(self.exp_less_one::<L, M>(r), biased)
+        let zero = L::splat(self.zero);
+        let (q, biased) = self.exp_parts::<L, M>(zero.sub(x), zero);
+        self.one_and::<L, M>(q, biased)
+    }
+
+    /// The same for `|x| < 16.6`, where the sum of one and the power of two is exact.
+    #[inline(always)]
+    fn one_and_small_exp<L: Floats, M: Fuse<L>>(&self, x: L) -> L {
+        let (q, beside) = Self::split::<L, M>(&self.minus, x);
+        let w = beside.raised();
+        M::mul_add(q, w, L::splat(self.one).sub(w))
     }
 
     /// `exp(-2 u)` with `u = sqrt(2 / pi) (x + 0.044715 x^3)`, as `exp_parts` has it. The exponent is
@@ -292,25 +323,25 @@ impl Function for Tanh {
 /// `1 / (1 + exp(-x))`.
 pub struct Sigmoid;
 impl Function for Sigmoid {
-    const BOUND: f32 = Exp::BOUND;
+    const BOUND: f32 = 16.6;
     #[inline(always)]
     fn near<L: Floats, M: Fuse<L>>(k: &Coefficients, x: L) -> L {
-        L::splat(k.one).div(k.one_and_exp::<L, M>(x))
+        L::splat(k.one).div(k.one_and_small_exp::<L, M>(x))
     }
     #[inline(never)]
     fn far(k: &Coefficients, x: Block) -> Block {
-        let above = Self::near::<Block, Plain>(k, limited(x, Self::BOUND));
-        x.where_less(Block::splat(-Self::BOUND), Exp::far(k, x), above)
+        let above = Block::splat(k.one).div(k.one_and_exp::<Block, Plain>(limited(x, Exp::BOUND)));
+        x.where_less(Block::splat(-Exp::BOUND), Exp::far(k, x), above)
     }
 }
 
 /// `x / (1 + exp(-x))`.
 pub struct Silu;
 impl Function for Silu {
-    const BOUND: f32 = Exp::BOUND;
+    const BOUND: f32 = Sigmoid::BOUND;
     #[inline(always)]
     fn near<L: Floats, M: Fuse<L>>(k: &Coefficients, x: L) -> L {
-        x.div(k.one_and_exp::<L, M>(x))
+        x.div(k.one_and_small_exp::<L, M>(x))
     }
     #[inline(never)]
     fn far(k: &Coefficients, x: Block) -> Block {
@@ -318,8 +349,8 @@ impl Function for Silu {
         let (q, biased) = k.exp_parts::<Block, Plain>(near, Block::splat(k.zero));
         let [v, w] = k.powers(biased);
         let below = Plain::mul_add(near, q, near).mul(v).mul(w);
-        let above = near.div(k.one_and_exp::<Block, Plain>(limited(x, Self::BOUND)));
-        ends(k, 120.0, x, near.where_less(Block::splat(-Self::BOUND), below, above))
+        let above = near.div(k.one_and_exp::<Block, Plain>(limited(x, Exp::BOUND)));
+        ends(k, 120.0, x, near.where_less(Block::splat(-Exp::BOUND), below, above))
     }
 }
 

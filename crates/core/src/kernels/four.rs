@@ -120,6 +120,10 @@ impl<L: Floats> Floats for Four<L> {
         self.map(L::raised)
     }
     #[inline(always)]
+    fn scaled(self, n: Self) -> Self {
+        self.zip(n, L::scaled)
+    }
+    #[inline(always)]
     fn high(self) -> Self {
         self.map(L::high)
     }

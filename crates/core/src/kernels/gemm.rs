@@ -353,7 +353,7 @@ unsafe fn times_vector<T: Number>(
                 &copy
             };
             let x = Shared(x);
-            // In eights, which `dots` sums in another order than rows left over.
+            // In eights: `dots` sums rows that are left over in another order.
             parallel_for(rows.div_ceil(8), grain.div_ceil(8), |range| {
                 let (first, end) = (range.start * 8, rows.min(range.end * 8));
                 let from = source.get().wrapping_offset(first as isize * a.row);

@@ -1,8 +1,9 @@
 //! Normalisation: rows brought to mean 0 and variance 1, then scaled and shifted by channel. The
-//! variance is taken around a mean that is known. What lies in one piece is summed in vectors,
-//! pairwise; the pieces in double precision.
+//! variance is taken around a mean that is known. What lies in one piece is summed as `rows.rs` does,
+//! the pieces in double precision.
 
-use super::reduce::{dot_row, fold_row, two_sums};
+use super::reduce::{dot_row, fold_row};
+use super::rows::{each_row, Affine};
 use crate::ops::loops::Real;
 use crate::parallel::{parallel_for, Shared};
 
@@ -41,11 +42,6 @@ impl Shape {
         self.space == 1 && !self.across && period == self.channels && self.channels > 0
     }
 
-    /// Calls `f(row)` for every row, in any order.
-    fn each_row(&self, f: impl Fn(usize) + Sync) {
-        parallel_for(self.rows, (GRAIN / self.channels.max(1)).max(1), |range| range.for_each(&f));
-    }
-
     /// Calls `f(group, where a run of `space` elements starts)`.
     #[inline(always)]
     fn runs(&self, mut f: impl FnMut(usize, usize)) {
@@ -58,10 +54,10 @@ impl Shape {
 
     /// Mean and variance of each group.
     pub fn moments<T: Real>(&self, x: &[T]) -> (Vec<f64>, Vec<f64>) {
-        let n = self.count() as f64;
-        if self.is_plain(self.channels) {
-            return self.plain_moments(x);
+        if self.is_plain(self.channels) || self.has_runs() {
+            return self.moments_by_group(x);
         }
+        let n = self.count() as f64;
         let mut mean = vec![0.0; self.groups()];
         self.runs(|g, at| mean[g] += fold_row(&x[at..at + self.space], T::nil(), T::plus, T::plus).f64());
         mean.iter_mut().for_each(|m| *m /= n);
@@ -74,38 +70,30 @@ impl Shape {
         (mean, var)
     }
 
-    fn plain_moments<T: Real>(&self, x: &[T]) -> (Vec<f64>, Vec<f64>) {
-        let (mut mean, mut var) = (vec![0.0; self.rows], vec![0.0; self.rows]);
-        let to = (Shared(mean.as_mut_ptr()), Shared(var.as_mut_ptr()));
-        self.each_row(|r| {
-            let of_row = row_moments(&x[r * self.channels..(r + 1) * self.channels]);
-            // SAFETY: rows are apart.
-            unsafe { (*to.0.get().add(r), *to.1.get().add(r)) = of_row }
-        });
-        (mean, var)
-    }
-
     /// `apply` with the moments of `x` itself: the means, and one over the deviations, whose squares
     /// are `eps` larger than the variance.
     pub fn normalise<T: Real>(&self, x: &[T], eps: f64, weight: Option<&[T]>, bias: Option<&[T]>, period: usize, y: &mut [T]) -> (Vec<f64>, Vec<f64>) {
-        if !self.is_plain(period) {
+        let plain = self.is_plain(period);
+        if self.across || !(plain || self.has_runs()) {
             let (mean, var) = self.moments(x);
             let scale = scales(&var, eps);
             self.apply(x, &mean, &scale, weight, bias, period, y);
             return (mean, scale);
         }
         // All that is done to a row is done while it is in the nearest cache.
+        let n = self.count();
+        assert!(x.len() == self.rows * n && y.len() == x.len() && [weight, bias].iter().flatten().all(|p| p.len() == period));
         let (mut mean, mut scale) = (vec![0.0; self.rows], vec![0.0; self.rows]);
         let to = (Shared(mean.as_mut_ptr()), Shared(scale.as_mut_ptr()), Shared(y.as_mut_ptr()));
-        let n = self.channels;
-        self.each_row(|r| {
-            let x = &x[r * n..(r + 1) * n];
-            let (mean, var) = row_moments(x);
-            let scale = 1.0 / (var + eps).sqrt();
-            // SAFETY: rows are apart.
+        let affine = Affine { weight, bias, period, space: self.space };
+        let loops = T::row_loops(if plain { n } else { self.space });
+        parallel_for(self.rows, (GRAIN / n.max(1)).max(1), |range| {
+            let (first, rows) = (range.start, range.len());
+            // SAFETY: the rows of threads are apart.
             unsafe {
-                (*to.0.get().add(r), *to.1.get().add(r)) = (mean, scale);
-                apply_row(x, T::of(mean), T::of(scale), weight, bias, std::slice::from_raw_parts_mut(to.2.get().add(r * n), n));
+                let of_rows = |all: *mut f64| std::slice::from_raw_parts_mut(all.add(first), rows);
+                let (x, y) = (x.as_ptr().add(first * n), to.2.get().add(first * n));
+                (loops.normalise)(x, y, n, first, eps, &affine, of_rows(to.0.get()), of_rows(to.1.get()));
             }
         });
         (mean, scale)
@@ -113,15 +101,6 @@ impl Shape {
 
     /// `(x - mean) * scale * weight + bias`; the weight has `period` channels, and repeats.
     pub fn apply<T: Real>(&self, x: &[T], mean: &[f64], scale: &[f64], weight: Option<&[T]>, bias: Option<&[T]>, period: usize, y: &mut [T]) {
-        if self.is_plain(period) {
-            let to = Shared(y.as_mut_ptr());
-            let n = self.channels;
-            return self.each_row(|r| {
-                // SAFETY: rows are apart.
-                let y = unsafe { std::slice::from_raw_parts_mut(to.get().add(r * n), n) };
-                apply_row(&x[r * n..(r + 1) * n], T::of(mean[r]), T::of(scale[r]), weight, bias, y);
-            });
-        }
         let mut channel = 0;
         self.runs(|g, at| {
             let k = channel % period.max(1);
@@ -164,24 +143,17 @@ impl Shape {
 
     fn plain_input_grad<T: Real>(&self, g: &[T], x: &[T], mean: &[f64], scale: &[f64], weight: Option<&[T]>, dx: &mut [T]) {
         let n = self.channels;
-        let to = Shared(dx.as_mut_ptr());
-        let count = T::of(n as f64);
-        self.each_row(|r| {
-            // SAFETY: rows are apart.
-            let dx = unsafe { std::slice::from_raw_parts_mut(to.get().add(r * n), n) };
+        let loops = T::row_loops(n);
+        assert!([g.len(), x.len(), dx.len()] == [self.rows * n; 3] && weight.is_none_or(|w| w.len() == n));
+        each_row(dx, n, |r, dx| {
             let (g, x) = (&g[r * n..(r + 1) * n], &x[r * n..(r + 1) * n]);
             let (m, s) = (T::of(mean[r]), T::of(scale[r]));
+            // SAFETY: rows and weight have as many elements.
+            let sums = unsafe { (loops.products)(g.as_ptr(), weight.map(<[T]>::as_ptr), x.as_ptr(), n, m) };
+            let [shift, slope] = [sums[0], sums[1] * scale[r] * scale[r]].map(|sum| T::of(sum / n as f64));
             match weight {
-                Some(w) => {
-                    let [sum, dot] = two_sums([g, w, x], |[g, w, x]| [g * w, g * w * (x - m)]);
-                    let (shift, slope) = (sum / count, dot * s / count * s);
-                    dx.iter_mut().zip(g).zip(x).zip(w).for_each(|(((d, g), x), w)| *d = (*g * *w - shift - (*x - m) * slope) * s);
-                }
-                None => {
-                    let [sum, dot] = two_sums([g, x], |[g, x]| [g, g * (x - m)]);
-                    let (shift, slope) = (sum / count, dot * s / count * s);
-                    dx.iter_mut().zip(g).zip(x).for_each(|((d, g), x)| *d = (*g - shift - (*x - m) * slope) * s);
-                }
+                Some(w) => dx.iter_mut().zip(g).zip(x).zip(w).for_each(|(((d, g), x), w)| *d = (*g * *w - shift - (*x - m) * slope) * s),
+                None => dx.iter_mut().zip(g).zip(x).for_each(|((d, g), x)| *d = (*g - shift - (*x - m) * slope) * s),
             }
         });
     }
@@ -239,22 +211,4 @@ impl Shape {
 /// One over the deviations of variances, whose squares are `eps` larger.
 pub fn scales(var: &[f64], eps: f64) -> Vec<f64> {
     var.iter().map(|v| 1.0 / (v + eps).sqrt()).collect()
-}
-
-/// Mean and variance of a row.
-fn row_moments<T: Real>(row: &[T]) -> (f64, f64) {
-    let n = row.len() as f64;
-    let mean = fold_row(row, T::nil(), T::plus, T::plus).f64() / n;
-    let m = T::of(mean);
-    (mean, fold_row(row, T::nil(), |s, v| s + (v - m) * (v - m), T::plus).f64() / n)
-}
-
-/// `(x - m) * s * weight + bias` of a row.
-fn apply_row<T: Real>(x: &[T], m: T, s: T, weight: Option<&[T]>, bias: Option<&[T]>, y: &mut [T]) {
-    match (weight, bias) {
-        (Some(w), Some(b)) => y.iter_mut().zip(x).zip(w).zip(b).for_each(|(((y, x), w), b)| *y = (*x - m) * s * *w + *b),
-        (Some(w), None) => y.iter_mut().zip(x).zip(w).for_each(|((y, x), w)| *y = (*x - m) * s * *w),
-        (None, Some(b)) => y.iter_mut().zip(x).zip(b).for_each(|((y, x), b)| *y = (*x - m) * s + *b),
-        (None, None) => y.iter_mut().zip(x).for_each(|(y, x)| *y = (*x - m) * s),
-    }
 }

@@ -2,7 +2,6 @@
 //! more than once still lies in the cache.
 
 use super::norm::Shape;
-use super::reduce::{dot_row, fold_row};
 use crate::ops::loops::Real;
 use crate::parallel::{parallel_for, Shared};
 
@@ -36,29 +35,42 @@ impl Shape {
         parallel_for(self.groups(), (GRAIN / self.count().max(1)).max(1), |range| range.for_each(&f));
     }
 
+    /// Mean and variance of a group.
+    ///
+    /// # Safety
+    /// `x` must have all elements.
+    #[inline(always)]
+    unsafe fn moments_of<T: Real>(&self, group: usize, x: *const T) -> (f64, f64) {
+        let n = self.count();
+        // The runs of a row follow each other.
+        let (first, count, len) = if self.across { (group * self.space, self.rows, self.space) } else { (group * n, 1, n) };
+        let loops = T::row_loops(len);
+        let over = |f: &dyn Fn(*const T) -> f64| {
+            (0..count).map(|i| f(x.wrapping_add(first + i * self.channels * self.space))).sum::<f64>() / n as f64
+        };
+        // SAFETY: runs lie among the elements.
+        unsafe {
+            let mean = over(&|run| (loops.sum)(run, len));
+            let m = T::of(mean);
+            (mean, over(&|run| (loops.squares)(run, len, m)))
+        }
+    }
+
     /// Mean and variance of each group.
     pub fn moments_by_group<T: Real>(&self, x: &[T]) -> (Vec<f64>, Vec<f64>) {
-        let (n, len) = (self.count() as f64, self.space);
+        assert_eq!(x.len(), self.groups() * self.count());
         let (mut mean, mut var) = (vec![0.0; self.groups()], vec![0.0; self.groups()]);
         let to = (Shared(mean.as_mut_ptr()), Shared(var.as_mut_ptr()));
-        self.each_group(|k| {
-            let run = |i: usize| &x[i * len..(i + 1) * len];
-            let mean = self.runs_of(k).map(|i| fold_row(run(i), T::nil(), T::plus, T::plus).f64()).sum::<f64>() / n;
-            let m = T::of(mean);
-            let square = |i: usize| fold_row(run(i), T::nil(), |s, v| s + (v - m) * (v - m), T::plus).f64();
-            let var = self.runs_of(k).map(square).sum::<f64>() / n;
-            // SAFETY: groups are apart.
-            unsafe { (*to.0.get().add(k), *to.1.get().add(k)) = (mean, var) }
-        });
+        // SAFETY: groups are apart, and all elements are there.
+        self.each_group(|k| unsafe { (*to.0.get().add(k), *to.1.get().add(k)) = self.moments_of(k, x.as_ptr()) });
         (mean, var)
     }
 
-    /// The gradients of input, weight and bias of `apply` with the moments of the input itself; the weight
-    /// has `period` channels.
-    #[allow(clippy::too_many_arguments, reason = "what is read, and where three gradients go")]
-    pub fn all_grads<T: Real>(&self, g: &[T], x: &[T], mean: &[f64], scale: &[f64], weight: Option<&[T]>, period: usize, to: Grads<T>) {
+    /// The gradients of input, weight and bias of `normalise`; the weight has `period` channels.
+    pub fn all_grads<T: Real>(&self, g: &[T], x: &[T], eps: f64, weight: Option<&[T]>, period: usize, to: Grads<T>) {
         let (n, len) = (self.count() as f64, self.space);
-        let runs = self.rows * self.channels;
+        let (runs, loops) = (self.rows * self.channels, T::row_loops(len));
+        assert!(g.len() == x.len() && x.len() == runs * len);
         // Of each run the sum of the gradients, and of their products with the normalised input.
         let (mut sums, mut dots) = (vec![0.0; runs], vec![0.0; runs]);
         let rooms = (Shared(sums.as_mut_ptr()), Shared(dots.as_mut_ptr()));
@@ -67,14 +79,19 @@ impl Shape {
             Shared(dx.as_mut_ptr())
         });
         self.each_group(|k| {
-            let (m, s) = (T::of(mean[k]), scale[k]);
+            // SAFETY: all elements are there.
+            let (mean, var) = unsafe { self.moments_of(k, x.as_ptr()) };
+            let (m, s) = (T::of(mean), 1.0 / (var + eps).sqrt());
             let weight_at = |i: usize| weight.map_or(1.0, |w| w[i % period].f64());
             let (mut sum, mut dot) = (0.0, 0.0);
             for i in self.runs_of(k) {
                 let (g, x) = (&g[i * len..(i + 1) * len], &x[i * len..(i + 1) * len]);
-                let (a, b) = (fold_row(g, T::nil(), T::plus, T::plus).f64(), dot_row(g, x, m).f64() * s);
-                // SAFETY: the runs of groups are apart.
-                unsafe { (*rooms.0.get().add(i), *rooms.1.get().add(i)) = (a, b) }
+                // SAFETY: both are runs, and those of groups are apart.
+                let (a, b) = unsafe {
+                    let [sum, dot] = (loops.products)(g.as_ptr(), None, x.as_ptr(), len, m);
+                    (*rooms.0.get().add(i), *rooms.1.get().add(i)) = (sum, dot * s);
+                    (sum, dot * s)
+                };
                 (sum, dot) = (sum + a * weight_at(i), dot + b * weight_at(i));
             }
             let Some(dx) = &dx else { return };

@@ -412,37 +412,3 @@ pub fn dot_row<T: Number + Sub<Output = T>>(a: &[T], b: &[T], less: T) -> T {
     }
     halved(part, |x, y| x + y) + rest
 }
-
-/// The sums of both numbers that `terms` makes of what stands in one place of rows of one length.
-pub fn two_sums<T: Number, const R: usize>(rows: [&[T]; R], terms: impl Fn([T; R]) -> [T; 2] + Copy) -> [T; 2] {
-    let len = rows.iter().map(|row| row.len()).min().unwrap_or(0);
-    if len > LINE {
-        let half = len / 2 / PARTS * PARTS;
-        let (first, second) = (two_sums(rows.map(|row| &row[..half]), terms), two_sums(rows.map(|row| &row[half..]), terms));
-        return [first[0] + second[0], first[1] + second[1]];
-    }
-    let whole = len / PARTS * PARTS;
-    let mut part = [[T::default(); PARTS]; 2];
-    for group in (0..whole).step_by(GROUP) {
-        let mut own = [[T::default(); PARTS]; 2];
-        for at in (group..whole.min(group + GROUP)).step_by(PARTS) {
-            let here = rows.map(|row| &row[at..at + PARTS]);
-            for i in 0..PARTS {
-                let [a, b] = terms(here.map(|row| row[i]));
-                own[0][i] += a;
-                own[1][i] += b;
-            }
-        }
-        for i in 0..PARTS {
-            part[0][i] += own[0][i];
-            part[1][i] += own[1][i];
-        }
-    }
-    let mut sums = part.map(|part| halved(part, |a, b| a + b));
-    for i in whole..len {
-        let [a, b] = terms(rows.map(|row| row[i]));
-        sums[0] += a;
-        sums[1] += b;
-    }
-    sums
-}

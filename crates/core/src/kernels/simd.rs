@@ -65,6 +65,8 @@ pub trait Floats: Lane<Elem = f32> {
     fn all_within(self, bound: f32) -> bool;
     /// The lowest bits in the place of the exponent.
     fn raised(self) -> Self;
+    /// `self` times two to the power of the lowest bits of `n`; there must be such a number.
+    fn scaled(self, n: Self) -> Self;
     /// The first half of the bits of the number.
     fn high(self) -> Self;
     /// The first and the second half in double precision.
@@ -276,6 +278,8 @@ mod vectors {
         #[inline(always)]
         fn raised(self) -> Self { F32x4(i32x4_shl(self.0, 23)) }
         #[inline(always)]
+        fn scaled(self, n: Self) -> Self { F32x4(i32x4_add(self.0, i32x4_shl(n.0, 23))) }
+        #[inline(always)]
         fn high(self) -> Self { F32x4(v128_and(self.0, i32x4_splat(!0xfff))) }
         #[inline(always)]
         fn widen(self) -> [F64x2; 2] {
@@ -424,6 +428,9 @@ mod vectors {
         }
         fn all_within(self, bound: f32) -> bool { self.0.iter().all(|x| x.abs() < bound) }
         fn raised(self) -> Self { Pack(self.0.map(|x| f32::from_bits(x.to_bits() << 23))) }
+        fn scaled(self, n: Self) -> Self {
+            Pack(from_fn(|i| f32::from_bits(self.0[i].to_bits().wrapping_add(n.0[i].to_bits() << 23))))
+        }
         fn high(self) -> Self { Pack(self.0.map(|x| f32::from_bits(x.to_bits() & !0xfff))) }
         fn widen(self) -> [Self::Wide; 2] {
             let [a, b, c, d] = self.0.map(f64::from);

@@ -1,18 +1,7 @@
 //! Softmax of rows, its logarithm and their gradients, without overflow.
 
 use super::reduce::{dot_row, fold_row};
-use crate::ops::loops::{Real, GRAIN};
-use crate::parallel::{parallel_for, Shared};
-
-/// Calls `f(number, row)` for every row of `n` elements, in any order; threads share them.
-pub fn each_row<T: Real>(to: &mut [T], n: usize, f: impl Fn(usize, &mut [T]) + Sync) {
-    let n = n.max(1);
-    let (rows, to) = (to.len() / n, Shared(to.as_mut_ptr()));
-    parallel_for(rows, (GRAIN / n).max(1), |range| for r in range {
-        // SAFETY: rows are apart.
-        f(r, unsafe { std::slice::from_raw_parts_mut(to.get().add(r * n), n) });
-    });
-}
+use crate::ops::loops::Real;
 
 /// The softmax of a row, or its logarithm. NaN anywhere is in the sum, and from there everywhere.
 pub fn softmax<T: Real>(from: &[T], to: &mut [T], log: bool) {

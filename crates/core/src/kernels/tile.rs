@@ -246,7 +246,11 @@ unsafe fn some_taps<L: Lane, M: MulAdd<L>, const ROWS: usize, const WIDTH: usize
     }
 }
 
-/// Dot products of `x` with each of `count` rows, `step` apart: eight rows a pass over `x`.
+/// Rows that go at once through a vector. They are a fourth of all apart, so that each of four streams
+/// through memory goes on where it ends: memory is almost twice as fast as at neighbouring rows.
+const STREAMS: usize = 4;
+
+/// Dot products of `x` with each of `count` rows, `step` apart.
 ///
 /// # Safety
 /// The rows must be readable for the length of `x`, `y` writable for `count` numbers `y_step` apart.
@@ -261,36 +265,38 @@ pub unsafe fn dots<L: Lane, M: MulAdd<L>>(
             *at = if add { *at + sum } else { sum };
         }
     };
-    let mut i = 0;
-    while i + 8 <= count {
+    let apart = count / STREAMS;
+    for i in 0..apart {
         // SAFETY: the caller's promise.
-        let sums = unsafe { row_dots::<L, M, 8>(rows.wrapping_add(i.wrapping_mul(step)), step, x) };
-        sums.into_iter().enumerate().for_each(|(r, s)| set(i + r, s));
-        i += 8;
+        let sums = unsafe { row_dots::<L, M>(rows.wrapping_add(i.wrapping_mul(step)), step.wrapping_mul(apart), x) };
+        sums.into_iter().enumerate().for_each(|(r, s)| set(i + r * apart, s));
     }
-    while i < count {
+    for i in STREAMS * apart..count {
         // SAFETY: the caller's promise.
         set(i, dot::<L, M>(unsafe { std::slice::from_raw_parts(rows.wrapping_add(i.wrapping_mul(step)), x.len()) }, x));
-        i += 1;
     }
 }
 
 #[inline(always)]
-unsafe fn row_dots<L: Lane, M: MulAdd<L>, const ROWS: usize>(rows: *const L::Elem, step: usize, x: &[L::Elem]) -> [L::Elem; ROWS] {
-    let mut acc = [L::splat(Default::default()); ROWS];
-    let whole = x.len() / L::N * L::N;
+unsafe fn row_dots<L: Lane, M: MulAdd<L>>(rows: *const L::Elem, step: usize, x: &[L::Elem]) -> [L::Elem; STREAMS] {
+    let rows: [_; STREAMS] = std::array::from_fn(|r| rows.wrapping_add(r.wrapping_mul(step)));
+    let mut acc = [[L::splat(Default::default()); 2]; STREAMS];
+    let pairs = x.len() / (2 * L::N) * (2 * L::N);
     // SAFETY: the caller's promise.
     unsafe {
-        for p in (0..whole).step_by(L::N) {
-            let v = L::load(x.as_ptr().add(p));
-            for (r, sum) in acc.iter_mut().enumerate() {
-                *sum = M::mul_add(L::load(rows.wrapping_add(r.wrapping_mul(step)).add(p)), v, *sum);
+        for p in (0..pairs).step_by(2 * L::N) {
+            let (x, rows) = (x.as_ptr().add(p), rows.map(|row| row.wrapping_add(p)));
+            for u in 0..2 {
+                let v = L::load(x.add(u * L::N));
+                for (row, sums) in rows.iter().zip(&mut acc) {
+                    sums[u] = M::mul_add(L::load(row.add(u * L::N)), v, sums[u]);
+                }
             }
         }
         std::array::from_fn(|r| {
-            let mut sum = acc[r].sum();
-            for p in whole..x.len() {
-                sum += *rows.wrapping_add(r.wrapping_mul(step)).add(p) * x[p];
+            let mut sum = acc[r][0].add(acc[r][1]).sum();
+            for p in pairs..x.len() {
+                sum += *rows[r].add(p) * x[p];
             }
             sum
         })
@@ -317,8 +323,7 @@ pub fn dot<L: Lane, M: MulAdd<L>>(a: &[L::Elem], b: &[L::Elem]) -> L::Elem {
     sum
 }
 
-/// `y` plus the sum of `count` rows, each times its number of `x`: eight rows a pass over `y`, so that
-/// many lines of memory are on their way at once.
+/// `y` plus the sum of `count` rows, each times its number of `x`.
 ///
 /// # Safety
 /// The rows must be readable for the length of `y`, and `x` for `count` numbers.
@@ -326,19 +331,14 @@ pub fn dot<L: Lane, M: MulAdd<L>>(a: &[L::Elem], b: &[L::Elem]) -> L::Elem {
 pub unsafe fn scaled_rows<L: Lane, M: MulAdd<L>>(
     rows: *const L::Elem, step: usize, count: usize, x: *const L::Elem, x_step: usize, y: &mut [L::Elem],
 ) {
-    let at = |i: usize| (rows.wrapping_add(i.wrapping_mul(step)), x.wrapping_add(i.wrapping_mul(x_step)));
-    let mut i = 0;
-    while i < count {
-        let (rows, x) = at(i);
-        // SAFETY: the caller's promise.
-        unsafe {
-            if i + 8 <= count {
-                add_rows::<L, M, 8>(rows, step, x, x_step, y);
-                i += 8;
-            } else {
-                add_rows::<L, M, 1>(rows, step, x, x_step, y);
-                i += 1;
-            }
+    let (apart, at) = (count / STREAMS, |i: usize| (rows.wrapping_add(i.wrapping_mul(step)), x.wrapping_add(i.wrapping_mul(x_step))));
+    // SAFETY: the caller's promise.
+    unsafe {
+        for (rows, x) in (0..apart).map(at) {
+            add_rows::<L, M, STREAMS>(rows, step.wrapping_mul(apart), x, x_step.wrapping_mul(apart), y);
+        }
+        for (rows, x) in (STREAMS * apart..count).map(at) {
+            add_rows::<L, M, 1>(rows, step, x, x_step, y);
         }
     }
 }

@@ -7,6 +7,7 @@ use crate::error::{Error, Result};
 use crate::kernels::complex::C;
 use crate::kernels::elementwise::{binary, each, pairs, ternary, unary, with_number, Strided};
 use crate::kernels::functions;
+use crate::kernels::rows::{self, RowLoops};
 use crate::layout::{broadcast, Dims};
 use crate::parallel::{parallel_for, Shared};
 use crate::tensor::Tensor;
@@ -221,11 +222,13 @@ pub trait Real:
     fn powf(self, e: Self) -> Self;
     /// Not a number.
     fn is_nan(self) -> bool;
+    /// The loops over rows or channels of so many elements.
+    fn row_loops(width: usize) -> &'static RowLoops<Self>;
     /// Negative infinity.
     const NEG_INF: Self;
 }
 macro_rules! impl_real {
-    ($($t:ident: $exp_less:expr, $in_place:expr, $greatest:expr);*) => { $(impl Real for $t {
+    ($($t:ident: $exp_less:expr, $in_place:expr, $greatest:expr, $rows:expr);*) => { $(impl Real for $t {
         #[inline(always)] fn of(x: f64) -> Self { x as $t }
         #[inline(always)] fn f64(self) -> f64 { self as f64 }
         #[inline(always)] fn exp(self) -> Self { $t::exp(self) }
@@ -239,15 +242,16 @@ macro_rules! impl_real {
         #[inline(always)] fn sin_cos(self) -> (Self, Self) { $t::sin_cos(self) }
         #[inline(always)] fn powf(self, e: Self) -> Self { $t::powf(self, e) }
         #[inline(always)] fn is_nan(self) -> bool { $t::is_nan(self) }
+        #[inline(always)] fn row_loops(width: usize) -> &'static RowLoops<Self> { $rows(width) }
         const NEG_INF: Self = $t::NEG_INFINITY;
     })* };
 }
-impl_real!(f32: functions::exp_less_all, functions::exp_less_in_place, functions::greatest;
+impl_real!(f32: functions::exp_less_all, functions::exp_less_in_place, functions::greatest, rows::singles;
     f64: |x: &[f64], m: f64, y: &mut [f64]| {
             y.copy_from_slice(x);
             exp_less_in_place(y, m)
         }, exp_less_in_place,
-        |x: &[f64]| x.iter().fold(f64::NEG_INFINITY, |m, x| if *x > m { *x } else { m }));
+        |x: &[f64]| x.iter().fold(f64::NEG_INFINITY, |m, x| if *x > m { *x } else { m }), rows::doubles);
 
 fn exp_less_in_place(x: &mut [f64], m: f64) -> f64 {
     x.iter_mut().for_each(|x| *x = (*x - m).exp());

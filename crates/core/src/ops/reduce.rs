@@ -1,10 +1,12 @@
 //! Reductions to sums, products, means and truth values, and what all reductions share.
 
 use super::join::cat_of;
-use super::loops::Arith;
+use super::loops::{Arith, Real};
 use super::prelude::*;
 use super::quick::{few, Quick};
-use crate::kernels::reduce::{fold, fold_row};
+use crate::kernels::reduce::{fold, fold_row, reduced_sizes};
+use crate::kernels::sums::{sum_rows, SHORTEST};
+use crate::parallel::Shared;
 
 /// The dimensions to reduce, wrapped and checked; all of them where none are named.
 pub(crate) fn reduce_dims(dims: Option<&Dims>, ndim: usize) -> Result<Vec<usize>> {
@@ -67,9 +69,30 @@ fn accumulated(t: &Tensor, dtype: Option<DType>) -> Result<(Tensor, DType)> {
     Ok((if dtype.is_some_and(|d| d != t.dtype()) { t.copied(out)? } else { t.clone() }, out))
 }
 
+/// Sums of floating-point numbers along dimensions that lie in one piece, divided by `by`; none if they
+/// do not, or are few.
+fn in_one_piece(t: &Tensor, dims: &[usize], keepdim: bool, out: DType, by: f64) -> Option<Result> {
+    fn run<T: Real>(t: &Tensor, n: usize, out: &Tensor, by: f64) {
+        let to = Shared(out.ptr::<T>());
+        // SAFETY: each result has a place of its own.
+        sum_rows(t.data::<T>(), n, |i, sum| unsafe { to.get().add(i).write(T::of(sum / by)) });
+    }
+    let n = count(t.sizes(), dims) as usize;
+    let last = t.ndim() - dims.len();
+    let double = out == DType::Float64;
+    if !double && out != DType::Float32 || t.dtype() != out || n < SHORTEST || !t.is_contiguous() || dims.iter().any(|d| *d < last) {
+        return None;
+    }
+    let room = Tensor::empty(&reduced_sizes(t.sizes(), dims, keepdim), out);
+    Some(room.inspect(|room| if double { run::<f64>(t, n, room, by) } else { run::<f32>(t, n, room, by) }))
+}
+
 fn summed(t: &Tensor, dims: Option<&Dims>, keepdim: bool, dtype: Option<DType>) -> Result {
     let dims = reduce_dims(dims, t.ndim())?;
     let (t, out) = accumulated(t, dtype)?;
+    if let Some(sums) = in_one_piece(&t, &dims, keepdim, out, 1.0) {
+        return sums;
+    }
     dispatch_compute!(out, T => fold::<T, T, T>(&t, &dims, keepdim, out, T::nil(), T::plus, T::plus, |a| a))
 }
 
@@ -107,6 +130,9 @@ fn averaged(t: &Tensor, dims: Option<&Dims>, keepdim: bool, dtype: Option<DType>
     let dims = reduce_dims(dims, t.ndim())?;
     let n = count(t.sizes(), &dims) as f64;
     let t = if out == t.dtype() { t.clone() } else { t.copied(out)? };
+    if let Some(means) = in_one_piece(&t, &dims, keepdim, out, n) {
+        return means;
+    }
     dispatch_compute!(out, T => {
         let n: T = Scalar::Float(n).to();
         fold::<T, T, T>(&t, &dims, keepdim, out, T::nil(), T::plus, T::plus, |a| a / n)

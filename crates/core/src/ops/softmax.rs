@@ -10,7 +10,7 @@ use crate::kernels::softmax as rows;
 /// `f` of every row along the last dimension, which lie in one piece.
 fn each_row<T: Real>(t: &Tensor, f: impl Fn(usize, &mut [T]) + Sync) -> Result {
     let out = Tensor::empty(t.sizes(), t.dtype())?;
-    rows::each_row(out.data_mut(), t.sizes().last().map_or(1, |n| *n as usize), f);
+    crate::kernels::rows::each_row(out.data_mut(), t.sizes().last().map_or(1, |n| *n as usize), f);
     Ok(out)
 }
 

@@ -10,6 +10,7 @@ families! {
     pool: PoolOps,
     adaptive: AdaptivePoolOps,
     norm: NormalisationOps,
+    batch_norm: BatchNormOps,
     loss: LossOps,
     classify: ClassLossOps,
     margin: MarginLossOps,
