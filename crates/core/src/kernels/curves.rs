@@ -330,6 +330,9 @@ impl Function for Sigmoid {
     }
     #[inline(never)]
     fn far(k: &Coefficients, x: Block) -> Block {
+        if x.all_within(Exp::BOUND) {
+            return Block::splat(k.one).div(k.one_and_exp::<Block, Plain>(x));
+        }
         let above = Block::splat(k.one).div(k.one_and_exp::<Block, Plain>(limited(x, Exp::BOUND)));
         x.where_less(Block::splat(-Exp::BOUND), Exp::far(k, x), above)
     }
@@ -345,6 +348,9 @@ impl Function for Silu {
     }
     #[inline(never)]
     fn far(k: &Coefficients, x: Block) -> Block {
+        if x.all_within(Exp::BOUND) {
+            return x.div(k.one_and_exp::<Block, Plain>(x));
+        }
         let near = limited(x, 120.0);
         let (q, biased) = k.exp_parts::<Block, Plain>(near, Block::splat(k.zero));
         let [v, w] = k.powers(biased);
