@@ -65,7 +65,7 @@ class OpenPage {
   turn(): Token<Shelf> {
     const before = this.token, page = takePage();
     if (before) pages.filled[before.page] = PAGE - (this.end - this.next);
-    this.token = new Token(page, shelves[page] = new Shelf());
+    this.token = new Token(page, shelves[page] = bare.pop() ?? new Shelf());
     this.next = page * PAGE;
     this.end = this.next + PAGE;
     return before;
@@ -91,6 +91,8 @@ const TRIES = 8;
 
 /** By page: its shelf, while its tensors may be evacuated. */
 const shelves: (Shelf | null)[] = [];
+/** Shelves of pages that are gone, as new: the collector would copy young ones. */
+const bare: Shelf[] = [];
 /** By page: the handles of tensors that are parked. */
 const aside = new Map<number, number[]>();
 /** Pages that evacuation is done with, though they have tensors: leaves, parts of graphs. */
@@ -134,6 +136,8 @@ function retire(page: number): void {
   for (let at = first; at < end; at++) handles[at] = 0;
   stayers.delete(page);
   letGone.delete(page);
+  const shelf = shelves[page];
+  if (shelf && !shelf.moved && !shelf.parked) bare.push(shelf);
   shelves[page] = null;
   pages.isGone[page] = 1;
   if (pages.isListed[page] === 0) givePage(page);
@@ -197,9 +201,9 @@ function settle(tensor: Tensor, handle: number): void {
   if (large) {
     pages.isLarge[open.token.page] = 1;
     turn();
-    // A look at each result would take longer than one more block costs; what is huge waits for the next op.
+    // Looks have to share the cache with results: one for three of them; what is huge waits for the next op.
     isHungry = grown >= HUGE;
-    full = Math.max(full, Math.min(budget, isHungry ? live : base + 1.5 * grown));
+    full = Math.max(full, Math.min(budget, isHungry ? live : base + 2.5 * grown));
   }
   if (live > full || list.length - oldest > crowd) relieve(live);
 }
