@@ -66,7 +66,7 @@ class OpenPage {
     const before = this.token, page = takePage();
     if (before) pages.filled[before.page] = PAGE - (this.end - this.next);
     this.token = new Token(page, shelves[page] = bare.pop() ?? new Shelf());
-    this.next = page * PAGE;
+    this.next = page << BITS;
     this.end = this.next + PAGE;
     return before;
   }
@@ -237,7 +237,7 @@ class Look {
     if (!canLook()) return false;
     const start = performance.now();
     if ((start - this.ended) * share < this.takes) return false;
-    look(this.all);
+    const took = look(this.all) - start;
     let left = 0;
     for (let i = oldest; i < list.length; i++) {
       const page = list[i]!;
@@ -247,7 +247,7 @@ class Look {
     list.length = left;
     oldest = 0;
     this.ended = performance.now();
-    this.takes = Math.min(this.ended - start, 1.25 * this.takes);
+    this.takes = Math.min(took, 1.25 * this.takes);
     return true;
   }
 }
@@ -352,7 +352,9 @@ export const now = (): number => beats;
 
 /** Under pressure: garbage goes, and if that is not enough the oldest tensors. */
 function relieve(live: number): void {
-  if (quick.go(SHARE)) interval = live - liveBytes() > interval / 2 ? Math.max(OFTEN, interval / 2) : Math.min(SELDOM, interval * 2);
+  const isFull = live > full;
+  // Whether bytes were worth it; many small tensors say nothing of that.
+  if (quick.go(SHARE) && isFull) interval = live - liveBytes() > interval / 2 ? Math.max(OFTEN, interval / 2) : Math.min(SELDOM, interval * 2);
   if (liveBytes() > budget) thorough.go(SHARE);
   if (liveBytes() > budget || (list.length - oldest > MANY && !canLook())) evacuateOldest();
   crowd = Math.max(CROWD, 2 * (list.length - oldest));

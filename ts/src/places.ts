@@ -75,7 +75,7 @@ export function givePage(page: number): void {
 }
 
 /** The handles on a page; places without one are 0. */
-export const onPage = (page: number): Int32Array => handles.subarray(page * PAGE, (page + 1) * PAGE);
+export const onPage = (page: number): Int32Array => handles.subarray(page << BITS, (page + 1) << BITS);
 
 /** Whether no place of a page has a handle. */
 export const isBare = (page: number): boolean => onPage(page).every((handle) => handle === 0);

@@ -33,7 +33,8 @@ let retire: (page: number) => void;
 /** Numbers of pages serve again: what is registered is the number and its generation. */
 const GENERATION = 2 ** 24;
 const registry = new FinalizationRegistry<number>((registered) => {
-  const page = registered % GENERATION;
+  // An integer to the engine, too: what becomes a double once makes every tensor larger and slower.
+  const page = (registered % GENERATION) | 0;
   if (pages.generation[page] !== Math.floor(registered / GENERATION) || pages.isGone[page] === 1) return;
   old.pages.delete(page);
   retire(page);
@@ -105,11 +106,12 @@ function sift(tokens: Token[]): void {
   young.pages.length = left;
 }
 
-/** Collects, young objects or all, and retires pages that are gone; only where looks can be made. */
-export function look(all: boolean): void {
+/** Collects, young objects or all, and retires pages that are gone; only where looks can be made. Returns when it knew
+ * which: what follows has to be done some time. */
+export function look(all: boolean): number {
   if (all) collector!.all();
   else collector!.young();
-  const tokens = alive(young.tokens), elders = all ? alive(old.tokens) : null;
+  const tokens = alive(young.tokens), elders = all ? alive(old.tokens) : null, known = performance.now();
   if (elders) {
     mark(elders);
     for (const page of old.pages) {
@@ -119,6 +121,7 @@ export function look(all: boolean): void {
     }
   }
   if (tokens) sift(tokens);
+  return known;
 }
 
 /** Leaves all pages to the finalizer. */
