@@ -75,7 +75,7 @@ class OpenPage {
 /** A tensor that added more bytes than this has a page of its own; so much garbage is worth a look. */
 const LARGE = 1 << 16;
 /** So many pages call for a look, whatever they hold, so that small tensors come from near memory; so few are worth none. */
-const CROWD = 1 << 9, FEW = 4;
+const CROWD = 1 << 11, FEW = 4;
 /** So many call for evacuation where nobody can look. */
 const MANY = 1 << 12;
 /** One that added so many is to take the place of the one before, if that is garbage: two of them would not stay in any cache. */
