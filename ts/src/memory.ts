@@ -201,9 +201,10 @@ function settle(tensor: Tensor, handle: number): void {
   if (large) {
     pages.isLarge[open.token.page] = 1;
     turn();
-    // Looks have to share the cache with results: one for three of them; what is huge waits for the next op.
-    isHungry = grown >= HUGE;
-    full = Math.max(full, Math.min(budget, isHungry ? live : base + 2.5 * grown));
+    if (grown >= HUGE) {
+      isHungry = true;
+      full = Math.max(full, Math.min(budget, live));
+    }
   }
   if (live > full || list.length - oldest > crowd) relieve(live);
 }

@@ -21,6 +21,7 @@ pub fn copy(from: &Tensor, to: &Tensor) {
     dispatch!(to.dtype(), T => convert_to::<T>(from, to));
 }
 
+#[inline(never)]
 fn copy_same<T: Copy>(from: &Tensor, to: &Tensor) {
     let (src, dst) = (from.first::<T>(), to.first::<T>());
     let l = Loop::<2>::new(from.sizes(), [to.strides(), from.strides()]);
@@ -143,6 +144,8 @@ where
     dispatch!(from.dtype(), S => convert_loop::<S, T>(from, to));
 }
 
+// Each pair of dtypes apart: as one function they take V8 40 MB to compile.
+#[inline(never)]
 fn convert_loop<S: Element + Convert<T>, T: Element>(from: &Tensor, to: &Tensor) {
     let (src, dst) = (from.ptr::<S>().cast_const(), to.ptr::<T>());
     Loop::<2>::new(from.sizes(), [to.strides(), from.strides()]).runs(|len, at, step| {
