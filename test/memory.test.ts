@@ -67,23 +67,33 @@ test('what a synchronous loop still holds is never taken, young or old', () => {
   expect(ring.every((t, i) => isFull(t, 3950 + i))).toBe(true);
 });
 
-test('a random program reads what it wrote, whatever was collected in its midst', () => {
+test.each([
+  ['large', 20_000, 30_000, 4000], ['small', 1, 40, 100_000],
+])('a random program with %s tensors reads what it wrote, whatever was collected in its midst', (_, least, more, rounds) => {
   let seed = 1;
   const upTo = (n: number): number => {
     seed = (Math.imul(seed, 1103515245) + 12345) >>> 0;
     return (seed >>> 8) % n;
   };
-  const fresh = (): [torch.Tensor, number] => [torch.full([20_000 + upTo(30_000)], 1), 1];
+  const fresh = (): [torch.Tensor, number] => [torch.full([least + upTo(more)], 1), 1];
   const pool = Array.from({ length: 30 }, fresh);
   let wrong = 0;
-  for (let i = 0; i < 4000; i++) {
+  for (let i = 0; i < rounds; i++) {
     const k = upTo(30), [t, v] = pool[k]!;
-    switch (upTo(6)) {
+    switch (upTo(9)) {
       case 0: pool[k] = [t.add(1).mul(2), 2 * v + 2]; break;
       case 1: pool[k] = [torch.cat([t, t]).chunk(2)[upTo(2)]!, v]; break;
       case 2: pool[upTo(30)] = [t.clone().add_(3), v + 3]; break;
       case 3: pool[k] = [torch.stack([t, t.neg()]).unbind(0)[1]!.neg(), v]; break;
       case 4: pool[k] = [torch.where(t.gt(1e9), t.mul(0), t), v]; break;
+      case 5: pool[k] = [t.add(5).view(-1, 1).expand(-1, 2).select(1, upTo(2)), v + 5]; break;
+      case 6: {
+        const x = t.clone().requires_grad_();
+        x.mul(x).sum().backward();
+        pool[k] = [x.grad!, 2 * v];
+        break;
+      }
+      case 7: pool[k] = [t.add(t.sum().mul(0)).detach(), v]; break;
       default: if (!isFull(t, v)) wrong += 1;
     }
     if (Math.abs(pool[k]![1]) > 1e5) pool[k] = fresh();
