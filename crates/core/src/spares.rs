@@ -82,7 +82,8 @@ pub(crate) fn give(mut frame: Rc<TensorImpl>) {
     // Weak references may still be there.
     let Some(inner) = Rc::get_mut(&mut frame) else { return };
     let numel = inner.numel;
-    let usual = inner.row_major && inner.layout.offset == 0 && inner.version.is_none();
+    // A view that outlived its base would fill a bin that nobody takes from.
+    let usual = inner.is_whole && inner.version.is_none();
     if !usual || numel > FEW || numel == 0 || inner.storage.bytes() != numel * inner.dtype.itemsize() || Rc::get_mut(&mut inner.storage).is_none() {
         return;
     }

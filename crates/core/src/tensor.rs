@@ -103,7 +103,9 @@ pub struct TensorImpl {
     pub(crate) layout: Layout,
     /// What every op asks of the layout.
     pub(crate) numel: usize,
-    pub(crate) row_major: bool,
+    row_major: bool,
+    /// Made with a block of its own, from the first byte of which it is row-major.
+    pub(crate) is_whole: bool,
     pub(crate) dtype: DType,
     /// Made in inference mode: autograd knows nothing of it.
     pub(crate) inference: bool,
@@ -157,19 +159,19 @@ impl Tensor {
             return Ok(spare);
         }
         let (storage, layout) = (Self::room(numel, dtype)?, Layout::contiguous(sizes));
-        Ok(Self::make(storage, None, layout, (numel, true), dtype, crate::state::inference_mode()))
+        Ok(Self::make(storage, None, layout, (numel, true, true), dtype, crate::state::inference_mode()))
     }
 
     /// The one place where tensors are made.
     #[inline]
     fn make(
-        storage: Rc<Storage>, version: Option<Rc<Cell<u32>>>, layout: Layout, (numel, row_major): (usize, bool), dtype: DType,
+        storage: Rc<Storage>, version: Option<Rc<Cell<u32>>>, layout: Layout, (numel, row_major, is_whole): (usize, bool, bool), dtype: DType,
         inference: bool,
     ) -> Tensor {
         let Layout { sizes, strides, offset } = layout;
         Self::of(crate::counted!(TensorImpl {
             storage = storage, version = version, layout.sizes = sizes, layout.strides = strides, layout.offset = offset,
-            numel = numel, row_major = row_major, dtype = dtype, inference = inference, wrapped = false, meta = RefCell::default()
+            numel = numel, row_major = row_major, is_whole = is_whole, dtype = dtype, inference = inference, wrapped = false, meta = RefCell::default()
         }))
     }
 
@@ -179,7 +181,7 @@ impl Tensor {
 
     /// Another view of its memory, as it is to be shared.
     fn share(&self, layout: Layout, dtype: DType) -> Tensor {
-        let shape = (layout.numel(), layout.is_contiguous());
+        let shape = (layout.numel(), layout.is_contiguous(), false);
         Self::make(self.0.storage.clone(), self.0.version.clone(), layout, shape, dtype, self.0.inference)
     }
 
@@ -193,7 +195,7 @@ impl Tensor {
         checked_numel(sizes)?;
         let layout = Layout { sizes: sizes.into(), strides: strides.into(), offset: 0 };
         let storage = Self::room(layout.extent(), dtype)?;
-        let shape = (layout.numel(), layout.is_contiguous());
+        let shape = (layout.numel(), layout.is_contiguous(), false);
         Ok(Self::make(storage, None, layout, shape, dtype, crate::state::inference_mode()))
     }
 

@@ -55,6 +55,19 @@ fn the_last_is_taken_first() -> Result<()> {
 }
 
 #[test]
+fn views_that_outlive_their_base_are_not_hoarded() -> Result<()> {
+    let before = storage::stats().cached_bytes;
+    for _ in 0..10_000 {
+        let base = Tensor::empty(&[13, 17], DType::Float32)?;
+        let view = base.view([17, 13])?;
+        drop(base);
+        drop(view);
+    }
+    assert!(storage::stats().cached_bytes - before < 10_000);
+    Ok(())
+}
+
+#[test]
 fn inference_is_not_inherited() -> Result<()> {
     let before = state::set_inference_mode(true);
     let t = Tensor::empty(&[11], DType::Float32)?;
