@@ -15,6 +15,8 @@ use std::rc::Rc;
 const FEW: usize = 1 << 12;
 /// By a hash of shape and dtype.
 const BINS: usize = 64;
+/// So many that were kept last are looked at: shapes may share a bin.
+const NEAR: usize = 4;
 /// What is kept holds at most so many bytes.
 const LIMIT: usize = 1 << 25;
 /// About what a tensor takes besides its elements.
@@ -62,12 +64,16 @@ fn take_few(sizes: &[i64], numel: usize, dtype: DType) -> Option<Tensor> {
     let mut frame = SPARES.with(|spares| {
         let spares = &mut *spares.borrow_mut();
         let bin = &mut spares.bins[bin(sizes, numel, dtype)];
-        let last = bin.last()?;
-        if last.dtype != dtype || !is_same(&last.layout.sizes, sizes) {
-            return None;
-        }
-        spares.bytes -= FRAME + last.storage.bytes();
-        bin.pop()
+        let is_one = |frame: &Rc<TensorImpl>| frame.dtype == dtype && is_same(&frame.layout.sizes, sizes);
+        let top = bin.len().saturating_sub(NEAR);
+        let found = bin[top..].iter().rposition(is_one);
+        // One that nobody asks for makes room, or there would be ever more below it.
+        let frame = match found {
+            Some(at) => bin.swap_remove(top + at),
+            None => bin.pop()?,
+        };
+        spares.bytes -= FRAME + frame.storage.bytes();
+        found.map(|_| frame)
     })?;
     frame.storage.revive();
     if state::inference_mode() {

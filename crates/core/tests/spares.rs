@@ -68,6 +68,18 @@ fn views_that_outlive_their_base_are_not_hoarded() -> Result<()> {
 }
 
 #[test]
+fn shapes_that_share_a_bin_do_not_pile_up() -> Result<()> {
+    let before = storage::stats().cached_bytes;
+    let shapes: Vec<[i64; 3]> = (0..200).map(|i| [i % 20 + 1, i % 7 + 1, i % 3 + 1]).collect();
+    for i in 0..20_000 {
+        let some = (0..5).map(|k| Tensor::empty(&shapes[(i * 7 + k * 31) % 200], DType::Float32)).collect::<Result<Vec<_>>>()?;
+        drop(some);
+    }
+    assert!(storage::stats().cached_bytes - before < 1 << 20);
+    Ok(())
+}
+
+#[test]
 fn inference_is_not_inherited() -> Result<()> {
     let before = state::set_inference_mode(true);
     let t = Tensor::empty(&[11], DType::Float32)?;
