@@ -30,23 +30,20 @@ pub fn sum_rows<T: Real>(x: &[T], n: usize, tell: impl Fn(usize, f64) + Sync) {
 fn sum_line<T: Real>(x: &[T]) -> f64 {
     let mut parts = vec![0.0; x.len().div_ceil(BLOCK)];
     let (to, loops) = (Shared(parts.as_mut_ptr()), T::row_loops(BLOCK));
-    let places = if x.len() < TWO_PLACES { 1 } else { 2 };
-    parallel_for(parts.len(), 1, |range| {
-        let whole = (x.len() / BLOCK).min(range.end) - range.start;
-        // Blocks that are read with another one.
-        let pairs = if places == 2 { whole / 2 } else { 0 };
-        for i in range.start..range.start + pairs {
-            let pair = [i, i + pairs];
-            // SAFETY: whole blocks, each with a place of its own.
-            unsafe {
+    // Blocks that are read with another one, half a line away: always the same ones, as their parts are shorter.
+    let pairs = if x.len() < TWO_PLACES { 0 } else { x.len() / BLOCK / 2 };
+    parallel_for(parts.len() - pairs, 1, |range| for i in range {
+        // SAFETY: blocks of the line, each with a place of its own; those of pairs are whole.
+        unsafe {
+            if i < pairs {
+                let pair = [i, i + pairs];
                 let sums = (loops.sums)(pair.map(|i| x[i * BLOCK..].as_ptr()), BLOCK);
                 pair.into_iter().zip(sums).for_each(|(i, sum)| *to.get().add(i) = sum);
+            } else {
+                let i = i + pairs;
+                let block = &x[i * BLOCK..x.len().min((i + 1) * BLOCK)];
+                *to.get().add(i) = (loops.sum)(block.as_ptr(), block.len());
             }
-        }
-        for i in range.start + 2 * pairs..range.end {
-            let block = &x[i * BLOCK..x.len().min((i + 1) * BLOCK)];
-            // SAFETY: as above.
-            unsafe { *to.get().add(i) = (loops.sum)(block.as_ptr(), block.len()) }
         }
     });
     by_halves(&parts)

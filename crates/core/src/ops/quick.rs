@@ -94,10 +94,7 @@ impl Quick {
     pub(crate) fn of(self, a: &Tensor, b: Option<&Tensor>) -> Option<Tensor> {
         match (self, b) {
             (Quick::Zip(f), Some(b)) if !b.0.wrapped && is_same(a.sizes(), b.sizes()) => {
-                let (x, y) = (few(a)?, few(b)?);
-                let out = a.empty_alike()?;
-                f(x, y, out.data_mut());
-                Some(out)
+                zipped(f, few(a)?, few(b)?, a)
             }
             (Quick::Zip(f), Some(b)) => zip_with_one(f, a, b),
             (Quick::Map(f), None) => {
@@ -114,12 +111,16 @@ impl Quick {
     /// The same for a tensor and a number.
     pub(crate) fn with_number(self, a: &Tensor, number: Scalar) -> Option<Tensor> {
         let Quick::Zip(f) = self else { return None };
-        let x = few(a)?;
-        let number = real(number)?;
-        let out = a.empty_alike()?;
-        f(x, &[number], out.data_mut());
-        Some(out)
+        zipped(f, few(a)?, &[real(number)?], a)
     }
+}
+
+/// A new tensor like `shape`, filled from two operands.
+#[inline]
+fn zipped(f: Zip, x: &[f32], y: &[f32], shape: &Tensor) -> Option<Tensor> {
+    let out = shape.empty_alike()?;
+    f(x, y, out.data_mut());
+    Some(out)
 }
 
 /// For two tensors, one of which is a number for all elements of the other.
@@ -135,8 +136,5 @@ fn zip_with_one(f: Zip, a: &Tensor, b: &Tensor) -> Option<Tensor> {
     } else {
         return None;
     };
-    let x = few(a)?;
-    let out = shape.empty_alike()?;
-    f(x, y, out.data_mut());
-    Some(out)
+    zipped(f, few(a)?, y, shape)
 }
