@@ -1,8 +1,8 @@
 // Records as a Markdown table: the least time or size of each library, and how many times ours it is.
 
 /** So many digits that count, and no exponent. */
-const digits = (x, n = 3) => String(Number(x.toPrecision(n)));
-const time = (us) => (us >= 1e3 ? `${digits(us / 1e3)} ms` : us >= 1 ? `${digits(us)} us` : `${digits(us * 1e3)} ns`);
+export const digits = (x, n = 3) => String(Number(x.toPrecision(n)));
+export const time = (us) => (us >= 1e3 ? `${digits(us / 1e3)} ms` : us >= 1 ? `${digits(us)} us` : `${digits(us * 1e3)} ns`);
 const size = (bytes) => (bytes >= 1e6 ? `${digits(bytes / 1e6)} MB` : `${digits(bytes / 1e3)} kB`);
 /** A figure in the unit of its case. */
 const shown = (c, x) => (c.unit === 'bytes' ? size(x) : time(x));

@@ -7,12 +7,14 @@ use wasm_bindgen::prelude::*;
 extern "C" {
     #[wasm_bindgen(js_namespace = globalThis, js_name = __cresset_spawn)]
     fn spawn(count: usize);
+    #[wasm_bindgen(js_namespace = performance)]
+    fn now() -> f64;
 }
 
 /// Lets loops ask for workers.
 #[wasm_bindgen]
 pub fn pool_open(may_sleep: bool) {
-    parallel::on_demand(spawn, may_sleep);
+    parallel::on_demand(spawn, may_sleep, now);
 }
 
 /// How many threads loops may use; and sets it where given.

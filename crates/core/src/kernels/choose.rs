@@ -1,12 +1,10 @@
 //! One of two elements by a mask. The mask is made as wide as the elements, sixteen at a time, which LLVM turns into
 //! vectors; it does not where a condition picks.
 
-use crate::parallel::{parallel_for, Shared};
+use crate::parallel::{grain, parallel_for, Shared};
 
 /// Elements at a time.
 const WIDE: usize = 16;
-/// Elements that a thread takes at least.
-const GRAIN: usize = 1 << 16;
 
 /// Elements of four bytes, as bits: as many as there are, or one for all.
 #[derive(Clone, Copy)]
@@ -38,7 +36,7 @@ impl Bits<'_> {
 /// `x` where the mask is set, else `y`.
 pub fn choose(mask: &[bool], x: Bits, y: Bits, out: &mut [u32]) {
     let to = Shared(out.as_mut_ptr());
-    parallel_for(mask.len(), GRAIN, |range| {
+    parallel_for(mask.len(), grain::COMPUTED, |range| {
         // SAFETY: the parts are apart, and within the result.
         let out = unsafe { std::slice::from_raw_parts_mut(to.get().add(range.start), range.len()) };
         let whole = range.len() / WIDE * WIDE;

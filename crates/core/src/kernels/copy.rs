@@ -4,7 +4,7 @@ use super::simd::{F32x4, F64x2, Lane};
 use crate::dispatch;
 use crate::dtype::{Convert, Element};
 use crate::layout::Loop;
-use crate::parallel::{parallel_for, Shared};
+use crate::parallel::{grain, parallel_for, Shared};
 use crate::tensor::Tensor;
 
 /// Copies the elements of `from` to `to`, which has the same sizes, converting them.
@@ -77,7 +77,7 @@ fn transpose<T: Copy>(l: &Loop<2>, src: *mut T, dst: *mut T) {
         for k in 0..len as i64 {
             let to = Shared(dst.wrapping_offset((at[0] + k * step[0]) as isize));
             let from = Shared(src.wrapping_offset((at[1] + k * step[1]) as isize));
-            parallel_for(down, (1 << 15) / (BLOCK * m) + 1, |range| {
+            parallel_for(down, grain::rounds(grain::COMPUTED, BLOCK * m), |range| {
                 for i in range.map(|i| i * BLOCK) {
                     for j in (0..m).step_by(BLOCK) {
                         let (from, to) = (from.get().wrapping_offset(i as isize + j as isize * sm), to.get().wrapping_offset(i as isize * dn).wrapping_add(j));

@@ -5,10 +5,8 @@
 use super::reduce::{dot_row, fold_row};
 use super::rows::{each_row, Affine};
 use crate::ops::loops::Real;
-use crate::parallel::{parallel_for, Shared};
+use crate::parallel::{grain, parallel_for, Shared};
 
-/// Elements that a thread takes at least.
-const GRAIN: usize = 1 << 14;
 /// Rows whose products are summed before they are added to the rest.
 const ROWS: usize = 64;
 
@@ -87,7 +85,7 @@ impl Shape {
         let to = (Shared(mean.as_mut_ptr()), Shared(scale.as_mut_ptr()), Shared(y.as_mut_ptr()));
         let affine = Affine { weight, bias, period, space: self.space };
         let loops = T::row_loops(if plain { n } else { self.space });
-        parallel_for(self.rows, (GRAIN / n.max(1)).max(1), |range| {
+        parallel_for(self.rows, grain::rounds(grain::MOVED, n), |range| {
             let (first, rows) = (range.start, range.len());
             // SAFETY: the rows of threads are apart.
             unsafe {
@@ -163,7 +161,7 @@ impl Shape {
     pub fn param_grads<T: Real>(&self, g: &[T], x: &[T], mean: &[f64], scale: &[f64], dw: &mut [T], db: &mut [T]) {
         let (n, both) = (self.channels, !db.is_empty());
         let (dw, db) = (Shared(dw.as_mut_ptr()), Shared(db.as_mut_ptr()));
-        parallel_for(n, (GRAIN / self.rows.max(1)).max(16), |range| {
+        parallel_for(n, grain::rounds(grain::COMPUTED, self.rows).max(16), |range| {
             let width = range.len();
             // SAFETY: the channels of the threads are apart.
             let of_range = |to: *mut T| unsafe { std::slice::from_raw_parts_mut(to.add(range.start), width) };

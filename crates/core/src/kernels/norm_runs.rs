@@ -3,10 +3,8 @@
 
 use super::norm::Shape;
 use crate::ops::loops::Real;
-use crate::parallel::{parallel_for, Shared};
+use crate::parallel::{grain, parallel_for, Shared};
 
-/// Elements that a thread takes at least.
-const GRAIN: usize = 1 << 14;
 
 /// Where the gradients go, those that are asked for.
 pub struct Grads<'a, T> {
@@ -32,7 +30,7 @@ impl Shape {
 
     /// Calls `f(group)` for every group, in any order.
     fn each_group(&self, f: impl Fn(usize) + Sync) {
-        parallel_for(self.groups(), (GRAIN / self.count().max(1)).max(1), |range| range.for_each(&f));
+        parallel_for(self.groups(), grain::rounds(grain::COMPUTED, self.count()), |range| range.for_each(&f));
     }
 
     /// Mean and variance of a group.

@@ -1,7 +1,7 @@
 //! Pooling: every output looks at a box of the last three dimensions.
 
 use super::simd::Choose;
-use crate::parallel::{parallel_for, Shared};
+use crate::parallel::{grain, parallel_for, Shared};
 use std::ops::{Add, AddAssign, Div, Range};
 
 /// The box of each output, dimension by dimension.
@@ -332,7 +332,7 @@ impl Windows {
 
     /// Planes that a thread takes at least.
     fn grain(&self) -> usize {
-        (1 << 15) / self.from.iter().product::<usize>().max(1)
+        grain::rounds(grain::MOVED, self.from.iter().product())
     }
 
     /// The sum of each box divided by its number of `by`.

@@ -6,7 +6,7 @@ use super::gemm::Number;
 use crate::dtype::{DType, Element};
 use crate::error::Result;
 use crate::layout::{Dims, Loop};
-use crate::parallel::{available, parallel_for, Shared};
+use crate::parallel::{available, grain, parallel_for, Shared};
 use crate::tensor::Tensor;
 use std::hint::black_box;
 use std::ops::Sub;
@@ -23,8 +23,6 @@ const COLUMNS: usize = 512;
 const PARTS: usize = 16;
 /// A longer line is cut into parts that threads share.
 const SHARED_LINE: usize = 1 << 16;
-/// Elements that a thread folds at least.
-const GRAIN: usize = 1 << 15;
 /// Elements that partial results take in before they are joined to those of the line so far.
 const GROUP: usize = 32 * PARTS;
 
@@ -233,12 +231,10 @@ impl<I, S, J> Fold<I, S, J> {
         let (width, step) = last(&kept).unwrap_or((1, 0));
         let (len, stride) = last(&inner).unwrap_or((1, 0));
         let from = Shared(ptr);
-        // Rounds of a loop that threads share, each over so many elements.
-        let grain = |elements: usize| (GRAIN / elements.max(1)).max(1);
         let folded = inner.sizes.iter().product::<i64>() as usize;
         if width >= 4 && len > 1 && step.abs() < stride.abs() {
             let (rows, bases, blocks) = (offsets(&inner, 0), offsets(&kept, 1), width.div_ceil(COLUMNS));
-            parallel_for(bases.len() * blocks, grain(folded * COLUMNS.min(width)), |range| {
+            parallel_for(bases.len() * blocks, grain::rounds(grain::MOVED, folded * COLUMNS.min(width)), |range| {
                 let mut acc = Vec::with_capacity(COLUMNS.min(width));
                 for (base, at) in range.map(|i| (i / blocks, i % blocks * COLUMNS)) {
                     let out = base * width + at;
@@ -260,7 +256,7 @@ impl<I, S, J> Fold<I, S, J> {
             // SAFETY: the offsets come from the layout.
             return emit(0, unsafe { self.shared_line(ptr.offset(*start as isize), len, stride, (self.init)(0)) });
         }
-        parallel_for(results, grain(folded), |range| {
+        parallel_for(results, grain::rounds(grain::MOVED, folded), |range| {
             let mut out = 0;
             kept.runs(|n, at, step| {
                 for i in range.start.max(out)..range.end.min(out + n) {

@@ -2,8 +2,8 @@
 //! without fused multiply-adds.
 
 use super::simd::{F32x4, F64x2, Lane, MulAdd, Plain};
-use crate::ops::loops::{Real, GRAIN};
-use crate::parallel::{parallel_for, Shared};
+use crate::ops::loops::Real;
+use crate::parallel::{grain, parallel_for, Shared};
 use std::sync::OnceLock;
 
 /// Elements that are summed in vectors before they are added to the rest.
@@ -20,7 +20,7 @@ const NEAR: usize = 4;
 pub fn each_row<T: Real>(to: &mut [T], n: usize, f: impl Fn(usize, &mut [T]) + Sync) {
     let n = n.max(1);
     let (rows, to) = (to.len() / n, Shared(to.as_mut_ptr()));
-    parallel_for(rows, (GRAIN / n).max(1), |range| for r in range {
+    parallel_for(rows, grain::rounds(grain::COMPUTED, n), |range| for r in range {
         // SAFETY: rows are apart.
         f(r, unsafe { std::slice::from_raw_parts_mut(to.get().add(r * n), n) });
     });

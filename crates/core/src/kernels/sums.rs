@@ -2,14 +2,12 @@
 //! precision and by halves. What a block gives does not depend on who sums it, or what beside it.
 
 use crate::ops::loops::Real;
-use crate::parallel::{parallel_for, Shared};
+use crate::parallel::{grain, parallel_for, Shared};
 
 /// Elements of a block.
 const BLOCK: usize = 1 << 16;
 /// Elements of lines that no cache holds: they are read at two places in turn.
 const TWO_PLACES: usize = 1 << 22;
-/// Elements that a thread sums at least.
-const GRAIN: usize = 1 << 15;
 /// Shorter rows are not worth a loop each.
 pub const SHORTEST: usize = 32;
 
@@ -20,7 +18,7 @@ pub fn sum_rows<T: Real>(x: &[T], n: usize, tell: impl Fn(usize, f64) + Sync) {
         return (0..rows).for_each(|r| tell(r, sum_line(&x[r * n..(r + 1) * n])));
     }
     let loops = T::row_loops(n);
-    parallel_for(rows, (GRAIN / n.max(1)).max(1), |range| {
+    parallel_for(rows, grain::rounds(grain::READ, n), |range| {
         // SAFETY: the row lies in the slice.
         range.for_each(|r| tell(r, unsafe { (loops.sum)(x[r * n..(r + 1) * n].as_ptr(), n) }));
     });
@@ -32,7 +30,7 @@ fn sum_line<T: Real>(x: &[T]) -> f64 {
     let (to, loops) = (Shared(parts.as_mut_ptr()), T::row_loops(BLOCK));
     // Blocks that are read with another one, half a line away: always the same ones, as their parts are shorter.
     let pairs = if x.len() < TWO_PLACES { 0 } else { x.len() / BLOCK / 2 };
-    parallel_for(parts.len() - pairs, 1, |range| for i in range {
+    parallel_for(parts.len() - pairs, grain::rounds(grain::READ, BLOCK), |range| for i in range {
         // SAFETY: blocks of the line, each with a place of its own; those of pairs are whole.
         unsafe {
             if i < pairs {

@@ -1,12 +1,11 @@
 //! The greatest and the least elements: their values, their places, their gradients.
 
-use super::loops::GRAIN;
 use super::prelude::*;
 use super::reduce::{dim_list, one_dim, reduce_dims, spread};
 use crate::kernels::extremes::{best_of_columns, best_of_row, Ordered};
 use crate::kernels::index::Around;
 use crate::kernels::reduce::{find, fold, reduced_sizes};
-use crate::parallel::{parallel_for, Shared};
+use crate::parallel::{grain, parallel_for, Shared};
 
 /// Elements in order.
 pub(crate) trait Extreme: Element + Ordered {}
@@ -64,7 +63,7 @@ fn found<T: Extreme>(t: &Tensor, dims: &[usize], keepdim: bool, greater: bool) -
     let (values, places) = (Tensor::empty(&sizes, T::DTYPE)?, Tensor::empty(&sizes, DType::Int64)?);
     let (x, v, i) = (t.data::<T>(), Shared(values.ptr::<T>()), Shared(places.ptr::<i64>()));
     let Around { outer, n, inner } = all;
-    parallel_for(outer, (GRAIN / (n * inner)).max(1), |range| {
+    parallel_for(outer, grain::rounds(grain::MOVED, n * inner), |range| {
         for k in range {
             let part = &x[k * n * inner..(k + 1) * n * inner];
             // SAFETY: each round has results of its own, within the tensors.
@@ -87,7 +86,7 @@ fn folded<T: Extreme>(t: &Tensor, dims: &[usize], keepdim: bool, greater: bool) 
     if let Some(all) = around(t, dims).filter(|all| all.inner == 1 && t.dtype() == T::DTYPE) {
         let out = Tensor::empty(&reduced_sizes(t.sizes(), dims, keepdim), T::DTYPE)?;
         let (x, v) = (t.data::<T>(), Shared(out.ptr::<T>()));
-        parallel_for(all.outer, (GRAIN / all.n).max(1), |range| for k in range {
+        parallel_for(all.outer, grain::rounds(grain::MOVED, all.n), |range| for k in range {
             // SAFETY: each round has a result of its own, within the tensor.
             unsafe { v.get().add(k).write(T::of_row(&x[k * all.n..(k + 1) * all.n], greater)) }
         });

@@ -9,7 +9,7 @@ use crate::kernels::elementwise::{binary, each, pairs, ternary, unary, with_numb
 use crate::kernels::functions;
 use crate::kernels::rows::{self, RowLoops};
 use crate::layout::{broadcast, Dims};
-use crate::parallel::{parallel_for, Shared};
+use crate::parallel::{grain, parallel_for, Shared};
 use crate::tensor::Tensor;
 use num_complex::Complex;
 use std::ops::Range;
@@ -47,18 +47,13 @@ fn number<T: Element>(t: &Tensor) -> Result<T> {
 pub fn map<A: Element, R: Element>(a: &Tensor, dtype: DType, f: impl Fn(A) -> R + Sync) -> Result {
     let out = Tensor::empty(a.sizes(), R::DTYPE)?;
     if let Some(x) = consecutive(a) {
-        in_parts(&out, CHEAP, |range, part| each(&x[range], part, &f));
+        in_parts(&out, grain::MOVED, |range, part| each(&x[range], part, &f));
     } else {
         let a = typed::<A>(a)?;
         unary(a.sizes(), Strided { data: a.reach(), strides: a.strides() }, out.data_mut::<R>(), f);
     }
     finish(out, dtype)
 }
-
-/// Elements that a thread takes at least: fewer take less time than handing them over.
-pub const GRAIN: usize = 1 << 14;
-/// The same where an element takes next to no time.
-const CHEAP: usize = 1 << 16;
 
 /// Calls `f` with parts of a new tensor and where they lie; threads share them.
 fn in_parts<R: Element>(out: &Tensor, grain: usize, f: impl Fn(Range<usize>, &mut [R]) + Sync) {
@@ -75,7 +70,7 @@ pub fn slice_map(a: &Tensor, dtype: DType, f: fn(&[f32], &mut [f32])) -> Result 
     let a = a.as_contiguous(DType::Float32)?;
     let out = Tensor::empty(a.sizes(), DType::Float32)?;
     let x = a.data::<f32>();
-    in_parts(&out, GRAIN, |range, part| f(&x[range], part));
+    in_parts(&out, grain::COMPUTED, |range, part| f(&x[range], part));
     finish(out, dtype)
 }
 
@@ -84,7 +79,7 @@ pub fn slice_zip(a: &Tensor, b: &Tensor, dtype: DType, f: fn(&[f32], &[f32], &mu
     let (a, b) = (a.as_contiguous(DType::Float32)?, b.as_contiguous(DType::Float32)?);
     let out = Tensor::empty(a.sizes(), DType::Float32)?;
     let (x, y) = (a.data::<f32>(), b.data::<f32>());
-    in_parts(&out, GRAIN, |range, part| f(&x[range.clone()], &y[range], part));
+    in_parts(&out, grain::COMPUTED, |range, part| f(&x[range.clone()], &y[range], part));
     finish(out, dtype)
 }
 
@@ -97,12 +92,12 @@ pub fn zip<A: Element, B: Element, R: Element>(
         if b.ndim() == 0 {
             let out = Tensor::empty(a.sizes(), R::DTYPE)?;
             let y = number::<B>(b)?;
-            in_parts(&out, CHEAP, |range, part| with_number(&x[range], y, part, &f));
+            in_parts(&out, grain::MOVED, |range, part| with_number(&x[range], y, part, &f));
             return finish(out, dtype);
         }
         if let (true, Some(y)) = (a.sizes() == b.sizes(), consecutive::<B>(b)) {
             let out = Tensor::empty(a.sizes(), R::DTYPE)?;
-            in_parts(&out, CHEAP, |range, part| pairs(&x[range.clone()], &y[range], part, &f));
+            in_parts(&out, grain::MOVED, |range, part| pairs(&x[range.clone()], &y[range], part, &f));
             return finish(out, dtype);
         }
     }

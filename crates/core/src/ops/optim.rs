@@ -1,8 +1,8 @@
 //! Optimizer steps: one op moves all parameters, in one pass over each.
 
-use super::loops::{Real, GRAIN};
+use super::loops::Real;
 use super::prelude::*;
-use crate::parallel::{parallel_for, Shared};
+use crate::parallel::{grain, parallel_for, Shared};
 use std::ops::Range;
 
 /// Tensors of one parameter, row-major and in one dtype: themselves where they already are, else
@@ -80,7 +80,7 @@ impl Sgd {
 
     fn run<T: Real>(&self, p: &mut [T], g: &[T], b: Option<&mut [T]>, fresh: bool) {
         let (p, b) = (Parts::of(p), b.map(Parts::of));
-        parallel_for(g.len(), GRAIN, |range| {
+        parallel_for(g.len(), grain::COMPUTED, |range| {
             // SAFETY: the parts of the loop are apart, and the lists have one length.
             let (p, b) = unsafe { (p.part(&range), b.as_ref().map(|b| b.part(&range))) };
             match b {
@@ -140,7 +140,7 @@ struct Adam {
 impl Adam {
     fn run<T: Real>(&self, step: f64, p: &mut [T], g: &[T], m: &mut [T], v: &mut [T], most: Option<&mut [T]>) {
         let (p, m, v, most) = (Parts::of(p), Parts::of(m), Parts::of(v), most.map(Parts::of));
-        parallel_for(g.len(), GRAIN, |range| {
+        parallel_for(g.len(), grain::COMPUTED, |range| {
             // SAFETY: the parts of the loop are apart, and the lists have one length.
             let [p, m, v] = [&p, &m, &v].map(|all| unsafe { all.part(&range) });
             let most = most.as_ref().map(|all| unsafe { all.part(&range) });

@@ -3,9 +3,9 @@
 use super::{by, linked, pair, triple};
 use crate::kernels::pool::Windows;
 use crate::kernels::simd::{F32x4, F64x2};
-use crate::ops::loops::{Arith, Real, GRAIN};
+use crate::ops::loops::{Arith, Real};
 use crate::ops::prelude::*;
-use crate::parallel::{parallel_for, Shared};
+use crate::parallel::{grain, parallel_for, Shared};
 
 /// The numbers of a pooling, one for each spatial dimension.
 pub(super) struct Pool {
@@ -185,7 +185,7 @@ fn put(input: &Tensor, indices: &Tensor, sizes: &[i64], n: usize, add: bool) -> 
     let out = Tensor::empty(sizes, work)?;
     dispatch_compute!(work, T => {
         let (to, x, at) = (Shared(out.ptr::<T>()), x.data::<T>(), indices.data::<i64>());
-        parallel_for(out.numel() / b, (GRAIN / b).max(1), |range| for plane in range {
+        parallel_for(out.numel() / b, grain::rounds(grain::COMPUTED, b), |range| for plane in range {
             // SAFETY: planes are apart.
             let to = unsafe { std::slice::from_raw_parts_mut(to.get().add(plane * b), b) };
             to.fill(T::nil());
