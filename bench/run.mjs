@@ -1,10 +1,10 @@
-// The benchmarks: `npm run bench -- [--peers] [--threads N] [--rounds N] [PATTERN]`.
+// The benchmarks: `npm run bench -- [--peers] [--threads N] [--rounds N] [--scaling] [PATTERN]`.
 //
 // Each library is measured in processes of its own, which take turns: what else the machine does
 // meets all of them alike. The least time of all rounds counts. PATTERN is matched against
 // `group/name`; `overhead` is a group, `process` (start-up, memory, size) another. `--peers` measures
 // the other libraries too, and installs them the first time. PyTorch is measured if a Python has it
-// (`TORCH_PY` names one).
+// (`TORCH_PY` names one). `--scaling` compares threads instead (threads.mjs).
 import { execFileSync, spawnSync } from 'node:child_process';
 import { appendFileSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
@@ -14,18 +14,23 @@ import { parseArgs } from 'node:util';
 import { CASES, select } from './cases.mjs';
 import { outside } from './process.mjs';
 import { picture, report } from './report.mjs';
+import { scaling } from './threads.mjs';
 
 const HERE = fileURLToPath(new URL('.', import.meta.url));
 const PEERS = ['tfjs', 'jax', 'js-pytorch', 'ort-web', 'ort-node'];
 
 const { values: ask, positionals } = parseArgs({
   allowPositionals: true,
-  options: { peers: { type: 'boolean' }, threads: { type: 'string', default: '1' }, rounds: { type: 'string', default: '3' } },
+  options: { peers: { type: 'boolean' }, scaling: { type: 'boolean' }, threads: { type: 'string', default: '1' }, rounds: { type: 'string', default: '3' } },
 });
 const pattern = positionals[0] ?? '.';
 const threads = Number(ask.threads);
 const cases = select(pattern);
 if (cases.length === 0) throw new Error(`no case matches ${pattern}`);
+if (ask.scaling) {
+  await scaling(pattern);
+  process.exit(0);
+}
 const [loops, whole] = [cases.filter((c) => c.group !== 'process'), cases.filter((c) => c.group === 'process')];
 
 const quiet = (command, args) => spawnSync(command, args, { encoding: 'utf8' });

@@ -361,8 +361,8 @@ unsafe fn times_vector<T: Number>(
             });
         } else if a.row == 1 && y_step == 1 {
             let factors = Shared(x.ptr);
-            // A thread's part of `y` stays in its nearest cache.
-            let block = if crate::parallel::available() > 1 { 8192 } else { 16384 } / size_of::<T>();
+            // A part of `y` that stays in the nearest cache, and is wide enough for memory to be read in long pieces.
+            let block = 16384 / size_of::<T>();
             parallel_for(rows.div_ceil(block), grain.div_ceil(block), |range| {
                 for first in range.map(|i| i * block) {
                     let part = std::slice::from_raw_parts_mut(target.get().add(first), (rows - first).min(block));
