@@ -190,7 +190,7 @@ fn slide<T: Number>(
         let mut framed = vec![T::default(); if view.frame.is_image() { 0 } else { view.frame.len() }];
         for at in range {
             let group = at % groups;
-            let x = view.frame.of(&x[at * image..][..image], &mut framed);
+            let x = view.frame.of(kernel, &x[at * image..][..image], &mut framed);
             let packed = &packed[group * height * taps..];
             parallel_for(pixels.div_ceil(columns), SHARED_WORK / (filters * taps * columns), |range| {
                 let mut panel = vec![T::default(); deep * columns];
@@ -307,7 +307,7 @@ fn correlate_lines<T: Number>(
         sums.fill(T::default());
         let target = Shared(sums.as_mut_ptr());
         for at in batch.clone().map(|i| i * g.groups + group) {
-            let x = view.frame.of(&x[at * image..][..image], &mut frame);
+            let x = view.frame.of(kernel, &x[at * image..][..image], &mut frame);
             let y = &y[at * filters * pixels..][..filters * pixels];
             let mut p = 0;
             while p < pixels {
@@ -351,7 +351,7 @@ fn correlate_some<T: Number>(kernel: &Kernel<T>, g: &Geometry, view: &View, batc
             let count = images.min(batch.end - first);
             let at = |i: usize| (first + i) * g.groups + group;
             for (i, frame) in frames.chunks_exact_mut(framed.max(1)).enumerate().take(count) {
-                view.frame.fill(&x[at(i) * image..][..image], frame);
+                view.frame.fill(kernel, &x[at(i) * image..][..image], frame);
             }
             for p in (0..pixels).step_by(strip) {
                 let some = strip.min(pixels - p);

@@ -134,6 +134,8 @@ pub struct Kernel<T> {
     pub few_rows_of_taps: TilesOfTaps<T>,
     /// `pack::pack`.
     pub pack: unsafe fn(Mat<T>, usize, usize, usize, *mut T),
+    /// `patches::lines`.
+    pub lines: unsafe fn(usize, usize, (*const T, usize), (*mut T, usize)),
     /// `patches::pixels`.
     pub pixels: unsafe fn(*const T, &[usize], &[usize], *mut T),
     /// `patches::taps`.
@@ -196,6 +198,7 @@ macro_rules! gemm_kernel {
             heights: [$tall, $short],
             tiles, tiles_of_taps, few_rows_of_taps,
             pack: pack::<$L>,
+            lines: patches::lines::<$L>,
             pixels: patches::pixels::<$L>,
             taps: patches::taps::<$L>,
             dots, scaled_rows, dot,

@@ -1,6 +1,7 @@
 //! Images as the matrix of their patches, one row for each tap of a kernel and one column for each
 //! pixel of the output, which is never written down: panels of it are packed straight from the image.
 
+use super::gemm::{Kernel, Number};
 use super::simd::Lane;
 use super::tile::{WIDEST, WIDTH};
 
@@ -35,16 +36,16 @@ impl Frame {
     }
 
     /// The framed image: itself, or as written to `room`, whose zeros are there.
-    pub fn of<'a, T: Copy>(&self, x: &'a [T], room: &'a mut [T]) -> &'a [T] {
+    pub fn of<'a, T: Number>(&self, kernel: &Kernel<T>, x: &'a [T], room: &'a mut [T]) -> &'a [T] {
         if self.is_image() {
             return x;
         }
-        self.fill(x, room);
+        self.fill(kernel, x, room);
         room
     }
 
     /// Writes the image into the frame, whose zeros are there.
-    pub fn fill<T: Copy>(&self, x: &[T], to: &mut [T]) {
+    pub fn fill<T: Number>(&self, kernel: &Kernel<T>, x: &[T], to: &mut [T]) {
         let [_, h, w] = self.image;
         let span = |d: usize| {
             let first = self.left[d].max(0) as usize;
@@ -53,17 +54,16 @@ impl Frame {
         };
         let inside = |d: usize, i: usize| (i as isize - self.left[d]) as usize;
         let (rows, line) = (span(1), span(2));
-        for plane in 0..self.planes {
-            for z in span(0) {
-                for y in rows.clone() {
-                    let from = ((plane * self.image[0] + inside(0, z)) * h + inside(1, y)) * w;
-                    let row = ((plane * self.frame[0] + z) * self.frame[1] + y) * self.frame[2];
-                    if !line.is_empty() {
-                        let x = &x[from + inside(2, line.start)..][..line.len()];
-                        to[row + line.start..row + line.end].copy_from_slice(x);
-                    }
-                }
-            }
+        if rows.is_empty() || line.is_empty() {
+            return;
+        }
+        for (plane, z) in (0..self.planes).flat_map(|plane| span(0).map(move |z| (plane, z))) {
+            let from = ((plane * self.image[0] + inside(0, z)) * h + inside(1, rows.start)) * w + inside(2, line.start);
+            let place = ((plane * self.frame[0] + z) * self.frame[1] + rows.start) * self.frame[2] + line.start;
+            let x = &x[from..from + (rows.len() - 1) * w + line.len()];
+            let to = &mut to[place..place + (rows.len() - 1) * self.frame[2] + line.len()];
+            // SAFETY: the slices are as long as the lines need.
+            unsafe { (kernel.lines)(rows.len(), line.len(), (x.as_ptr(), w), (to.as_mut_ptr(), self.frame[2])) }
         }
     }
 
@@ -79,6 +79,28 @@ impl Frame {
             }
         }
         all
+    }
+}
+
+/// Copies lines of so many numbers, each of them a step further: a call that copies memory takes longer than
+/// a line of an image does.
+///
+/// # Safety
+/// The lines must be readable and writable, and apart from each other.
+pub unsafe fn lines<L: Lane>(count: usize, width: usize, (from, from_step): (*const L::Elem, usize), (to, to_step): (*mut L::Elem, usize)) {
+    // SAFETY: the caller's promise; the last vector of a line overlaps the one before.
+    unsafe {
+        for i in 0..count {
+            let (from, to) = (from.add(i * from_step), to.add(i * to_step));
+            if width < L::N {
+                (0..width).for_each(|p| *to.add(p) = *from.add(p));
+                continue;
+            }
+            for p in (0..width - L::N).step_by(L::N) {
+                L::load(from.add(p)).store(to.add(p));
+            }
+            L::load(from.add(width - L::N)).store(to.add(width - L::N));
+        }
     }
 }
 
