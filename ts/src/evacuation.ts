@@ -34,7 +34,7 @@ export function evacuate(page: number, shelf: Shelf | null | undefined, before: 
   if (!shelf) return;
   const waiting = leaving.places.length;
   for (let i = 0, place = page * PAGE; i < PAGE; i++, place++) {
-    if (handles[place] === 0 || used[place]! >= before || (shelf.stays >> i & 1) === 1) continue;
+    if (handles[place] === 0 || used[place]! >= before || shelf.stays?.has(i)) continue;
     leaving.shelves.push(shelf);
     leaving.places.push(place);
   }

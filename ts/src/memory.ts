@@ -2,8 +2,8 @@
  * Who lets handles go: scopes, `dispose`, looks, the garbage collector page by page, and evacuation.
  *
  * A tensor object knows its place in the table (`places.ts`). What is made inside a scope stands at places of the
- * scope's own, which are cleared when the scope ends. Any other tensor stands on a page, with up to 15 more, and holds
- * the page's token; a page is gone when its token is. No finalizer runs inside synchronous code. Where the
+ * scope's own, which are cleared when the scope ends. Any other tensor stands on a page, with up to 15 more (63 where
+ * hardly any page outlives a look), and holds the page's token; a page is gone when its token is. No finalizer runs inside synchronous code. Where the
  * engine can collect there and tell who is left (`watch.ts`), pages that are gone are found as soon as their tensors hold much;
  * where it cannot, tensors that lie unused are evacuated: their bytes move to a JavaScript array that only the shelf
  * of their page holds, and the shelf is left to their token, so that the ordinary collector takes both; they come
@@ -28,8 +28,8 @@ export interface Parked {
 export class Shelf {
   parked: Parked | null = null;
   moved: (Evacuated | undefined)[] | null = null;
-  /** A bit for each place: what came back from evacuation is used now and then, and stays. */
-  stays = 0;
+  /** Places of what came back from evacuation: it is used now and then, and stays. */
+  stays: Set<number> | null = null;
 }
 
 /** The tensors of a scope, and their places. */
@@ -46,13 +46,19 @@ export type Holder = Token<Shelf> | Scope;
 /** Now, in training steps and turns of the event loop. */
 let beats = 2;
 
+/** Places that a page gives out unless more are known to be harmless. */
+const FEW_PLACES = 16;
+
 /** The page that new tensors go to. */
 class OpenPage {
   token!: Token<Shelf>;
   next = 0;
+  /** How many places the next pages give out: what shares a page with a tensor that stays, stays too. */
+  room = FEW_PLACES;
+  private first = 0;
   private end = 0;
   constructor() { this.turn(); }
-  get isEmpty(): boolean { return this.next === this.end - PAGE; }
+  get isEmpty(): boolean { return this.next === this.first; }
   get isFull(): boolean { return this.next === this.end; }
   add(tensor: Tensor, handle: number): void {
     const place = this.next++;
@@ -64,18 +70,20 @@ class OpenPage {
   /** Begins another page; returns the token of the one before. */
   turn(): Token<Shelf> {
     const before = this.token, page = takePage();
-    if (before) pages.filled[before.page] = PAGE - (this.end - this.next);
+    if (before) pages.filled[before.page] = this.next - this.first;
     this.token = new Token(page, shelves[page] = bare.pop() ?? new Shelf());
-    this.next = page << BITS;
-    this.end = this.next + PAGE;
+    this.first = this.next = page << BITS;
+    this.end = this.next + this.room;
     return before;
   }
 }
 
 /** A tensor that added more bytes than this has a page of its own; so much garbage is worth a look. */
 const LARGE = 1 << 16;
-/** So many pages call for a look, whatever they hold, so that small tensors come from near memory; so few are worth none. */
-const CROWD = 1 << 11, FEW = 4;
+/** So many tensors call for a look, whatever they hold, so that small ones come from near memory; so few pages are worth none. */
+const CROWD = 1 << 13, FEW = 4;
+/** Where less than this part of the pages outlives a look, pages give all of their places out. */
+const RARE = 1 / 32;
 /** So many call for evacuation where nobody can look. */
 const MANY = 1 << 12;
 /** One that added so many is to take the place of the one before, if that is garbage: two of them would not stay in any cache. */
@@ -111,7 +119,7 @@ const open = new OpenPage();
 const leaves = new OpenPage();
 let budget = 1 << 29;
 /** So many live bytes, or pages, call for relief. */
-let full = OFTEN, crowd = CROWD;
+let full = OFTEN, crowd = CROWD / FEW_PLACES;
 /** Live bytes after the last relief, and how many more call for the next. */
 let base = 0, interval = OFTEN;
 /** Live bytes after the last training step that freed some. */
@@ -187,7 +195,7 @@ function revive({ _place: place, _page: { shelf } }: Tensor): number {
   if (!from) throw new RuntimeError('this tensor has been disposed of');
   const handle = bringBack(from);
   shelf.moved![index] = undefined;
-  shelf.stays |= 1 << index;
+  (shelf.stays ??= new Set()).add(index);
   return (handles[place] = handle);
 }
 
@@ -239,6 +247,7 @@ class Look {
     const start = performance.now();
     if ((start - this.ended) * share < this.takes) return false;
     const took = look(this.all) - start;
+    const count = list.length - oldest;
     let left = 0;
     for (let i = oldest; i < list.length; i++) {
       const page = list[i]!;
@@ -247,6 +256,7 @@ class Look {
     }
     list.length = left;
     oldest = 0;
+    open.room = left < count * RARE ? PAGE : FEW_PLACES;
     this.ended = performance.now();
     this.takes = Math.min(took, 1.25 * this.takes);
     return true;
@@ -316,7 +326,7 @@ function letGo(page: number): void {
 
 /** Whether a tensor of the page was used in this beat or the one before. */
 function isBusy(page: number): boolean {
-  for (let place = page * PAGE; place < (page + 1) * PAGE; place++) if (used[place]! >= beats - 1) return true;
+  for (let place = page * PAGE; place < (page + 1) * PAGE; place++) if (handles[place] !== 0 && used[place]! >= beats - 1) return true;
   return false;
 }
 
@@ -358,7 +368,7 @@ function relieve(live: number): void {
   if (quick.go(SHARE) && isFull) interval = live - liveBytes() > interval / 2 ? Math.max(OFTEN, interval / 2) : Math.min(SELDOM, interval * 2);
   if (liveBytes() > budget) thorough.go(SHARE);
   if (liveBytes() > budget || (list.length - oldest > MANY && !canLook())) evacuateOldest();
-  crowd = Math.max(CROWD, 2 * (list.length - oldest));
+  crowd = Math.max(CROWD / open.room, 2 * (list.length - oldest));
   level();
 }
 

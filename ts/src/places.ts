@@ -1,16 +1,16 @@
 /**
- * The table of places: where the handles of tensors stand, 16 places a page.
+ * The table of places: where the handles of tensors stand, 64 places a page, of which it may give out fewer.
  *
  * A tensor object knows its place, and only the table knows the handle. Numbers in one table instead of an object for
  * each page keep what the garbage collector has to move small.
  */
 
 /** Places of a page; the number of a page is that of its places without the last bits. */
-export const PAGE = 16, BITS = 4;
+export const PAGE = 64, BITS = 6;
 /** The place of tensors that were let go: it never has a handle. */
 export const NOWHERE = 0;
 
-const FIRST = 1 << 8;
+const FIRST = 1 << 6;
 /** By place. 0: nothing there, disposed of, evacuated, or parked. */
 export let handles = new Int32Array(FIRST * PAGE);
 /** By place: the beat in which it was used last. */
