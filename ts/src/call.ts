@@ -3,7 +3,7 @@ import { door } from '#wasm';
 import { begin, check, isHandle, NOTHING, result } from './buffer.js';
 import { fromUser, RuntimeError } from './errors.js';
 import { METHODS, TABLE, TABLE_HASH, WRITERS } from './generated.js';
-import { feed, isHungry } from './memory.js';
+import { feed, isHungry, use } from './memory.js';
 import { writeOut } from './out.js';
 import { Generator } from './random.js';
 import { bind, bound, compile, isKeywords, Kind, mismatch, short, write, type Compiled } from './signatures.js';
@@ -84,15 +84,15 @@ function shortWay(list: readonly Compiled[], inPlace: boolean): Short {
     if (count === 1) {
       op = alone === undefined ? (alone = prepared(list, null)) : alone;
       if (op === null) return undefined;
-      status = door.call_tensors(op.index, input.handle, 0, flag);
+      status = door.call_tensors(op.index, use(input), 0, flag);
     } else if (given instanceof Tensor) {
       op = tensor === undefined ? (tensor = prepared(list, Kind.Tensor)) : tensor;
       if (op === null) return undefined;
-      status = door.call_tensors(op.index, input.handle, given.handle, flag);
+      status = door.call_tensors(op.index, use(input), use(given), flag);
     } else if (typeof given === 'number') {
       op = number === undefined ? (number = prepared(list, Kind.Scalar)) : number;
       if (op === null) return undefined;
-      status = door.call_number(op.index, input.handle, given, flag);
+      status = door.call_number(op.index, use(input), given, flag);
     } else {
       return undefined;
     }

@@ -201,9 +201,15 @@ function revive({ _place: place, _page: { shelf } }: Tensor): number {
 
 /** Puts a tensor on a page, which lives as long as one of its tensors. */
 function settle(tensor: Tensor, handle: number): void {
-  const live = liveBytes();
-  const grown = live - lastLive, large = grown > LARGE;
+  const live = liveBytes(), grown = live - lastLive;
   lastLive = live;
+  // What is rare stands elsewhere: this is part of every op.
+  if (open.isFull || grown > LARGE || live > full) settleRarely(tensor, handle, grown);
+  else open.add(tensor, handle);
+}
+
+function settleRarely(tensor: Tensor, handle: number, grown: number): void {
+  const live = lastLive, large = grown > LARGE;
   if (open.isFull || (large && !open.isEmpty)) turn();
   open.add(tensor, handle);
   if (large) {

@@ -7,7 +7,7 @@ use crate::dtype::DType;
 use crate::ops::quick::is_same;
 use crate::state;
 use crate::tensor::{Meta, Tensor, TensorImpl};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::mem::ManuallyDrop;
 use std::rc::Rc;
 
@@ -35,6 +35,27 @@ thread_local! {
         const { ManuallyDrop::new(RefCell::new(Spares { bins: [const { Vec::new() }; BINS], bytes: 0, next: 0 })) };
 }
 
+/// The number of a tensor's bin, once it is known: to compute it takes a tenth of an op on a few elements.
+pub(crate) struct Bin(Cell<u8>);
+const UNKNOWN: u8 = u8::MAX;
+
+impl Default for Bin {
+    fn default() -> Bin {
+        Bin(Cell::new(UNKNOWN))
+    }
+}
+
+impl Bin {
+    #[inline]
+    fn of(t: &TensorImpl) -> usize {
+        let Bin(known) = &t.bin;
+        if known.get() == UNKNOWN {
+            known.set(bin(&t.layout.sizes, t.numel, t.dtype) as u8);
+        }
+        usize::from(known.get()) % BINS
+    }
+}
+
 fn bin(sizes: &[i64], numel: usize, dtype: DType) -> usize {
     let first = sizes.first().map_or(0, |n| *n as usize);
     (numel ^ (numel >> 6) ^ first.wrapping_mul(9) ^ (sizes.len() << 4) ^ ((dtype as usize) << 2)) % BINS
@@ -57,13 +78,19 @@ impl Spares {
 /// A row-major tensor of undefined elements, if there is one.
 #[inline]
 pub(crate) fn take(sizes: &[i64], numel: usize, dtype: DType) -> Option<Tensor> {
-    if numel > FEW || numel == 0 { None } else { take_few(sizes, numel, dtype) }
+    if numel > FEW || numel == 0 { None } else { take_few(bin(sizes, numel, dtype), sizes, dtype) }
 }
 
-fn take_few(sizes: &[i64], numel: usize, dtype: DType) -> Option<Tensor> {
+/// The same for the sizes and dtype of another.
+#[inline]
+pub(crate) fn take_alike(t: &Tensor) -> Option<Tensor> {
+    if t.numel() > FEW || t.numel() == 0 { None } else { take_few(Bin::of(&t.0), t.sizes(), t.dtype()) }
+}
+
+fn take_few(bin: usize, sizes: &[i64], dtype: DType) -> Option<Tensor> {
     let mut frame = SPARES.with(|spares| {
         let spares = &mut *spares.borrow_mut();
-        let bin = &mut spares.bins[bin(sizes, numel, dtype)];
+        let bin = &mut spares.bins[bin];
         let is_one = |frame: &Rc<TensorImpl>| frame.dtype == dtype && is_same(&frame.layout.sizes, sizes);
         let top = bin.len().saturating_sub(NEAR);
         let found = bin[top..].iter().rposition(is_one);
@@ -103,8 +130,7 @@ pub(crate) fn give(mut frame: Rc<TensorImpl>) {
     let evicted = SPARES.with(|spares| {
         let spares = &mut *spares.borrow_mut();
         spares.bytes += FRAME + frame.storage.bytes();
-        let at = bin(&frame.layout.sizes, numel, frame.dtype);
-        spares.bins[at].push(frame);
+        spares.bins[Bin::of(&frame)].push(frame);
         if spares.bytes > LIMIT { spares.evict() } else { None }
     });
     drop(evicted);

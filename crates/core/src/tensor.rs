@@ -107,6 +107,8 @@ pub struct TensorImpl {
     /// Made with a block of its own, from the first byte of which it is row-major.
     pub(crate) is_whole: bool,
     pub(crate) dtype: DType,
+    /// Where it is kept when it is gone.
+    pub(crate) bin: spares::Bin,
     /// Made in inference mode: autograd knows nothing of it.
     pub(crate) inference: bool,
     /// A Python number that became a tensor: it never widens the other operand's category.
@@ -171,7 +173,7 @@ impl Tensor {
         let Layout { sizes, strides, offset } = layout;
         Self::of(crate::counted!(TensorImpl {
             storage = storage, version = version, layout.sizes = sizes, layout.strides = strides, layout.offset = offset,
-            numel = numel, row_major = row_major, is_whole = is_whole, dtype = dtype, inference = inference, wrapped = false, meta = RefCell::default()
+            numel = numel, row_major = row_major, is_whole = is_whole, dtype = dtype, bin = Default::default(), inference = inference, wrapped = false, meta = RefCell::default()
         }))
     }
 
@@ -218,7 +220,7 @@ impl Tensor {
     #[inline]
     pub(crate) fn empty_alike(&self) -> Option<Tensor> {
         debug_assert!(self.is_contiguous());
-        spares::take(self.sizes(), self.numel(), self.dtype()).or_else(|| self.made_alike())
+        spares::take_alike(self).or_else(|| self.made_alike())
     }
 
     #[inline(never)]
