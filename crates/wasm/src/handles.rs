@@ -37,11 +37,22 @@ fn split(handle: i32) -> (usize, u8) {
     ((handle & 0xff_ffff) as usize, (handle as u32 >> 24) as u8)
 }
 
+#[inline]
+fn joined(at: u32, generation: u8) -> i32 {
+    (at | u32::from(generation) << 24) as i32
+}
+
 impl Table {
     #[inline]
     fn tensor(&self, handle: i32) -> Option<&Tensor> {
         let (at, generation) = split(handle);
         self.slots.get(at).filter(|s| s.generation == generation)?.tensor.as_ref()
+    }
+
+    #[inline]
+    fn slot(&mut self, handle: i32) -> Option<&mut Slot> {
+        let (at, generation) = split(handle);
+        self.slots.get_mut(at).filter(|s| s.generation == generation)
     }
 
     /// None if it is full.
@@ -53,7 +64,7 @@ impl Table {
         };
         let slot = &mut self.slots[at as usize];
         slot.tensor = Some(t);
-        Some((at | u32::from(slot.generation) << 24) as i32)
+        Some(joined(at, slot.generation))
     }
 
     /// Another place.
@@ -100,9 +111,7 @@ pub fn with<T>(handle: i32, f: impl FnOnce(&Tensor) -> T) -> Result<T> {
 pub fn all() -> Vec<(i32, Tensor)> {
     TABLE.with(|table| {
         let table = table.borrow();
-        let held = |(at, slot): (usize, &Slot)| {
-            slot.tensor.clone().map(|t| ((at as u32 | u32::from(slot.generation) << 24) as i32, t))
-        };
+        let held = |(at, slot): (usize, &Slot)| slot.tensor.clone().map(|t| (joined(at as u32, slot.generation), t));
         table.slots.iter().enumerate().filter_map(held).collect()
     })
 }
@@ -112,18 +121,13 @@ pub fn find(t: &Tensor) -> Option<i32> {
     TABLE.with(|table| {
         let table = table.borrow();
         let at = table.slots.iter().position(|s| s.tensor.as_ref().is_some_and(|have| have.is(t)))?;
-        Some((at as u32 | u32::from(table.slots[at].generation) << 24) as i32)
+        Some(joined(at as u32, table.slots[at].generation))
     })
 }
 
 /// Puts another tensor in the place of a handle's.
 pub fn replace(handle: i32, t: Tensor) -> Result<()> {
-    let (at, generation) = split(handle);
-    let old = TABLE.with(|table| {
-        let table = &mut *table.borrow_mut();
-        let slot = table.slots.get_mut(at).filter(|s| s.generation == generation)?;
-        slot.tensor.replace(t)
-    });
+    let old = TABLE.with(|table| table.borrow_mut().slot(handle)?.tensor.replace(t));
     old.map(drop).ok_or_else(|| Error::runtime("this tensor has been disposed of"))
 }
 
@@ -134,11 +138,10 @@ pub fn release<const N: usize>(handles: [i32; N]) {
     let dead = TABLE.with(|table| {
         let table = &mut *table.borrow_mut();
         handles.map(|handle| {
-            let (at, generation) = split(handle);
-            let slot = table.slots.get_mut(at).filter(|s| s.generation == generation)?;
+            let slot = table.slot(handle)?;
             let dead = slot.tensor.take()?;
-            slot.generation = if generation == LAST_GENERATION { 0 } else { generation + 1 };
-            table.free.push(at as u32);
+            slot.generation = if slot.generation == LAST_GENERATION { 0 } else { slot.generation + 1 };
+            table.free.push(split(handle).0 as u32);
             Some(dead)
         })
     });
