@@ -442,15 +442,26 @@ impl Tensor {
                 self.numel()
             )));
         }
-        // SAFETY: there is one element, at the offset.
+        Ok(self.first_element())
+    }
+
+    /// The number that stands at every place, where all of them are one place in memory: a sum's gradient.
+    pub(crate) fn number_everywhere(&self) -> Option<Scalar> {
+        let is_one = self.sizes().iter().zip(self.strides()).all(|(n, step)| *n == 1 || *step == 0);
+        (is_one && self.numel() > 0).then(|| self.first_element())
+    }
+
+    /// The first of its elements, of which there must be one.
+    fn first_element(&self) -> Scalar {
+        // SAFETY: there is an element at the offset.
         dispatch!(self.dtype(), T => {
             let x = unsafe { *self.ptr::<T>() };
-            Ok(match self.dtype() {
+            match self.dtype() {
                 DType::Bool => Scalar::Bool(x.convert()),
                 d if d.is_integral() => Scalar::Int(x.convert()),
                 d if d.is_complex() => Scalar::Complex(x.convert()),
                 _ => Scalar::Float(x.convert()),
-            })
+            }
         })
     }
 

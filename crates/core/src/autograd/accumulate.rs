@@ -52,8 +52,11 @@ pub(super) fn accumulate(leaf: &Tensor, grad: Tensor, recorded: bool) -> Result<
             let free = !recorded && !state::transforming() && Rc::strong_count(&grad.0) == 1;
             // A view holds its base, which may be nobody else's.
             let grad = if free && grad.has_ties() { grad.detached() } else { grad };
+            let number = || if recorded || state::transforming() || !leaf.is_contiguous() { None } else { grad.number_everywhere() };
             if free && Rc::strong_count(&grad.0.storage) == 1 && fits_layout(&grad, leaf) {
                 grad
+            } else if let Some(number) = number() {
+                Tensor::full(leaf.sizes(), number, grad.dtype())?
             } else if leaf.layout().is_dense() {
                 let room = Tensor::empty_strided(leaf.sizes(), leaf.strides(), grad.dtype())?;
                 super::inplace::write_to(&room, &grad)?;

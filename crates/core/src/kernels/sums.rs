@@ -24,6 +24,13 @@ pub fn sum_rows<T: Real>(x: &[T], n: usize, tell: impl Fn(usize, f64) + Sync) {
     });
 }
 
+/// The sum of a row that is not longer than a block.
+pub fn sum_block<T: Real>(x: &[T]) -> f64 {
+    debug_assert!(x.len() <= BLOCK);
+    // SAFETY: the row lies in the slice.
+    unsafe { (T::row_loops(x.len()).sum)(x.as_ptr(), x.len()) }
+}
+
 /// The sum of many numbers, which threads share.
 fn sum_line<T: Real>(x: &[T]) -> f64 {
     let mut parts = vec![0.0; x.len().div_ceil(BLOCK)];

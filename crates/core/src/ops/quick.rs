@@ -84,7 +84,7 @@ impl Quick {
         match rest {
             [Value::Tensor(b), rest @ ..] if rest.iter().all(is_usual) => self.of(a, Some(b)),
             [Value::Scalar(s), rest @ ..] if rest.iter().all(is_usual) => self.with_number(a, *s),
-            [] => self.of(a, None),
+            rest if rest.iter().all(|arg| matches!(arg, Value::None)) => self.of(a, None),
             _ => None,
         }
     }

@@ -5,7 +5,7 @@ use super::loops::{Arith, Real};
 use super::prelude::*;
 use super::quick::{few, Quick};
 use crate::kernels::reduce::{fold, fold_row, reduced_sizes};
-use crate::kernels::sums::{sum_rows, SHORTEST};
+use crate::kernels::sums::{sum_block, sum_rows, SHORTEST};
 use crate::parallel::Shared;
 
 /// The dimensions to reduce, wrapped and checked; all of them where none are named.
@@ -99,7 +99,8 @@ fn summed(t: &Tensor, dims: Option<&Dims>, keepdim: bool, dtype: Option<DType>) 
 /// The sum of a few float32 numbers that lie one after the other.
 fn plain_sum(t: &Tensor, other: Option<&Tensor>) -> Option<Tensor> {
     let row = few(t).filter(|_| other.is_none())?;
-    Tensor::from_slice(&[sum_row(row)], &[]).ok()
+    let sum = if row.len() < SHORTEST { sum_row(row) } else { sum_block(row) as f32 };
+    Tensor::from_slice(&[sum], &[]).ok()
 }
 
 fn nan_summed(t: &Tensor, dims: Option<&Dims>, keepdim: bool, dtype: Option<DType>) -> Result {
