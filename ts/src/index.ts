@@ -19,7 +19,8 @@ export { histogramdd } from './histogram.js';
 export type { Histogram } from './histogram.js';
 export { slice, Slice } from './indexing.js';
 export type { Index } from './indexing.js';
-export { keep, memory } from './memory.js';
+export { memory } from './memory.js';
+export { keep } from './scopes.js';
 export { autograd, enable_grad, inference_mode, is_anomaly_check_nan_enabled, is_anomaly_enabled, is_grad_enabled, is_inference_mode_enabled, no_grad,
   set_grad_enabled } from './autograd/index.js';
 export type { BackwardOptions, FunctionCtx, GradientEdge, GradOptions, Node, RemovableHandle } from './autograd/index.js';

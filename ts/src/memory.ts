@@ -2,17 +2,19 @@
  * Who lets handles go: scopes, `dispose`, looks, the garbage collector page by page, and evacuation.
  *
  * A tensor object knows its place in the table (`places.ts`). What is made inside a scope stands at places of the
- * scope's own, which are cleared when the scope ends. Any other tensor stands on a page, with up to 15 more (63 where
- * hardly any page outlives a look), and holds the page's token; a page is gone when its token is. No finalizer runs inside synchronous code. Where the
- * engine can collect there and tell who is left (`watch.ts`), pages that are gone are found as soon as their tensors hold much;
- * where it cannot, tensors that lie unused are evacuated: their bytes move to a JavaScript array that only the shelf
- * of their page holds, and the shelf is left to their token, so that the ordinary collector takes both; they come
- * back when they are used again. Parking is for graphs that lead to functions: `autograd/cycles.ts` says why.
+ * scope's own, which are cleared when the scope ends (`scopes.ts`). Any other tensor stands on a page, with up to 15
+ * more (63 where hardly any page outlives a look), and holds the page's token; a page is gone when its token is. No
+ * finalizer runs inside synchronous code. Where the engine can collect there and tell who is left (`watch.ts`), pages
+ * that are gone are found as soon as their tensors hold much; where it cannot, tensors that lie unused are evacuated:
+ * their bytes move to a JavaScript array that only the shelf of their page holds, and the shelf is left to their
+ * token, so that the ordinary collector takes both; they come back when they are used again. Parking is for graphs
+ * that lead to functions: `autograd/cycles.ts` says why.
  */
 import { door } from '#wasm';
 import { RuntimeError } from './errors.js';
 import { bringBack, evacuate, evacuations, leave, word, type Evacuated } from './evacuation.js';
-import { BITS, givePage, handles, isBare, NOWHERE, onPage, PAGE, pages, takePage, used } from './places.js';
+import { BITS, givePage, handles, isBare, onPage, PAGE, pages, takePage, used } from './places.js';
+import type { Scope } from './scopes.js';
 import type { Tensor } from './tensor.js';
 import { canLook, forget, look, onGone, register, rest, Token, watch } from './watch.js';
 
@@ -31,14 +33,6 @@ export class Shelf {
   /** Places of what came back from evacuation: it is used now and then, and stays. */
   stays: Set<number> | null = null;
 }
-
-/** The tensors of a scope, and their places. */
-export class Scope {
-  readonly shelf = NONE;
-  readonly made: Tensor[] = [];
-  readonly places: number[] = [];
-}
-const NONE = new Shelf();
 
 /** What a tensor holds: the token of its page, or its scope. */
 export type Holder = Token<Shelf> | Scope;
@@ -108,9 +102,6 @@ const stayers = new Set<number>();
 /** By page: the shelf that it has let go, as long as a tensor holds that. */
 const letGone = new Map<number, WeakRef<Shelf>>();
 
-const scopes: Scope[] = [];
-/** Places for tensors of scopes. */
-const spare: number[] = [];
 /** Full pages, the oldest first; those before `oldest` are done with. */
 let list: number[] = [];
 let oldest = 0;
@@ -200,7 +191,7 @@ function revive({ _place: place, _page: { shelf } }: Tensor): number {
 }
 
 /** Puts a tensor on a page, which lives as long as one of its tensors. */
-function settle(tensor: Tensor, handle: number): void {
+export function settle(tensor: Tensor, handle: number): void {
   const live = liveBytes(), grown = live - lastLive;
   lastLive = live;
   // What is rare stands elsewhere: this is part of every op.
@@ -270,45 +261,11 @@ class Look {
 }
 const quick = new Look(false, 0.05), thorough = new Look(true, 2);
 
-/** Notes a new tensor: in the innermost scope, or on a page. */
-export function track(tensor: Tensor, handle: number): void {
-  if (scopes.length > 0) scopeIn(scopes[scopes.length - 1]!, tensor, handle);
-  else settle(tensor, handle);
-}
-
-function scopeIn(scope: Scope, tensor: Tensor, handle: number): void {
-  if (spare.length === 0) {
-    const page = takePage();
-    for (let i = PAGE - 1; i >= 0; i--) spare.push(page * PAGE + i);
-  }
-  const place = spare.pop()!;
-  handles[place] = handle;
-  tensor._place = place;
-  tensor._page = scope;
-  scope.made.push(tensor);
-  scope.places.push(place);
-}
-
 /** Takes a handle off its place. */
-function taken(tensor: Tensor): number {
+export function taken(tensor: Tensor): number {
   const handle = isDisposed(tensor) ? 0 : use(tensor);
   handles[tensor._place] = 0;
   return handle;
-}
-
-/** Whether it goes when a scope ends. */
-export const isScoped = (tensor: Tensor): boolean => tensor._page instanceof Scope;
-
-/** Takes a tensor out of its scope: it lives until it is disposed of or collected. */
-export function keep<T extends Tensor>(tensor: T): T {
-  if (isScoped(tensor)) keepLeaf(tensor);
-  return tensor;
-}
-
-/** `keep` for every tensor in a value. */
-export function keepAll<T>(value: T, isTensor: (v: unknown) => v is Tensor): T {
-  tensorsIn(value, isTensor, keep);
-  return value;
 }
 
 /** Moves a new tensor to a page of leaves, which are never evacuated. */
@@ -478,53 +435,6 @@ function scheduleBeat(after = 0): void {
   };
   const timer: unknown = setTimeout(run, after);
   (timer as { unref?(): void }).unref?.();
-}
-
-function tensorsIn(value: unknown, isTensor: (v: unknown) => v is Tensor, found: (t: Tensor) => void, depth = 0): void {
-  if (isTensor(value)) found(value);
-  else if (depth < 4 && value !== null && typeof value === 'object' && !ArrayBuffer.isView(value)) {
-    for (const v of value instanceof Map || value instanceof Set ? value.values() : Object.values(value)) {
-      tensorsIn(v, isTensor, found, depth + 1);
-    }
-  }
-}
-
-/** Runs `fn` and lets every tensor go that was made in it, except what it returns, what is kept,
- * and what `holder` holds as a property. */
-export function scoped<T>(fn: () => T, isTensor: (v: unknown) => v is Tensor, holder?: object): T {
-  const mine = new Scope();
-  scopes.push(mine);
-  let result: T | undefined;
-  let done = false;
-  try {
-    result = fn();
-    done = true;
-    return result;
-  } finally {
-    scopes.pop();
-    const { made, places } = mine;
-    if (made.length > 0) {
-      if (done) tensorsIn(result, isTensor, (t) => { if (t._page === mine) track(t, taken(t)); });
-      if (holder) for (const v of Object.values(holder)) if (isTensor(v) && v._page === mine) keep(v);
-      for (let i = 0; i < made.length; i++) {
-        const place = places[i]!, handle = handles[place]!, tensor = made[i]!;
-        if (handle !== 0) door.release(handle);
-        handles[place] = 0;
-        spare.push(place);
-        if (tensor._page === mine) tensor._place = NOWHERE;
-      }
-    }
-  }
-}
-
-/** Runs `fn` as if the innermost scope were not there: what it makes belongs to the one around that. */
-export function outside<T>(fn: () => T): T {
-  const inner = scopes.pop();
-  try {
-    return fn();
-  } finally {
-    if (inner) scopes.push(inner);
-  }
 }
 
 /** `torch.memory`. */

@@ -10,7 +10,8 @@ import { IndexError, RuntimeError } from './errors.js';
 import { addAccumulateHook, addHook, gradFn, noteLeaf, retainGrad, runBackward, type BackwardOptions, type Node, type RemovableHandle } from './autograd/index.js';
 import type { Methods } from './generated.js';
 import { indexed, putIndexed, type Index } from './indexing.js';
-import { free, held, isDisposed, isScoped, keepLeaf, scoped, track, use, type Holder } from './memory.js';
+import { free, held, isDisposed, keepLeaf, use, type Holder } from './memory.js';
+import { isScoped, scoped, track } from './scopes.js';
 
 /** Python's float, int or bool. */
 export type Num = number | bigint | boolean;

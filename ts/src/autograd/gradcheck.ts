@@ -5,7 +5,7 @@ import { RuntimeError } from '../errors.js';
 import { isTensor, type Tensor } from '../tensor.js';
 import { lend } from './callbacks.js';
 import { list } from './passes.js';
-import { scoped } from '../memory.js';
+import { scoped } from '../scopes.js';
 
 /** Raised where gradients differ. */
 export class GradcheckError extends RuntimeError { override name = 'GradcheckError'; }

@@ -2,7 +2,7 @@
 import { door } from '#wasm';
 import { check } from '../buffer.js';
 import { RuntimeError } from '../errors.js';
-import { keepAll } from '../memory.js';
+import { keepAll } from '../scopes.js';
 import { isTensor, type Tensor } from '../tensor.js';
 import { lend } from './callbacks.js';
 import { list } from './passes.js';

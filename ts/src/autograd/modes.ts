@@ -1,6 +1,6 @@
 /** Whether ops are recorded: `no_grad` and its kin, and inference mode. */
 import { door } from '#wasm';
-import { scoped } from '../memory.js';
+import { scoped } from '../scopes.js';
 import { isTensor } from '../tensor.js';
 
 function withGrad<T>(on: boolean, fn: () => T): T {

@@ -3,7 +3,7 @@ import { enable_grad, quietly } from '../autograd/index.js';
 import { float64 } from '../dtype.js';
 import { RuntimeError, ValueError } from '../errors.js';
 import { cat, zeros_like } from '../generated.js';
-import { keep, outside } from '../memory.js';
+import { keep, outside } from '../scopes.js';
 import { isTensor, type Tensor } from '../tensor.js';
 import { strongWolfe, type Point, type Rounding } from './line_search.js';
 import { nonNegative, Optimizer, optionsOf, real, type Params, type Rate } from './optimizer.js';

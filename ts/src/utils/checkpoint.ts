@@ -4,7 +4,7 @@ import { Function, FunctionCtx } from '../autograd/function.js';
 import { saved_tensors_hooks } from '../autograd/graph.js';
 import { enable_grad } from '../autograd/modes.js';
 import { RuntimeError } from '../errors.js';
-import { keep } from '../memory.js';
+import { keep } from '../scopes.js';
 import { get_rng_state, set_rng_state } from '../random.js';
 import { isTensor, type Tensor } from '../tensor.js';
 
