@@ -255,7 +255,7 @@ convert_from_float!(f32, f64);
 /// x86's conversion, which PyTorch's answers carry: what does not fit becomes the least integer.
 #[inline(always)]
 fn to_int(x: f64) -> i64 {
-    if x.is_nan() || !(-9.223_372_036_854_775_8e18..9.223_372_036_854_775_8e18).contains(&x) {
+    if x.is_nan() || !(-9.223_372_036_854_776e18..9.223_372_036_854_776e18).contains(&x) {
         i64::MIN
     } else {
         x as i64

@@ -19,7 +19,7 @@ fn inserted(sizes: &[i64], at: usize, n: i64) -> Dims {
 
 /// The physical tensor with all levels joined into one dimension in front.
 fn joined(t: &Tensor, levels: &[u32]) -> Result {
-    full(t, levels)?.reshape(&inserted(t.sizes(), 0, examples(levels)?))
+    full(t, levels)?.reshape(inserted(t.sizes(), 0, examples(levels)?))
 }
 
 /// The physical tensor with the examples as the outer part of dimension `d`.
@@ -36,7 +36,7 @@ fn unfolded(t: &Tensor, levels: &[u32], d: usize) -> Result {
     let mut sizes = t.dims();
     sizes[d] /= count;
     outer.extend_from_slice(&sizes);
-    Ok(wrap(t.reshape(&inserted(&sizes, d, count))?.movedim([d as i64], [0i64])?.reshape(&outer)?, levels))
+    Ok(wrap(t.reshape(inserted(&sizes, d, count))?.movedim([d as i64], [0i64])?.reshape(&outer)?, levels))
 }
 
 /// The rule of an op, if it has one here that takes these arguments. What the op itself refuses is left to

@@ -100,7 +100,7 @@ impl Attention {
         let scale = T::of(self.scale);
         for (r, row) in w.chunks_exact_mut(n.max(1)).take(count).enumerate() {
             let seen = self.seen(first + r + 1);
-            row[..seen].iter_mut().for_each(|x| *x = *x * scale);
+            row[..seen].iter_mut().for_each(|x| *x *= scale);
             if let Some(bias) = &g.bias {
                 let bias = bias.matrix(at, first + r);
                 for (j, x) in row[..seen].iter_mut().enumerate() {

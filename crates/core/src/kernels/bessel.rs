@@ -201,7 +201,7 @@ pub fn spherical_j0(x: f64) -> f64 {
 /// Airy's function: its power series (10.4.2) where that does not cancel, `K_1/3` (10.4.14) to the
 /// right, the asymptotic expansion (10.4.60) far to the left.
 pub fn airy_ai(x: f64) -> f64 {
-    const AI0: f64 = 0.355_028_053_887_817_24;
+    const AI0: f64 = 0.355_028_053_887_817_2;
     const SLOPE: f64 = 0.258_819_403_792_806_8;
     if x.is_infinite() {
         return f64::NAN;

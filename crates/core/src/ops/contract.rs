@@ -36,8 +36,8 @@ fn contract(a: &Tensor, b: &Tensor, left: &[i64], right: &[i64]) -> Result {
     let sizes: Dims = rows.iter().map(|d| a.sizes()[*d as usize])
         .chain(columns.iter().map(|d| b.sizes()[*d as usize])).collect();
     let (m, k, n) = (size(&a, &rows), size(&a, &p), size(&b, &columns));
-    let x = a.permute(&joined(&rows, &p))?.reshape([m, k])?;
-    let y = b.permute(&joined(&q, &columns))?.reshape([k, n])?;
+    let x = a.permute(joined(&rows, &p))?.reshape([m, k])?;
+    let y = b.permute(joined(&q, &columns))?.reshape([k, n])?;
     x.mm(y)?.view(&sizes)
 }
 

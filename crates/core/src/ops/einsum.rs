@@ -246,8 +246,8 @@ pub(crate) fn contracted(left: &Tensor, right: &Tensor, sums: &[usize]) -> Resul
     let mut sizes: Dims = both.iter().chain(&rows).map(|d| left.sizes()[*d as usize]).collect();
     sizes.extend(inner.iter().map(|_| 1));
     sizes.extend(columns.iter().map(|d| right.sizes()[*d as usize]));
-    let p = left.permute(&order([&both, &rows, &inner, &columns]))?.reshape([b, m, k])?;
-    let q = right.permute(&order([&both, &inner, &columns, &rows]))?.reshape([b, k, n])?;
+    let p = left.permute(order([&both, &rows, &inner, &columns]))?.reshape([b, m, k])?;
+    let q = right.permute(order([&both, &inner, &columns, &rows]))?.reshape([b, k, n])?;
     let forward = order([&both, &rows, &inner, &columns]);
     let mut back = Dims::from_elem(0, forward.len());
     for (i, d) in forward.iter().enumerate() {

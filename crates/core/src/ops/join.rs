@@ -102,7 +102,7 @@ fn not_empty(name: &str, tensors: &[Tensor]) -> Result<()> {
 fn grid(tensors: &[Tensor], indexing: &str) -> Result<Vec<Tensor>> {
     not_empty("meshgrid", tensors)?;
     if let Some(t) = tensors.iter().find(|t| t.ndim() > 1) {
-        return Err(Error::runtime(format!("torch.meshgrid: Expected 0D or 1D tensor in the tensor list but got: {}", format!("{t:?}"))));
+        return Err(Error::runtime(format!("torch.meshgrid: Expected 0D or 1D tensor in the tensor list but got: {t:?}")));
     }
     if tensors.iter().any(|t| t.dtype() != tensors[0].dtype()) {
         return Err(Error::runtime("meshgrid expects all tensors to have the same dtype"));

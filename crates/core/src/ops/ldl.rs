@@ -60,7 +60,7 @@ fn check_solvable(name: &str, ld: &Tensor, pivots: &Tensor, b: &Tensor) -> Resul
     if pivots.sizes()[..] != ld.sizes()[..ld.ndim() - 1] {
         return Err(Error::runtime(format!(
             "{name}: Expected LD.shape[:-1] and pivots.shape to be the same, but got pivots with shape {:?} instead",
-            &pivots.sizes()[..]
+            pivots.sizes()
         )));
     }
     if !pivots.dtype().is_integral() || pivots.dtype() == DType::Bool {

@@ -90,8 +90,7 @@ fn right_grad(g: &Tensor, left: &Tensor, turned: bool) -> Result {
 /// A gradient times a factor that is mostly one.
 fn scaled(g: Result, factor: Scalar) -> Result {
     match factor {
-        Scalar::Int(1) => g,
-        Scalar::Float(x) if x == 1.0 => g,
+        Scalar::Int(1) | Scalar::Float(1.0) => g,
         Scalar::Complex(z) => g?.mul(Scalar::Complex(z.conj())),
         other => g?.mul(other),
     }

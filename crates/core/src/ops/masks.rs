@@ -68,10 +68,9 @@ pub(super) fn chosen(mask: &Tensor, x: &Tensor, y: &Tensor) -> Option<Result> {
         return None;
     }
     let (x, y) = (bits(x, mask.sizes())?, bits(y, mask.sizes())?);
-    Some(Tensor::empty(mask.sizes(), DType::Float32).map(|out| {
+    Some(Tensor::empty(mask.sizes(), DType::Float32).inspect(|out| {
         // SAFETY: the elements of a new tensor, whatever their bits are.
         choose(mask.data(), x, y, unsafe { std::slice::from_raw_parts_mut(out.ptr::<f32>().cast(), out.numel()) });
-        out
     }))
 }
 

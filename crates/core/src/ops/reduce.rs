@@ -211,7 +211,7 @@ ops! { TABLE, ReduceOps;
             product(&input, &reduce_dims(None, input.ndim())?, false, dtype) }
         d input = |g, input, dtype| {
             let x = crate::ops::cast(&input, dtype.unwrap_or(input.dtype()))?;
-            if x.ndim() == 0 { Ok(g.clone()) } else { prod_grad(g, &x.reshape([-1])?, 0)?.reshape(&x.dims()) } };
+            if x.ndim() == 0 { Ok(g.clone()) } else { prod_grad(g, &x.reshape([-1])?, 0)?.reshape(x.dims()) } };
     /// The product along a dimension.
     fn prod_dim "prod"(input: Tensor, dim: i64, keepdim: bool = "false"; dtype: Option<DType> = "null")
         [ProdBackward1] eval { product(&input, &one_dim(dim, input.ndim())?, keepdim, dtype) }

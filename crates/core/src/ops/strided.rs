@@ -141,7 +141,7 @@ fn strided_grad(g: &Tensor, input: &Layout, size: Dims, stride: &Dims, offset: O
 fn region_grad(g: &Tensor, l: &Layout, size: &Dims, stride: &Dims, offset: Option<i64>) -> Result {
     let view = Layout { sizes: size.clone(), strides: stride.clone(), offset: offset.unwrap_or(l.offset) };
     src_grad(g, l, size, stride, offset)?
-        ._strided_add(&room(l, &view), stride, view.offset)?
+        ._strided_add(room(l, &view), stride, view.offset)?
         ._strided_take(&l.sizes, &l.strides, l.offset)
 }
 

@@ -153,7 +153,7 @@ fn channel_weight(input: &Tensor, weight: &Tensor) -> Result {
         )));
     }
     if input.ndim() < 2 {
-        return weight.reshape(&Dims::from_elem(1, input.ndim()));
+        return weight.reshape(Dims::from_elem(1, input.ndim()));
     }
     let mut sizes = Dims::from_elem(1, input.ndim());
     sizes[1] = n as i64;

@@ -211,10 +211,10 @@ ops! { TABLE, AdaptivePoolOps;
     fn adaptive_avg_pool3d "nn.functional.adaptive_avg_pool3d"(input: Tensor, output_size: MaybeDims) [function] compose { average_any(&input, &wanted(&input, &output_size, 3)?, 3) };
     /// `adaptive_avg_pool2d` of sizes that are all given.
     fn _adaptive_avg_pool2d(input: Tensor, output_size: Dims) [hidden, AdaptiveAvgPool2DBackward0] eval { average(&input, &output_size) }
-        d input = |g, input, output_size| linked(g._adaptive_avg_back(&input.dims(), &output_size), &[&input]);
+        d input = |g, input, output_size| linked(g._adaptive_avg_back(input.dims(), &output_size), &[&input]);
     /// `adaptive_avg_pool3d` of sizes that are all given.
     fn _adaptive_avg_pool3d(input: Tensor, output_size: Dims) [hidden, AdaptiveAvgPool3DBackward0] eval { average(&input, &output_size) }
-        d input = |g, input, output_size| linked(g._adaptive_avg_back(&input.dims(), &output_size), &[&input]);
+        d input = |g, input, output_size| linked(g._adaptive_avg_back(input.dims(), &output_size), &[&input]);
     /// The transpose of adaptive average pooling.
     fn _adaptive_avg_back(input: Tensor, size: Dims, output_size: Dims) [hidden] eval { let w = windows(&size, &output_size); spread(&input, &size, &w, &counts(&w)) }
         d input = |g, output_size| if output_size.len() == 2 { g._adaptive_avg_pool2d(&output_size) } else { g._adaptive_avg_pool3d(&output_size) };
@@ -232,10 +232,10 @@ ops! { TABLE, AdaptivePoolOps;
     fn adaptive_max_pool3d_with_indices "nn.functional.adaptive_max_pool3d_with_indices"(input: Tensor, output_size: MaybeDims, return_indices: bool = "false") -> (list) [function] compose { let _ = return_indices; greatest_any(&input, &output_size, true, 3) };
     /// `adaptive_max_pool2d` of sizes that are all given.
     fn _adaptive_max_pool2d(input: Tensor, output_size: Dims) -> (list) [hidden, AdaptiveMaxPool2DBackward0] eval { greatest(&input, &output_size, 2) }
-        d input = |g, input, outs| linked(g._plane_add(&outs[1], &input.dims(), 2i64), &[&input]);
+        d input = |g, input, outs| linked(g._plane_add(&outs[1], input.dims(), 2i64), &[&input]);
     /// `adaptive_max_pool3d` of sizes that are all given.
     fn _adaptive_max_pool3d(input: Tensor, output_size: Dims) -> (list) [hidden, AdaptiveMaxPool3DBackward0] eval { greatest(&input, &output_size, 3) }
-        d input = |g, input, outs| linked(g._plane_add(&outs[1], &input.dims(), 3i64), &[&input]);
+        d input = |g, input, outs| linked(g._plane_add(&outs[1], input.dims(), 3i64), &[&input]);
     /// Maxima put back where `max_pool1d` found them, among zeros.
     fn max_unpool1d "nn.functional.max_unpool1d"(input: Tensor, indices: Tensor, kernel_size: Dims, stride: Option<Dims> = "null", padding: Dims = "0", output_size: Option<Dims> = "null") [function] compose { unpool(&input, &indices, &kernel_size, stride.as_ref(), &padding, output_size.as_ref(), 1) };
     /// Maxima put back where `max_pool2d` found them, among zeros.
@@ -245,11 +245,11 @@ ops! { TABLE, AdaptivePoolOps;
     /// `max_unpool2d` to a given size.
     fn max_unpool2d_op "_max_unpool2d"(input: Tensor, indices: Tensor, output_size: Dims) [hidden, MaxUnpool2DBackward0] eval {
         check_unpool(&input, &indices, &output_size, None)?;
-        input.detached()._plane_put(&indices, &with_spatial(&input, &output_size), 2i64) }
+        input.detached()._plane_put(&indices, with_spatial(&input, &output_size), 2i64) }
         d input = |g, indices| g._plane_take(indices, 2i64);
     /// `max_unpool3d` to a given size.
     fn max_unpool3d_op "_max_unpool3d"(input: Tensor, indices: Tensor, output_size: Dims, stride: Dims) [hidden, MaxUnpool3DBackward0] eval {
         check_unpool(&input, &indices, &output_size, Some(&stride))?;
-        input.detached()._plane_put(&indices, &with_spatial(&input, &output_size), 3i64) }
+        input.detached()._plane_put(&indices, with_spatial(&input, &output_size), 3i64) }
         d input = |g, indices| g._plane_take(indices, 3i64);
 }

@@ -212,7 +212,7 @@ fn smoothed(log: &Tensor, target: &Tensor, loss: &Tensor, dim: i64, ask: &Ask) -
         Some(w) => log.mul(along(w, dim, log.ndim())?)?,
         None => log.clone(),
     };
-    let ignored = target.eq(ask.ignore)?.reshape(&terms.sum_dim([dim], false, ())?.dims())?;
+    let ignored = target.eq(ask.ignore)?.reshape(terms.sum_dim([dim], false, ())?.dims())?;
     let even = terms.sum_dim([dim], false, ())?.neg()?.masked_fill(&ignored, 0i64)?;
     let even = match ask.word {
         "none" => even,
@@ -278,10 +278,10 @@ ops! { TABLE, ClassLossOps;
         any_dims(&input, &target, &weight, ignore_index, &reduction_of(size_average, reduce, reduction)) };
     /// `nll_loss` of one input or a batch of them.
     fn _nll_loss(input: Tensor, target: Tensor, weight: Option<Tensor>, ignore_index: i64, reduction: String) [hidden] eval { likelihood(&input, &Classes { target: &target, weight: weight.as_ref(), ignore: ignore_index, word: &reduction }) }
-        d input = |g, input, target, weight, ignore_index, reduction| linked(g._nll_loss_back(target, &weight, &input.dims(), ignore_index, &reduction), &[&input]);
+        d input = |g, input, target, weight, ignore_index, reduction| linked(g._nll_loss_back(target, &weight, input.dims(), ignore_index, &reduction), &[&input]);
     /// `nll_loss` of a batch of images.
     fn _nll_loss2d(input: Tensor, target: Tensor, weight: Option<Tensor>, ignore_index: i64, reduction: String) [hidden, NllLoss2DBackward0] eval { likelihood(&input, &Classes { target: &target, weight: weight.as_ref(), ignore: ignore_index, word: &reduction }) }
-        d input = |g, input, target, weight, ignore_index, reduction| linked(g._nll_loss_back(target, &weight, &input.dims(), ignore_index, &reduction), &[&input]);
+        d input = |g, input, target, weight, ignore_index, reduction| linked(g._nll_loss_back(target, &weight, input.dims(), ignore_index, &reduction), &[&input]);
     /// The gradient of `nll_loss`, linear in that of the loss.
     fn _nll_loss_back(input: Tensor, target: Tensor, weight: Option<Tensor>, size: Dims, ignore_index: i64, reduction: String) [hidden] eval { likelihood_back(&input, &size, &Classes { target: &target, weight: weight.as_ref(), ignore: ignore_index, word: &reduction }) }
         d input = |g, target, weight, ignore_index, reduction| if g.ndim() == 4 { g._nll_loss2d(target, &weight, ignore_index, &reduction) } else { g._nll_loss(target, &weight, ignore_index, &reduction) };

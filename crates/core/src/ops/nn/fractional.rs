@@ -155,8 +155,8 @@ ops! { TABLE, FractionalPoolOps;
         let _ = return_indices; pooled_any(3, &input, Ask { kernel: &kernel_size, size: output_size, ratio: output_ratio, samples: _random_samples, indices: true }) };
     /// `fractional_max_pool2d` with samples at hand.
     fn _fractional_max_pool2d(input: Tensor, kernel_size: Dims, output_size: Dims, samples: Tensor) -> (list) [hidden, FractionalMaxPool2DBackward0] eval { pooled(&input, &kernel_size, &output_size, &samples) }
-        d input = |g, input, outs| linked(g._plane_add(&outs[1], &input.dims(), 2i64), &[&input]);
+        d input = |g, input, outs| linked(g._plane_add(&outs[1], input.dims(), 2i64), &[&input]);
     /// `fractional_max_pool3d` with samples at hand.
     fn _fractional_max_pool3d(input: Tensor, kernel_size: Dims, output_size: Dims, samples: Tensor) -> (list) [hidden, FractionalMaxPool3DBackward0] eval { pooled(&input, &kernel_size, &output_size, &samples) }
-        d input = |g, input, outs| linked(g._plane_add(&outs[1], &input.dims(), 3i64), &[&input]);
+        d input = |g, input, outs| linked(g._plane_add(&outs[1], input.dims(), 3i64), &[&input]);
 }

@@ -215,22 +215,22 @@ ops! { TABLE, PadOps;
         d input = |g, pad| { let back: Dims = pad.iter().map(|p| -p).collect(); g.constant_pad_nd(&back, 0i64) };
     /// Padding of the last dimension by reflection.
     fn reflection_pad1d(input: Tensor, padding: Dims) [hidden, ReflectionPad1DBackward0] eval { moded(&input, &padding, true) }
-        d input = |g, input, padding| linked(g._pad_back(&input.dims(), &padding, true), &[&input]);
+        d input = |g, input, padding| linked(g._pad_back(input.dims(), &padding, true), &[&input]);
     /// Padding of the last two dimensions by reflection.
     fn reflection_pad2d(input: Tensor, padding: Dims) [hidden, ReflectionPad2DBackward0] eval { moded(&input, &padding, true) }
-        d input = |g, input, padding| linked(g._pad_back(&input.dims(), &padding, true), &[&input]);
+        d input = |g, input, padding| linked(g._pad_back(input.dims(), &padding, true), &[&input]);
     /// Padding of the last three dimensions by reflection.
     fn reflection_pad3d(input: Tensor, padding: Dims) [hidden, ReflectionPad3DBackward0] eval { moded(&input, &padding, true) }
-        d input = |g, input, padding| linked(g._pad_back(&input.dims(), &padding, true), &[&input]);
+        d input = |g, input, padding| linked(g._pad_back(input.dims(), &padding, true), &[&input]);
     /// Padding of the last dimension with its edges.
     fn replication_pad1d(input: Tensor, padding: Dims) [hidden, ReplicationPad1DBackward0] eval { moded(&input, &padding, false) }
-        d input = |g, input, padding| linked(g._pad_back(&input.dims(), &padding, false), &[&input]);
+        d input = |g, input, padding| linked(g._pad_back(input.dims(), &padding, false), &[&input]);
     /// Padding of the last two dimensions with their edges.
     fn replication_pad2d(input: Tensor, padding: Dims) [hidden, ReplicationPad2DBackward0] eval { moded(&input, &padding, false) }
-        d input = |g, input, padding| linked(g._pad_back(&input.dims(), &padding, false), &[&input]);
+        d input = |g, input, padding| linked(g._pad_back(input.dims(), &padding, false), &[&input]);
     /// Padding of the last three dimensions with their edges.
     fn replication_pad3d(input: Tensor, padding: Dims) [hidden, ReplicationPad3DBackward0] eval { moded(&input, &padding, false) }
-        d input = |g, input, padding| linked(g._pad_back(&input.dims(), &padding, false), &[&input]);
+        d input = |g, input, padding| linked(g._pad_back(input.dims(), &padding, false), &[&input]);
     /// The sums of what padding copied from each element.
     fn _pad_back(input: Tensor, sizes: Dims, padding: Dims, reflect: bool) [hidden] eval { moded_back(&input, &sizes, &padding, reflect) }
         d input = |g, padding, reflect| match (padding.len() / 2, reflect) {

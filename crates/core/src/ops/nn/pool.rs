@@ -420,7 +420,7 @@ ops! { TABLE, PoolOps;
     /// The maxima of windows over two dimensions, and their places.
     fn max_pool2d_with_indices "nn.functional.max_pool2d_with_indices"(input: Tensor, kernel_size: Dims, stride: Option<Dims> = "null", padding: Dims = "0", dilation: Dims = "1", ceil_mode: bool = "false", return_indices: bool = "false") -> (list) [function, MaxPool2DWithIndicesBackward0] eval {
         let _ = return_indices; max_pooled("max_pool2d", 2, &input, &kernel_size, stride.as_ref(), &padding, &dilation, ceil_mode, true) }
-        d input = |g, input, outs| linked(g._plane_add(&outs[1], &input.dims(), 2i64), &[&input]);
+        d input = |g, input, outs| linked(g._plane_add(&outs[1], input.dims(), 2i64), &[&input]);
     /// The maxima of windows over three dimensions, with their places if `return_indices`.
     fn max_pool3d "nn.functional.max_pool3d"(input: Tensor, kernel_size: Dims, stride: Option<Dims> = "null", padding: Dims = "0", dilation: Dims = "1", ceil_mode: bool = "false", return_indices: bool = "false") ["max_pool3d", function] compose {
         if !told(&input, return_indices) {
@@ -430,7 +430,7 @@ ops! { TABLE, PoolOps;
     /// The maxima of windows over three dimensions, and their places.
     fn max_pool3d_with_indices "nn.functional.max_pool3d_with_indices"(input: Tensor, kernel_size: Dims, stride: Option<Dims> = "null", padding: Dims = "0", dilation: Dims = "1", ceil_mode: bool = "false", return_indices: bool = "false") -> (list) [function, MaxPool3DWithIndicesBackward0] eval {
         let _ = return_indices; max_pooled("max_pool3d", 3, &input, &kernel_size, stride.as_ref(), &padding, &dilation, ceil_mode, true) }
-        d input = |g, input, outs| linked(g._plane_add(&outs[1], &input.dims(), 3i64), &[&input]);
+        d input = |g, input, outs| linked(g._plane_add(&outs[1], input.dims(), 3i64), &[&input]);
     /// Zeros of `size`, each element added at its place in the last `dims` dimensions.
     fn _plane_add(input: Tensor, indices: Tensor, size: Dims, dims: i64) [hidden] eval { put(&input, &indices, &size, dims as usize, true) }
         d input = |g, indices, dims| g._plane_take(indices, dims);
@@ -447,12 +447,12 @@ ops! { TABLE, PoolOps;
     fn avg_pool2d "nn.functional.avg_pool2d"(input: Tensor, kernel_size: Dims, stride: Option<Dims> = "null", padding: Dims = "0", ceil_mode: bool = "false", count_include_pad: bool = "true", divisor_override: Option<i64> = "null") [function, AvgPool2DBackward0] eval {
         averaged(2, &input, &kernel_size, stride.as_ref(), &padding, ceil_mode, count_include_pad, divisor_override, None) }
         d input = |g, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override|
-            linked(g._avg_pool_back(&input.dims(), &kernel_size, stride, &padding, ceil_mode, count_include_pad, divisor_override, 2i64), &[&input]);
+            linked(g._avg_pool_back(input.dims(), &kernel_size, stride, &padding, ceil_mode, count_include_pad, divisor_override, 2i64), &[&input]);
     /// The averages of windows over three dimensions.
     fn avg_pool3d "nn.functional.avg_pool3d"(input: Tensor, kernel_size: Dims, stride: Option<Dims> = "null", padding: Dims = "0", ceil_mode: bool = "false", count_include_pad: bool = "true", divisor_override: Option<i64> = "null") [function, AvgPool3DBackward0] eval {
         averaged(3, &input, &kernel_size, stride.as_ref(), &padding, ceil_mode, count_include_pad, divisor_override, None) }
         d input = |g, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override|
-            linked(g._avg_pool_back(&input.dims(), &kernel_size, stride, &padding, ceil_mode, count_include_pad, divisor_override, 3i64), &[&input]);
+            linked(g._avg_pool_back(input.dims(), &kernel_size, stride, &padding, ceil_mode, count_include_pad, divisor_override, 3i64), &[&input]);
     /// The transpose of average pooling.
     fn _avg_pool_back(input: Tensor, size: Dims, kernel_size: Dims, stride: Option<Dims>, padding: Dims, ceil_mode: bool, count_include_pad: bool, divisor_override: Option<i64>, dims: i64) [hidden] eval {
         averaged(dims as usize, &input, &kernel_size, stride.as_ref(), &padding, ceil_mode, count_include_pad, divisor_override, Some(&size)) }
