@@ -220,13 +220,7 @@ impl<I, S, J> Fold<I, S, J> {
         Self: Sync,
     {
         let ptr = t.ptr::<T>().cast_const();
-        let mut order: Vec<usize> = dims.to_vec();
-        order.sort_unstable();
-        if free {
-            order.sort_by_key(|&d| std::cmp::Reverse(t.strides()[d].abs()));
-        }
-        let kept: Vec<usize> = (0..t.ndim()).filter(|d| !dims.contains(d)).collect();
-        let (kept, inner) = (loop_over(t, &kept), loop_over(t, &order));
+        let (kept, inner) = loops(t, dims, free);
         let last = |l: &Loop<1>| l.sizes.last().map(|n| (*n as usize, l.strides[l.strides.len() - 1][0]));
         let (width, step) = last(&kept).unwrap_or((1, 0));
         let (len, stride) = last(&inner).unwrap_or((1, 0));
@@ -305,6 +299,18 @@ fn halved<A: Copy>(part: [A; PARTS], join: impl Fn(A, A) -> A) -> A {
         width /= 2;
     }
     part[0]
+}
+
+/// The loops over the dimensions that are kept and over those that are folded, these in the order of memory if they are `free`.
+#[inline(never)]
+fn loops(t: &Tensor, dims: &[usize], free: bool) -> (Loop<1>, Loop<1>) {
+    let mut order: Vec<usize> = dims.to_vec();
+    order.sort_unstable();
+    if free {
+        order.sort_by_key(|&d| std::cmp::Reverse(t.strides()[d].abs()));
+    }
+    let kept: Vec<usize> = (0..t.ndim()).filter(|d| !dims.contains(d)).collect();
+    (loop_over(t, &kept), loop_over(t, &order))
 }
 
 /// The loop over some dimensions of a tensor.
