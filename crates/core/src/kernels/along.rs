@@ -20,7 +20,7 @@ type OfRows<'a, T, R> = &'a mut dyn FnMut(usize, &[T], &mut [R]);
 
 /// The same for a function of several rows; compiled once for all of these types.
 fn in_rows<T: Element, R: Element>(t: &Tensor, dim: usize, dtype: DType, f: OfRows<T, R>) -> Result {
-    let source = typed::<T>(t)?;
+    let source = typed(t, T::DTYPE)?;
     let out = Tensor::empty(t.sizes(), R::DTYPE)?;
     if out.numel() == 0 {
         return finish(out, dtype);
