@@ -24,9 +24,13 @@ pub enum Kind {
     Assertion,
 }
 
-/// An error with PyTorch's sentence first and, once it has passed the door, the call last.
+/// An error: one address, which every `?` hands on.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Error {
+pub struct Error(Box<Failure>);
+
+/// What an error says: PyTorch's sentence first and, once it has passed the door, the call last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
     /// The class it is raised as.
     pub kind: Kind,
     /// What a user reads.
@@ -43,11 +47,20 @@ impl std::fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
+impl std::ops::Deref for Error {
+    type Target = Failure;
+    fn deref(&self) -> &Failure {
+        &self.0
+    }
+}
+
 macro_rules! constructors {
     ($($(#[doc = $doc:literal])* $name:ident: $kind:ident;)*) => { $(
         $(#[doc = $doc])*
+        #[cold]
+        #[inline(never)]
         pub fn $name(message: impl Into<String>) -> Error {
-            Error { kind: Kind::$kind, message: message.into(), located: false }
+            Error::new(Kind::$kind, message.into())
         }
     )* };
 }
@@ -68,6 +81,10 @@ pub fn general(x: f64) -> String {
 }
 
 impl Error {
+    fn new(kind: Kind, message: String) -> Error {
+        Error(Box::new(Failure { kind, message, located: false }))
+    }
+
     constructors! {
         /// A `RuntimeError`.
         runtime: Runtime;
@@ -111,7 +128,7 @@ impl Error {
     /// An index outside of `[-size, size - 1]`, or of `[0, size - 1]` where none may be negative.
     pub fn out_of_bounds(kind: Kind, index: i64, dim: usize, size: i64) -> Error {
         let message = format!("index {index} is out of bounds for dimension {dim} with size {size}");
-        Error { kind, message, located: false }
+        Error::new(kind, message)
     }
 
     /// A dimension named of a tensor that has none.
@@ -262,9 +279,15 @@ impl Error {
     /// Names the call that failed, once.
     pub fn located(mut self, call: impl FnOnce() -> String) -> Error {
         if !self.located {
-            let _ = write!(self.message, "\nin {}", call());
-            self.located = true;
+            let _ = write!(self.0.message, "\nin {}", call());
+            self.0.located = true;
         }
+        self
+    }
+
+    /// The same with other words in its sentence.
+    pub fn reworded(mut self, words: &str, others: &str) -> Error {
+        self.0.message = self.message.replacen(words, others, 1);
         self
     }
 }

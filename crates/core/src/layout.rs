@@ -229,6 +229,24 @@ impl<const N: usize> Loop<N> {
         }
     }
 
+    /// The two innermost dimensions, the outer one first: sizes and steps.
+    pub fn inner(&self) -> [(usize, [i64; N]); 2] {
+        [2, 1].map(|back| self.sizes.len().checked_sub(back).map_or((1, [0; N]), |d| (self.sizes[d] as usize, self.strides[d])))
+    }
+
+    /// Calls `f(offsets)` for each block of the two innermost dimensions, in row-major order.
+    pub fn blocks(&self, mut f: impl FnMut([i64; N])) {
+        if self.sizes.contains(&0) {
+            return;
+        }
+        let outer = self.sizes.len().saturating_sub(2);
+        Loop { sizes: self.sizes[..outer].into(), strides: self.strides[..outer].into() }.runs(|count, at, step: [i64; N]| {
+            for i in 0..count as i64 {
+                f(std::array::from_fn(|k| at[k] + i * step[k]));
+            }
+        });
+    }
+
     /// Goes on to the next run; false after the last. Apart from `runs`, so that it is compiled once.
     #[inline(never)]
     fn next(&self, place: &mut Place<N>) -> bool {

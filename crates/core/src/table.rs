@@ -159,7 +159,7 @@ pub struct Op {
     pub id: &'static str,
     /// PyTorch's public name, with its namespace; entries that share one are its overloads.
     pub name: &'static str,
-    /// First line of the docs and what follows.
+    /// First line of the docs and what follows; empty in WebAssembly, where nobody reads it.
     pub doc: &'static str,
     /// The signature.
     pub params: &'static [Param],
@@ -337,7 +337,7 @@ macro_rules! ops {
             const PLAIN: $crate::table::Op = $crate::table::Op {
                 id: stringify!($name),
                 name: $crate::ops!(@name $name $($path)?),
-                doc: concat!($($doc, "\n"),*),
+                doc: if cfg!(target_family = "wasm") { "" } else { concat!($($doc, "\n"),*) },
                 params: $crate::ops!(@params ($($sig)*)),
                 returns: &[$($(stringify!($result)),+)?],
                 marks: &[$(stringify!($mark)),*],
@@ -350,7 +350,7 @@ macro_rules! ops {
                     saves: &[$($crate::table::saves::slot(NAMES, stringify!($keep))),*],
                     run: |$g, kept| {
                         #[allow(unused_imports)] use $crate::table::Beside;
-                        let args = Args(kept);
+                        let args = Args(kept, $crate::value::arguments(kept.values)?);
                         $(let $keep = args.$keep()?;)*
                         let _ = &args;
                         $crate::table::IntoGrads::into_grads($rule)
@@ -396,7 +396,7 @@ macro_rules! ops {
             saves: &[$($crate::table::saves::slot(NAMES, stringify!($keep))),*],
             run: |$g, $wanted, kept| {
                 #[allow(unused_imports)] use $crate::table::Beside;
-                let args = Args(kept);
+                let args = Args(kept, $crate::value::arguments(kept.values)?);
                 $(let $keep = args.$keep()?;)*
                 let _ = &args;
                 Ok(Option::map($rule?, $crate::table::Grads::from_iter))
@@ -413,16 +413,16 @@ macro_rules! ops {
         enum Ix { $($arg,)* $($($kw,)*)? }
         #[allow(dead_code)]
         const NAMES: &[&str] = &[$(stringify!($arg),)* $($(stringify!($kw),)*)?];
-        struct Args<'a>(&'a $crate::autograd::Kept<'a>);
+        struct Args<'a>(&'a $crate::autograd::Kept<'a>, &'a [$crate::value::Value; NAMES.len()]);
         impl<'a> $crate::table::Beside<'a> for Args<'a> {
             fn kept(&self) -> &$crate::autograd::Kept<'a> { self.0 }
         }
         #[allow(dead_code)]
         impl Args<'_> {
             $(fn $arg(&self) -> Result<$ty> {
-                $crate::value::FromValue::from_value(&self.0.values[Ix::$arg as usize]) })*
+                $crate::value::FromValue::from_value(&self.1[Ix::$arg as usize]) })*
             $($(fn $kw(&self) -> Result<$kty> {
-                $crate::value::FromValue::from_value(&self.0.values[Ix::$kw as usize]) })*)?
+                $crate::value::FromValue::from_value(&self.1[Ix::$kw as usize]) })*)?
         }
     };
     (@params ($($arg:ident: $ty:ty $(= $def:literal)?),* $(; $($kw:ident: $kty:ty = $kdef:literal),*)?)) => { &[
@@ -434,6 +434,7 @@ macro_rules! ops {
     (@opt) => { None };
     (@opt $d:literal) => { Some($d) };
     (@bind $v:ident ($($arg:ident: $ty:ty $(= $def:literal)?),* $(; $($kw:ident: $kty:ty = $kdef:literal),*)?)) => {
+        let $v: &[_; NAMES.len()] = $crate::value::arguments($v)?;
         $(let $arg: $ty = $crate::value::FromValue::from_value(&$v[Ix::$arg as usize])?;)*
         $($(let $kw: $kty = $crate::value::FromValue::from_value(&$v[Ix::$kw as usize])?;
             let _ = &$kw;)*)?
@@ -441,10 +442,11 @@ macro_rules! ops {
     (@method $name:ident ($first:ident: Tensor $(, $arg:ident: $ty:ty $(= $def:literal)?)*
         $(; $($kw:ident: $kty:ty = $kdef:literal),*)?) [$($doc:literal)*]) => {
         $(#[doc = $doc])*
+        #[inline(never)]
         fn $name(&self $(, $arg: impl $crate::value::Arg)* $($(, $kw: impl $crate::value::Arg)*)?)
             -> Result {
-            $crate::value::first($crate::autograd::call(&$name::OP,
-                &[self.value()? $(, $arg.arg()?)* $($(, $kw.arg()?)*)?])?)
+            $crate::value::given($crate::autograd::call(&$name::OP,
+                &[self.value()? $(, $arg.arg()?)* $($(, $kw.arg()?)*)?]))
         }
     };
     (@method $name:ident ($first:ident: Operand $($rest:tt)*) [$($doc:literal)*]) => {

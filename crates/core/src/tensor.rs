@@ -121,7 +121,8 @@ pub struct TensorImpl {
 pub struct Tensor(pub(crate) ManuallyDrop<Rc<TensorImpl>>);
 
 impl Drop for Tensor {
-    #[inline]
+    // There are ten thousand places where one goes.
+    #[inline(never)]
     fn drop(&mut self) {
         // SAFETY: nobody looks at it any more.
         let inner = unsafe { ManuallyDrop::take(&mut self.0) };

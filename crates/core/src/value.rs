@@ -59,7 +59,26 @@ pub trait FromValue: Sized {
 }
 
 fn mismatch<T>(value: &Value, want: &str) -> Result<T> {
-    Err(Error::type_error(format!("argument must be {want}, not {}", value.kind())))
+    Err(mismatched(value, want))
+}
+
+// Apart, as are other errors: there is an argument in every line of the table.
+#[cold]
+#[inline(never)]
+fn mismatched(value: &Value, want: &str) -> Error {
+    Error::type_error(format!("argument must be {want}, not {}", value.kind()))
+}
+
+/// The arguments of an entry with so many parameters.
+#[inline]
+pub fn arguments<const N: usize>(values: &[Value]) -> Result<&[Value; N]> {
+    values.first_chunk().ok_or_else(|| missing(N))
+}
+
+#[cold]
+#[inline(never)]
+fn missing(count: usize) -> Error {
+    Error::type_error(format!("expected {count} arguments"))
 }
 
 impl Value {
@@ -143,16 +162,25 @@ impl Value {
 }
 
 impl FromValue for Tensor {
+    #[inline]
     fn from_value(value: &Value) -> Result<Self> {
         match value {
             Value::Tensor(t) => Ok(t.clone()),
-            Value::Scalar(s) => Tensor::wrapped(*s),
-            other => mismatch(other, "Tensor"),
+            other => no_tensor(other),
         }
     }
 }
 
+#[inline(never)]
+fn no_tensor(value: &Value) -> Result {
+    match value {
+        Value::Scalar(s) => Tensor::wrapped(*s),
+        other => mismatch(other, "Tensor"),
+    }
+}
+
 impl FromValue for Scalar {
+    #[inline(never)]
     fn from_value(value: &Value) -> Result<Self> {
         match value {
             Value::Scalar(s) => Ok(*s),
@@ -163,6 +191,7 @@ impl FromValue for Scalar {
 }
 
 impl FromValue for i64 {
+    #[inline(never)]
     fn from_value(value: &Value) -> Result<Self> {
         match value {
             Value::Scalar(Scalar::Int(i)) => Ok(*i),
@@ -174,12 +203,14 @@ impl FromValue for i64 {
 }
 
 impl FromValue for f64 {
+    #[inline(never)]
     fn from_value(value: &Value) -> Result<Self> {
         Scalar::from_value(value).map(Scalar::to_f64)
     }
 }
 
 impl FromValue for bool {
+    #[inline(never)]
     fn from_value(value: &Value) -> Result<Self> {
         match value {
             Value::None => Ok(false),
@@ -190,6 +221,7 @@ impl FromValue for bool {
 }
 
 impl FromValue for String {
+    #[inline(never)]
     fn from_value(value: &Value) -> Result<Self> {
         match value {
             Value::Str(s) => Ok(s.clone()),
@@ -199,6 +231,7 @@ impl FromValue for String {
 }
 
 impl FromValue for DType {
+    #[inline(never)]
     fn from_value(value: &Value) -> Result<Self> {
         match value {
             Value::DType(d) => Ok(*d),
@@ -208,6 +241,7 @@ impl FromValue for DType {
 }
 
 impl FromValue for Dims {
+    #[inline(never)]
     fn from_value(value: &Value) -> Result<Self> {
         match value {
             Value::Ints(d) => Ok(d.clone()),
@@ -218,12 +252,14 @@ impl FromValue for Dims {
 }
 
 impl FromValue for MaybeDims {
+    #[inline(never)]
     fn from_value(value: &Value) -> Result<Self> {
         Dims::from_value(value).map(MaybeDims)
     }
 }
 
 impl FromValue for DimPair {
+    #[inline(never)]
     fn from_value(value: &Value) -> Result<Self> {
         let all = Dims::from_value(value)?;
         match all.split_first() {
@@ -237,6 +273,7 @@ impl FromValue for DimPair {
 }
 
 impl FromValue for Floats {
+    #[inline(never)]
     fn from_value(value: &Value) -> Result<Self> {
         Ok(Floats(match value {
             Value::Floats(l) => l.clone(),
@@ -247,6 +284,7 @@ impl FromValue for Floats {
 }
 
 impl FromValue for Vec<Option<Tensor>> {
+    #[inline(never)]
     fn from_value(value: &Value) -> Result<Self> {
         match value {
             Value::Tensors(list) => Ok(list.clone()),
@@ -257,6 +295,7 @@ impl FromValue for Vec<Option<Tensor>> {
 }
 
 impl FromValue for Vec<Tensor> {
+    #[inline(never)]
     fn from_value(value: &Value) -> Result<Self> {
         match value {
             Value::Tensors(list) => Ok(list.iter().flatten().cloned().collect()),
@@ -342,6 +381,12 @@ impl Receiver for Result {
     fn value(&self) -> Result<Value> {
         self.clone().map(Value::Tensor)
     }
+}
+
+/// The tensor that a call gives.
+#[inline(never)]
+pub fn given(called: Result<Value>) -> Result {
+    first(called?)
 }
 
 /// The only, or the first, tensor of a result.

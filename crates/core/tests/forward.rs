@@ -71,12 +71,12 @@ fn complaint(op: &'static Op, sample: &Sample) -> Option<String> {
     let duals = match pushed(op, sample, &inputs, &ways) {
         Ok(duals) => duals,
         Err(e) if e.message.contains("derivative for") && e.message.contains("is not implemented") => return None,
-        Err(e) => return Some(e.message),
+        Err(e) => return Some(e.to_string()),
     };
     let eps = 1e-6;
     let (up, down) = match (stepped(op, sample, &inputs, &ways, eps), stepped(op, sample, &inputs, &ways, -eps)) {
         (Ok(up), Ok(down)) => (up, down),
-        (Err(e), _) | (_, Err(e)) => return Some(e.message),
+        (Err(e), _) | (_, Err(e)) => return Some(e.to_string()),
     };
     for (i, ((primal, tangent), out)) in duals.iter().zip(&plain).enumerate() {
         if numbers(primal) != numbers(out) {

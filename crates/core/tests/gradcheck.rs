@@ -93,7 +93,7 @@ impl Checker {
         let inputs = tensors_of(args);
         let outs = match outputs(op, args) {
             Ok(outs) => outs,
-            Err(e) => return Outcome::Unfit(e.message),
+            Err(e) => return Outcome::Unfit(e.to_string()),
         };
         if !outs.iter().any(Tensor::requires_grad) {
             return Outcome::Unfit("no output has a gradient".into());

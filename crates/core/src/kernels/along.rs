@@ -6,33 +6,34 @@ use crate::error::Result;
 use crate::layout::{Dims, Loop};
 use crate::tensor::Tensor;
 
-/// `f` turns every row along `dim` into a row of `len` elements; the result is row-major.
-pub fn along<T: Element, R: Element>(
-    t: &Tensor, dim: usize, len: usize, dtype: DType, mut f: impl FnMut(&[T], &mut [R]),
-) -> Result {
-    if t.ndim() == 0 {
-        let out = Tensor::empty(if len == 1 { &[] } else { std::slice::from_ref(&0) }, R::DTYPE)?;
-        f(typed::<T>(t)?.data(), out.data_mut());
+/// `f` turns every row along `dim` into another; the result is row-major.
+pub fn along<T: Element, R: Element>(t: &Tensor, dim: usize, dtype: DType, mut f: impl FnMut(&[T], &mut [R])) -> Result {
+    in_rows::<T, R>(t, dim, dtype, &mut |n, from, to| {
+        for (from, to) in from.chunks_exact(n).zip(to.chunks_exact_mut(n)) {
+            f(from, to);
+        }
+    })
+}
+
+/// A function of several rows of so many elements.
+type OfRows<'a, T, R> = &'a mut dyn FnMut(usize, &[T], &mut [R]);
+
+/// The same for a function of several rows; compiled once for all of these types.
+fn in_rows<T: Element, R: Element>(t: &Tensor, dim: usize, dtype: DType, f: OfRows<T, R>) -> Result {
+    let source = typed(t, T::DTYPE)?;
+    let out = Tensor::empty(t.sizes(), R::DTYPE)?;
+    if out.numel() == 0 {
         return finish(out, dtype);
     }
-    let source = typed::<T>(t)?;
-    let n = t.sizes()[dim] as usize;
-    let mut sizes = t.dims();
-    sizes[dim] = len as i64;
-    let out = Tensor::empty(&sizes, R::DTYPE)?;
-    if dim + 1 == t.ndim() && source.is_contiguous() {
-        if len > 0 {
-            let from = source.data::<T>();
-            for (i, row) in out.data_mut::<R>().chunks_exact_mut(len).enumerate() {
-                f(&from[i * n..(i + 1) * n], row);
-            }
-        }
+    let n = t.sizes().get(dim).map_or(1, |n| *n as usize);
+    if dim + 1 >= t.ndim() && source.is_contiguous() {
+        f(n, source.data(), out.data_mut());
         return finish(out, dtype);
     }
     // Neighbouring rows are copied together, so that every line of cache that is read is used.
     const TOGETHER: usize = 16;
     let mut from = vec![T::default(); TOGETHER * n];
-    let mut to = vec![R::default(); TOGETHER * len];
+    let mut to = vec![R::default(); TOGETHER * n];
     let (src, dst) = (source.ptr::<T>().cast_const(), out.ptr::<R>());
     let (s, d) = (source.strides()[dim], out.strides()[dim]);
     let others = |l: &[i64]| -> Dims { (0..l.len()).filter(|k| *k != dim).map(|k| l[k]).collect() };
@@ -48,13 +49,11 @@ pub fn along<T: Element, R: Element>(
                         from[j * n + i] = *src.offset(place as isize);
                     }
                 }
-                for j in 0..w {
-                    f(&from[j * n..(j + 1) * n], &mut to[j * len..(j + 1) * len]);
-                }
-                for i in 0..len {
+                f(n, &from[..w * n], &mut to[..w * n]);
+                for i in 0..n {
                     for j in 0..w {
                         let place = at[1] + (k + j as i64) * step[1] + i as i64 * d;
-                        *dst.offset(place as isize) = to[j * len + i];
+                        *dst.offset(place as isize) = to[j * n + i];
                     }
                 }
             }

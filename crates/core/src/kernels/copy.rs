@@ -1,8 +1,9 @@
 //! Moving elements: between layouts, between dtypes.
 
+use super::elementwise::each;
 use super::simd::{F32x4, F64x2, Lane};
 use crate::dispatch;
-use crate::dtype::{Convert, Element};
+use crate::dtype::{Convert, DType, Element};
 use crate::layout::Loop;
 use crate::parallel::{grain, parallel_for, Shared};
 use crate::tensor::Tensor;
@@ -18,7 +19,7 @@ pub fn copy(from: &Tensor, to: &Tensor) {
             _ => copy_same::<num_complex::Complex<f64>>(from, to),
         };
     }
-    dispatch!(to.dtype(), T => convert_to::<T>(from, to));
+    convert(from, to);
 }
 
 #[inline(never)]
@@ -126,7 +127,18 @@ unsafe fn lanes<L: Lane>(from: *const L::Elem, step: isize, to: *mut L::Elem, to
     }
 }
 
-fn convert_to<T: Element>(from: &Tensor, to: &Tensor)
+/// Rows of elements that are converted, and the steps of source and target from row to row and in a row.
+struct Rows {
+    rows: usize,
+    len: usize,
+    down: [i64; 2],
+    step: [i64; 2],
+}
+
+/// Converts rows from an address to another.
+type Conversion = unsafe fn(&Rows, *const u8, *mut u8);
+
+fn conversion_to<T: Element>(from: DType) -> Conversion
 where
     bool: Convert<T>,
     u8: Convert<T>,
@@ -141,21 +153,42 @@ where
     num_complex::Complex<f32>: Convert<T>,
     num_complex::Complex<f64>: Convert<T>,
 {
-    dispatch!(from.dtype(), S => convert_loop::<S, T>(from, to));
+    dispatch!(from, S => convert_rows::<S, T>)
 }
 
+/// # Safety
+/// The elements must be there, and of these types.
 // Each pair of dtypes apart: as one function they take V8 40 MB to compile.
-#[inline(never)]
-fn convert_loop<S: Element + Convert<T>, T: Element>(from: &Tensor, to: &Tensor) {
-    let (src, dst) = (from.ptr::<S>().cast_const(), to.ptr::<T>());
-    Loop::<2>::new(from.sizes(), [to.strides(), from.strides()]).runs(|len, at, step| {
-        let (mut d, mut s) = (dst.wrapping_offset(at[0] as isize), src.wrapping_offset(at[1] as isize));
-        for _ in 0..len {
-            // SAFETY: inside both layouts.
-            unsafe { *d = (*s).convert() };
-            d = d.wrapping_offset(step[0] as isize);
-            s = s.wrapping_offset(step[1] as isize);
+unsafe fn convert_rows<S: Element + Convert<T>, T: Element>(block: &Rows, src: *const u8, dst: *mut u8) {
+    // What vectors have instructions for.
+    let wide = matches!(S::DTYPE, DType::Int32 | DType::Float32 | DType::Float64) && !matches!(T::DTYPE, DType::Float16 | DType::BFloat16);
+    for row in 0..block.rows as isize {
+        let mut s = src.cast::<S>().wrapping_offset(row * block.down[0] as isize);
+        let mut d = dst.cast::<T>().wrapping_offset(row * block.down[1] as isize);
+        // SAFETY: the caller's promise.
+        unsafe {
+            if wide && block.step == [1, 1] {
+                each(std::slice::from_raw_parts(s, block.len), std::slice::from_raw_parts_mut(d, block.len), &|x: S| x.convert());
+                continue;
+            }
+            for _ in 0..block.len {
+                *d = (*s).convert();
+                s = s.wrapping_offset(block.step[0] as isize);
+                d = d.wrapping_offset(block.step[1] as isize);
+            }
         }
+    }
+}
+
+fn convert(from: &Tensor, to: &Tensor) {
+    let conversion = dispatch!(to.dtype(), T => conversion_to::<T>(from.dtype()));
+    let bytes = |t: &Tensor, elements: i64| t.ptr_bytes().wrapping_offset(elements as isize * t.dtype().itemsize() as isize);
+    let l = Loop::<2>::new(from.sizes(), [from.strides(), to.strides()]);
+    let [(rows, down), (len, step)] = l.inner();
+    let block = Rows { rows, len, down, step };
+    l.blocks(|at| {
+        // SAFETY: layouts were checked against their storages.
+        unsafe { conversion(&block, bytes(from, at[0]).cast_const(), bytes(to, at[1])) }
     });
 }
 

@@ -1,6 +1,7 @@
 //! Eigenvalues and eigenvectors of one row-major matrix in double precision.
 
 use super::factor::{rotate, Field};
+use super::order::places;
 use num_complex::Complex;
 
 type C = Complex<f64>;
@@ -38,8 +39,7 @@ pub fn hermitian<T: Field>(a: &[T], n: usize) -> (Vec<f64>, Vec<Vec<T>>) {
             break;
         }
     }
-    let mut order: Vec<usize> = (0..n).collect();
-    order.sort_by(|i, j| columns[*i][*i].re().total_cmp(&columns[*j][*j].re()));
+    let order = places(n, &|i, j| columns[i][i].re().total_cmp(&columns[j][j].re()));
     let values = order.iter().map(|&i| columns[i][i].re()).collect();
     (values, order.iter().map(|&i| vectors[i].clone()).collect())
 }

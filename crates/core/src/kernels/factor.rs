@@ -2,6 +2,7 @@
 //! and the triangular solves that go with them (Golub and Van Loan, "Matrix Computations", 2013;
 //! pivots and signs as LAPACK has them).
 
+use super::order::places;
 use num_complex::Complex;
 use std::ops::{Add, AddAssign, Div, Mul, Neg, Sub, SubAssign};
 
@@ -257,8 +258,7 @@ pub fn svd<T: Field>(a: &[T], m: usize, n: usize) -> (Vec<Vec<T>>, Vec<f64>, Vec
         }
     }
     let norms: Vec<f64> = u.iter().map(|c| c.iter().map(|x| x.square()).sum::<f64>().sqrt()).collect();
-    let mut order: Vec<usize> = (0..n).collect();
-    order.sort_by(|i, j| norms[*j].total_cmp(&norms[*i]));
+    let order = places(n, &|i, j| norms[j].total_cmp(&norms[i]));
     let s: Vec<f64> = order.iter().map(|i| norms[*i]).collect();
     let least = s.first().map_or(0.0, |x| x * f64::EPSILON * m as f64);
     let columns = order.iter().map(|&i| {

@@ -27,6 +27,7 @@ const SHARED_LINE: usize = 1 << 16;
 const GROUP: usize = 32 * PARTS;
 
 /// The sizes after reducing `dims`.
+#[inline(never)]
 pub fn reduced_sizes(sizes: &[i64], dims: &[usize], keepdim: bool) -> Dims {
     let mut out = Dims::new();
     for (d, &n) in sizes.iter().enumerate() {
@@ -40,10 +41,12 @@ pub fn reduced_sizes(sizes: &[i64], dims: &[usize], keepdim: bool) -> Dims {
 }
 
 /// The tensor in the type it is computed in, with whatever strides it has.
-pub(super) fn typed<T: Element>(t: &Tensor) -> Result {
-    if t.dtype() == T::DTYPE { Ok(t.clone()) } else { t.copied(T::DTYPE) }
+#[inline(never)]
+pub(super) fn typed(t: &Tensor, dtype: DType) -> Result {
+    if t.dtype() == dtype { Ok(t.clone()) } else { t.copied(dtype) }
 }
 
+#[inline(never)]
 pub(super) fn finish(out: Tensor, dtype: DType) -> Result {
     if out.dtype() == dtype { Ok(out) } else { out.copied(dtype) }
 }
@@ -220,13 +223,7 @@ impl<I, S, J> Fold<I, S, J> {
         Self: Sync,
     {
         let ptr = t.ptr::<T>().cast_const();
-        let mut order: Vec<usize> = dims.to_vec();
-        order.sort_unstable();
-        if free {
-            order.sort_by_key(|&d| std::cmp::Reverse(t.strides()[d].abs()));
-        }
-        let kept: Vec<usize> = (0..t.ndim()).filter(|d| !dims.contains(d)).collect();
-        let (kept, inner) = (loop_over(t, &kept), loop_over(t, &order));
+        let (kept, inner) = loops(t, dims, free);
         let last = |l: &Loop<1>| l.sizes.last().map(|n| (*n as usize, l.strides[l.strides.len() - 1][0]));
         let (width, step) = last(&kept).unwrap_or((1, 0));
         let (len, stride) = last(&inner).unwrap_or((1, 0));
@@ -307,6 +304,18 @@ fn halved<A: Copy>(part: [A; PARTS], join: impl Fn(A, A) -> A) -> A {
     part[0]
 }
 
+/// The loops over the dimensions that are kept and over those that are folded, these in the order of memory if they are `free`.
+#[inline(never)]
+fn loops(t: &Tensor, dims: &[usize], free: bool) -> (Loop<1>, Loop<1>) {
+    let mut order: Vec<usize> = dims.to_vec();
+    order.sort_unstable();
+    if free {
+        order.sort_by_key(|&d| std::cmp::Reverse(t.strides()[d].abs()));
+    }
+    let kept: Vec<usize> = (0..t.ndim()).filter(|d| !dims.contains(d)).collect();
+    (loop_over(t, &kept), loop_over(t, &order))
+}
+
 /// The loop over some dimensions of a tensor.
 fn loop_over(t: &Tensor, dims: &[usize]) -> Loop<1> {
     let sizes: Dims = dims.iter().map(|&d| t.sizes()[d]).collect();
@@ -315,6 +324,7 @@ fn loop_over(t: &Tensor, dims: &[usize]) -> Loop<1> {
 }
 
 /// The offsets that a loop visits, without its `inner` innermost dimensions.
+#[inline(never)]
 fn offsets(l: &Loop<1>, inner: usize) -> Vec<i64> {
     if l.sizes.contains(&0) {
         return Vec::new();
@@ -341,7 +351,7 @@ pub fn fold_from<T: Element, A: Copy + Sync, R: Element>(
     init: impl Fn(usize) -> A + Sync, step: impl Fn(A, T) -> A + Sync, join: impl Fn(A, A) -> A + Sync,
     last: impl Fn(A) -> R + Sync,
 ) -> Result {
-    let source = typed::<T>(t)?;
+    let source = typed(t, T::DTYPE)?;
     let out = Tensor::empty(&reduced_sizes(t.sizes(), dims, keepdim), R::DTYPE)?;
     let to = Shared(out.ptr::<R>());
     let fold = Fold { init, step: |a, x, _| step(a, x), join, single: false };
@@ -355,7 +365,7 @@ pub fn fold_from<T: Element, A: Copy + Sync, R: Element>(
 pub fn find<T: Element>(
     t: &Tensor, dims: &[usize], keepdim: bool, dtype: DType, beats: impl Fn(T, T) -> bool + Sync,
 ) -> Result<(Tensor, Tensor)> {
-    let source = typed::<T>(t)?;
+    let source = typed(t, T::DTYPE)?;
     let sizes = reduced_sizes(t.sizes(), dims, keepdim);
     let (values, places) = (Tensor::empty(&sizes, T::DTYPE)?, Tensor::empty(&sizes, DType::Int64)?);
     let to = Shared((values.ptr::<T>(), places.ptr::<i64>()));

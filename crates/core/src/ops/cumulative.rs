@@ -6,19 +6,13 @@ use super::loops::Arith;
 use super::prelude::*;
 use crate::kernels::along::along;
 
-/// The dimension and its size; a 0-dim tensor counts as one element.
-fn line(t: &Tensor, dim: i64) -> Result<(usize, usize)> {
-    let d = wrap_dim(dim, t.ndim())?;
-    Ok((d, t.sizes().get(d).map_or(1, |n| *n as usize)))
-}
-
 fn running(t: &Tensor, dim: i64, dtype: Option<DType>, product: bool) -> Result {
     let out = dtype.unwrap_or(if t.dtype().is_integral() { DType::Int64 } else { t.dtype() });
-    let (d, n) = line(t, dim)?;
+    let d = wrap_dim(dim, t.ndim())?;
     let t = if dtype.is_some_and(|d| d != t.dtype()) { t.copied(out)? } else { t.clone() };
     // Single precision accumulates in double, as PyTorch does on the CPU.
     if out.compute() == DType::Float32 {
-        return along::<f32, f32>(&t, d, n, out, |from, to| {
+        return along::<f32, f32>(&t, d, out, |from, to| {
             let mut acc = if product { 1.0f64 } else { 0.0 };
             for (x, y) in from.iter().zip(to) {
                 acc = if product { acc * f64::from(*x) } else { acc + f64::from(*x) };
@@ -26,7 +20,7 @@ fn running(t: &Tensor, dim: i64, dtype: Option<DType>, product: bool) -> Result 
             }
         });
     }
-    dispatch_compute!(out, T => along::<T, T>(&t, d, n, out, |from, to| {
+    dispatch_compute!(out, T => along::<T, T>(&t, d, out, |from, to| {
         let mut acc = if product { T::unit() } else { T::nil() };
         for (x, y) in from.iter().zip(to) {
             acc = if product { acc.times(*x) } else { acc.plus(*x) };
@@ -37,16 +31,16 @@ fn running(t: &Tensor, dim: i64, dtype: Option<DType>, product: bool) -> Result 
 
 /// Among equals the last one is named, as PyTorch does it.
 fn running_extreme(t: &Tensor, dim: i64, greater: bool) -> Result<Vec<Tensor>> {
-    let (d, n) = line(t, dim)?;
-    fn places<T: Extreme>(t: &Tensor, d: usize, n: usize, greater: bool) -> Result<Vec<Tensor>> {
-        let values = along::<T, T>(t, d, n, t.dtype(), |from, to| {
+    let d = wrap_dim(dim, t.ndim())?;
+    fn places<T: Extreme>(t: &Tensor, d: usize, greater: bool) -> Result<Vec<Tensor>> {
+        let values = along::<T, T>(t, d, t.dtype(), |from, to| {
             let mut best = from.first().copied().unwrap_or_default();
             for (x, y) in from.iter().zip(to) {
                 best = if best.beats(*x, greater) { best } else { *x };
                 *y = best;
             }
         })?;
-        let indices = along::<T, i64>(t, d, n, DType::Int64, |from, to| {
+        let indices = along::<T, i64>(t, d, DType::Int64, |from, to| {
             let mut at = 0;
             for (i, y) in to.iter_mut().enumerate() {
                 at = if from[at].beats(from[i], greater) { at } else { i };
@@ -55,7 +49,7 @@ fn running_extreme(t: &Tensor, dim: i64, greater: bool) -> Result<Vec<Tensor>> {
         })?;
         Ok(vec![values, indices])
     }
-    ordered!(t, if greater { "cummax_cpu" } else { "cummin_cpu" }, T => places::<T>(t, d, n, greater))
+    ordered!(t, if greater { "cummax_cpu" } else { "cummin_cpu" }, T => places::<T>(t, d, greater))
 }
 
 /// `log(exp(a) + exp(b))`.
@@ -83,16 +77,16 @@ fn log_add_complex(a: Complex<f64>, b: Complex<f64>) -> Complex<f64> {
 }
 
 fn log_running(t: &Tensor, dim: i64) -> Result {
-    let (d, n) = line(t, dim)?;
+    let d = wrap_dim(dim, t.ndim())?;
     match t.dtype() {
-        x if x.is_floating_point() => along::<f64, f64>(t, d, n, x, |from, to| {
+        x if x.is_floating_point() => along::<f64, f64>(t, d, x, |from, to| {
             let mut acc = f64::NEG_INFINITY;
             for (x, y) in from.iter().zip(to) {
                 acc = log_add(acc, *x);
                 *y = acc;
             }
         }),
-        x if x.is_complex() => along::<Complex<f64>, Complex<f64>>(t, d, n, x, |from, to| {
+        x if x.is_complex() => along::<Complex<f64>, Complex<f64>>(t, d, x, |from, to| {
             let mut acc = Complex::new(f64::NEG_INFINITY, 0.0);
             for (x, y) in from.iter().zip(to) {
                 acc = log_add_complex(acc, *x);

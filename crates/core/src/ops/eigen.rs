@@ -217,7 +217,7 @@ ops! { TABLE, EigenOps;
     /// Eigenvalues of Hermitian matrices, the least first.
     fn eigvalsh "linalg.eigvalsh"(A: Tensor, UPLO: String = "'L'") [] compose {
         Ok::<_, Error>(parts(&eigh::OP, &[Value::Tensor(A), Value::Str(UPLO)])
-            .map_err(|e| Error { message: e.message.replace("linalg.eigh:", "linalg.eigvalsh:"), ..e })?.swap_remove(0))
+            .map_err(|e| e.reworded("linalg.eigh:", "linalg.eigvalsh:"))?.swap_remove(0))
     };
     /// Eigenvalues and eigenvectors of square matrices.
     fn eig "linalg.eig"(A: Tensor) -> (eigenvalues, eigenvectors) [] eval { general("linalg.eig", &A) }
@@ -225,7 +225,7 @@ ops! { TABLE, EigenOps;
     /// Eigenvalues of square matrices.
     fn eigvals "linalg.eigvals"(A: Tensor) [] compose {
         Ok::<_, Error>(parts(&eig::OP, &[Value::Tensor(A)])
-            .map_err(|e| Error { message: e.message.replace("linalg.eig:", "linalg.eigvals:"), ..e })?.swap_remove(0))
+            .map_err(|e| e.reworded("linalg.eig:", "linalg.eigvals:"))?.swap_remove(0))
     };
     /// The positive semidefinite square root of such matrices.
     fn matrix_sqrth "linalg.matrix_sqrth"(A: Tensor) [] eval {

@@ -531,7 +531,7 @@ ops! { TABLE, LinalgOps;
     /// The inverse of square matrices.
     fn inv "linalg.inv"(A: Tensor) ["inverse"] compose {
         let mut out = results(&inv_ex::OP, &[Value::Tensor(A), flag(false)])
-            .map_err(|e| Error { message: e.message.replacen("linalg.inv_ex", "linalg.inv", 1), ..e })?;
+            .map_err(|e| e.reworded("linalg.inv_ex", "linalg.inv"))?;
         check_singular("linalg.inv", &out[1])?;
         Ok::<_, Error>(out.swap_remove(0)) };
     /// The solution of `A X = B`, and which systems have none.
@@ -594,7 +594,7 @@ ops! { TABLE, LinalgOps;
     /// Packed LU factors and pivots.
     fn lu_factor "linalg.lu_factor"(A: Tensor; pivot: bool = "true") -> (LU, pivots) [] compose {
         let mut out = results(&lu_factor_ex::OP, &[Value::Tensor(A), flag(pivot), flag(false)])
-            .map_err(|e| Error { message: e.message.replacen("linalg.lu_factor_ex", "linalg.lu_factor", 1), ..e })?;
+            .map_err(|e| e.reworded("linalg.lu_factor_ex", "linalg.lu_factor"))?;
         check_lu("linalg.lu_factor", &out[2])?;
         out.truncate(2);
         Ok::<_, Error>(out) };

@@ -2,22 +2,18 @@
 //! over tensors that are converted, broadcast and walked here.
 
 use super::promote::{common, float_type};
+use crate::dispatch;
 use crate::dtype::{DType, Element};
 use crate::error::{Error, Result};
 use crate::kernels::complex::C;
-use crate::kernels::elementwise::{binary, each, pairs, ternary, unary, with_number, Strided};
+use crate::kernels::elementwise::{binary, ternary, unary, walk, Block, Operand};
 use crate::kernels::functions;
 use crate::kernels::rows::{self, RowLoops};
-use crate::layout::{broadcast, Dims};
+use crate::layout::{broadcast, Dims, Loop};
 use crate::parallel::{grain, parallel_for, Shared};
 use crate::tensor::Tensor;
 use num_complex::Complex;
 use std::ops::Range;
-
-/// The operand in its compute type, with whatever strides it has.
-fn typed<T: Element>(t: &Tensor) -> Result {
-    if t.dtype() == T::DTYPE { Ok(t.clone()) } else { t.copied(T::DTYPE) }
-}
 
 /// The result in the dtype asked for.
 fn finish(out: Tensor, dtype: DType) -> Result {
@@ -32,33 +28,81 @@ fn steps(t: &Tensor, sizes: &[i64]) -> Dims {
     t.layout().expand(sizes).map_or_else(|| Dims::from_elem(0, sizes.len()), |l| l.strides)
 }
 
-/// The elements, if they are of this type and lie one after the other.
-fn consecutive<T: Element>(t: &Tensor) -> Option<&[T]> {
-    (t.dtype() == T::DTYPE && t.is_contiguous()).then(|| t.data())
+/// The elements as an operand of a loop.
+fn operand(t: &Tensor) -> Operand {
+    Operand { first: t.ptr_bytes().cast_const(), size: t.dtype().itemsize() }
 }
 
-/// The only element, in this type.
+/// A loop over operands that are converted to `types` and broadcast; its result, of type `result`, comes in `dtype`.
+/// `f` is what it does with a block. All that does not depend on expressions is here, compiled once for them.
 #[inline(never)]
-fn number<T: Element>(t: &Tensor) -> Result<T> {
-    t.scalar().map(T::from_scalar)
+fn computed<const N: usize>(operands: [&Tensor; N], types: [DType; N], result: DType, dtype: DType, f: &(dyn Fn(&Block<N>) + Sync)) -> Result {
+    if let Some(k) = (0..N).find(|k| operands[*k].ndim() > 0 && operands[*k].dtype() != types[*k]) {
+        let typed = operands[k].copied(types[k])?;
+        let mut operands = operands;
+        operands[k] = &typed;
+        return computed(operands, types, result, dtype, f);
+    }
+    // The usual cases, of which there are many with few elements: all lie alike, or some are numbers.
+    let whole = operands.iter().find(|t| t.ndim() > 0).unwrap_or(&operands[0]);
+    let fits = |t: &&Tensor| t.ndim() == 0 || t.is_contiguous() && t.sizes() == whole.sizes();
+    if !operands.iter().all(fits) {
+        return broadcast_loop(operands, types, result, dtype, f);
+    }
+    let out = Tensor::empty(whole.sizes(), result)?;
+    let mut numbers = [[0u64; 2]; N];
+    let mut from = operands.map(operand);
+    for k in 0..N {
+        if operands[k].dtype() != types[k] {
+            let number = operands[k].scalar()?;
+            from[k] = Operand { first: numbers[k].as_ptr().cast(), size: types[k].itemsize() };
+            // SAFETY: a number of any type has room there.
+            dispatch!(types[k], T => unsafe { numbers[k].as_mut_ptr().cast::<T>().write(T::from_scalar(number)) });
+        }
+    }
+    let step = operands.map(|t| i64::from(t.ndim() == whole.ndim()));
+    Block::row(out.numel(), from, step, out.ptr_bytes(), result.itemsize()).share(f);
+    finish(out, dtype)
 }
 
-/// `f` of every element.
-pub fn map<A: Element, R: Element>(a: &Tensor, dtype: DType, f: impl Fn(A) -> R + Sync) -> Result {
-    let out = Tensor::empty(a.sizes(), R::DTYPE)?;
-    if let Some(x) = consecutive(a) {
-        in_parts(&out, grain::MOVED, |range, part| each(&x[range], part, &f));
-    } else {
-        let a = typed::<A>(a)?;
-        unary(a.sizes(), Strided { data: a.reach(), strides: a.strides() }, out.data_mut::<R>(), f);
+/// The same of operands with whatever sizes and strides they have.
+#[inline(never)]
+fn broadcast_loop<const N: usize>(operands: [&Tensor; N], types: [DType; N], result: DType, dtype: DType, f: &(dyn Fn(&Block<N>) + Sync)) -> Result {
+    let mut sizes = operands[0].dims();
+    for t in &operands[1..] {
+        sizes = broadcast(&sizes, t.sizes())?;
+    }
+    let mut operands = operands.map(Tensor::clone);
+    for (number, dtype) in operands.iter_mut().zip(types).filter(|(t, dtype)| t.dtype() != *dtype) {
+        *number = number.copied(dtype)?;
+    }
+    let out = Tensor::empty(&sizes, result)?;
+    while out.numel() > 0 {
+        let strides = operands.each_ref().map(|t| steps(t, &sizes));
+        let l = Loop::new(&sizes, strides.each_ref().map(|s| &s[..]));
+        match walk(&l, operands.each_ref().map(operand), out.ptr_bytes(), result.itemsize(), f) {
+            Ok(()) => break,
+            // Copies lie in the order of the loop, and are made in blocks that fit the cache.
+            Err(step) => {
+                for (t, _) in operands.iter_mut().zip(step).filter(|(t, step)| *step != 1 && !t.is_contiguous()) {
+                    *t = t.copied(t.dtype())?;
+                }
+            }
+        }
     }
     finish(out, dtype)
 }
 
+/// `f` of every element.
+pub fn map<A: Element, R: Element>(a: &Tensor, dtype: DType, f: impl Fn(A) -> R + Sync) -> Result {
+    // SAFETY: blocks are of the types that are named.
+    computed([a], [A::DTYPE], R::DTYPE, dtype, &|block| unsafe { unary(block, &f) })
+}
+
 /// Calls `f` with parts of a new tensor and where they lie; threads share them.
-fn in_parts<R: Element>(out: &Tensor, grain: usize, f: impl Fn(Range<usize>, &mut [R]) + Sync) {
+fn in_parts<R: Element>(out: &Tensor, f: impl Fn(Range<usize>, &mut [R]) + Sync) {
     let to = Shared(out.ptr::<R>());
-    parallel_for(out.numel(), grain, |range| {
+    parallel_for(out.numel(), grain::COMPUTED, |range| {
         // SAFETY: the parts are apart, and within the tensor.
         let part = unsafe { std::slice::from_raw_parts_mut(to.get().add(range.start), range.len()) };
         f(range, part);
@@ -70,7 +114,7 @@ pub fn slice_map(a: &Tensor, dtype: DType, f: fn(&[f32], &mut [f32])) -> Result 
     let a = a.as_contiguous(DType::Float32)?;
     let out = Tensor::empty(a.sizes(), DType::Float32)?;
     let x = a.data::<f32>();
-    in_parts(&out, grain::COMPUTED, |range, part| f(&x[range], part));
+    in_parts(&out, |range, part| f(&x[range], part));
     finish(out, dtype)
 }
 
@@ -79,7 +123,7 @@ pub fn slice_zip(a: &Tensor, b: &Tensor, dtype: DType, f: fn(&[f32], &[f32], &mu
     let (a, b) = (a.as_contiguous(DType::Float32)?, b.as_contiguous(DType::Float32)?);
     let out = Tensor::empty(a.sizes(), DType::Float32)?;
     let (x, y) = (a.data::<f32>(), b.data::<f32>());
-    in_parts(&out, grain::COMPUTED, |range, part| f(&x[range.clone()], &y[range], part));
+    in_parts(&out, |range, part| f(&x[range.clone()], &y[range], part));
     finish(out, dtype)
 }
 
@@ -87,42 +131,16 @@ pub fn slice_zip(a: &Tensor, b: &Tensor, dtype: DType, f: fn(&[f32], &[f32], &mu
 pub fn zip<A: Element, B: Element, R: Element>(
     a: &Tensor, b: &Tensor, dtype: DType, f: impl Fn(A, B) -> R + Sync,
 ) -> Result {
-    // The usual cases, of which there are many with few elements: both lie alike, or one is a number.
-    if let Some(x) = consecutive::<A>(a) {
-        if b.ndim() == 0 {
-            let out = Tensor::empty(a.sizes(), R::DTYPE)?;
-            let y = number::<B>(b)?;
-            in_parts(&out, grain::MOVED, |range, part| with_number(&x[range], y, part, &f));
-            return finish(out, dtype);
-        }
-        if let (true, Some(y)) = (a.sizes() == b.sizes(), consecutive::<B>(b)) {
-            let out = Tensor::empty(a.sizes(), R::DTYPE)?;
-            in_parts(&out, grain::MOVED, |range, part| pairs(&x[range.clone()], &y[range], part, &f));
-            return finish(out, dtype);
-        }
-    }
-    let sizes = broadcast(a.sizes(), b.sizes())?;
-    let (a, b) = (typed::<A>(a)?, typed::<B>(b)?);
-    let out = Tensor::empty(&sizes, R::DTYPE)?;
-    let (p, q) = (steps(&a, &sizes), steps(&b, &sizes));
-    let (x, y) = (Strided { data: a.reach(), strides: &p }, Strided { data: b.reach(), strides: &q });
-    binary(&sizes, x, y, out.data_mut::<R>(), f);
-    finish(out, dtype)
+    // SAFETY: blocks are of the types that are named.
+    computed([a, b], [A::DTYPE, B::DTYPE], R::DTYPE, dtype, &|block| unsafe { binary(block, &f) })
 }
 
 /// `f` of every triple, broadcast.
 pub fn zip3<A: Element, B: Element, C: Element, R: Element>(
-    a: &Tensor, b: &Tensor, c: &Tensor, dtype: DType, f: impl Fn(A, B, C) -> R,
+    a: &Tensor, b: &Tensor, c: &Tensor, dtype: DType, f: impl Fn(A, B, C) -> R + Sync,
 ) -> Result {
-    let sizes = broadcast(&broadcast(a.sizes(), b.sizes())?, c.sizes())?;
-    let (a, b, c) = (typed::<A>(a)?, typed::<B>(b)?, typed::<C>(c)?);
-    let out = Tensor::empty(&sizes, R::DTYPE)?;
-    let [p, q, r] = [&a, &b, &c].map(|t| steps(t, &sizes));
-    let x = Strided { data: a.reach(), strides: &p };
-    let y = Strided { data: b.reach(), strides: &q };
-    let z = Strided { data: c.reach(), strides: &r };
-    ternary(&sizes, x, y, z, out.data_mut::<R>(), f);
-    finish(out, dtype)
+    // SAFETY: blocks are of the types that are named.
+    computed([a, b, c], [A::DTYPE, B::DTYPE, C::DTYPE], R::DTYPE, dtype, &|block| unsafe { ternary(block, &f) })
 }
 
 /// Arithmetic of every compute type; integers wrap.

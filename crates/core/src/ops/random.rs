@@ -3,6 +3,7 @@
 
 use super::prelude::*;
 use crate::error::general;
+use crate::kernels::order::places;
 use crate::random::{with_generator, Generator};
 use crate::state;
 
@@ -13,12 +14,11 @@ fn in_memory_order(input: &Tensor, f: impl FnOnce(&[i64]) -> Result) -> Result {
     if l.is_contiguous() {
         return f(&l.sizes);
     }
-    let mut order: Dims = (0..l.sizes.len() as i64).collect();
-    order.sort_by_key(|d| std::cmp::Reverse(l.strides[*d as usize]));
-    let sizes: Dims = order.iter().map(|d| l.sizes[*d as usize]).collect();
-    let mut back = order.clone();
+    let order = places(l.sizes.len(), &|a, b| l.strides[b].cmp(&l.strides[a]));
+    let sizes: Dims = order.iter().map(|d| l.sizes[*d]).collect();
+    let mut back = l.sizes.clone();
     for (i, d) in order.iter().enumerate() {
-        back[*d as usize] = i as i64;
+        back[*d] = i as i64;
     }
     f(&sizes)?.permute(&back)
 }

@@ -2,7 +2,7 @@
 
 use super::prelude::*;
 use super::sort::{compared, rows_last};
-use crate::kernels::order::{placed, with_places, Ordered, Placed};
+use crate::kernels::order::{placed, places, with_places, Ordered, Placed};
 use std::cmp::Ordering;
 
 /// What a search for distinct values found: which elements stand for all, and for every element the
@@ -83,10 +83,7 @@ fn distinct_slices(t: &Tensor, dim: i64, consecutive: bool, inverse: bool, count
         let slice = |i: usize| data.iter().skip(i).step_by(n.max(1));
         let compare = |a: usize, b: usize| slice(a).zip(slice(b)).map(|(x, y)| x.order(*y))
             .find(|o| *o != Ordering::Equal).unwrap_or(Ordering::Equal);
-        let mut order: Vec<usize> = (0..n).collect();
-        if !consecutive {
-            order.sort_by(|&a, &b| compare(a, b));
-        }
+        let order = if consecutive { (0..n).collect() } else { places(n, &compare) };
         Ok(Groups::of(order.into_iter(), n, |a, b| slice(a).eq(slice(b))))
     })?;
     let first: Vec<i64> = groups.first.iter().map(|&i| i as i64).collect();

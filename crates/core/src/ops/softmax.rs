@@ -20,8 +20,7 @@ fn soft_along<T: Real>(t: &Tensor, d: usize, dtype: DType, log: bool) -> Result 
         let (x, n) = (t.data::<T>(), t.sizes().last().map_or(1, |n| *n as usize));
         return each_row::<T>(t, |r, to| rows::softmax(&x[r * n..(r + 1) * n], to, log));
     }
-    let n = t.sizes().get(d).copied().unwrap_or(1) as usize;
-    along::<T, T>(t, d, n, dtype, |from, to| rows::softmax(from, to, log))
+    along::<T, T>(t, d, dtype, |from, to| rows::softmax(from, to, log))
 }
 
 fn softmax_of(t: &Tensor, dim: i64, dtype: Option<DType>, log: bool) -> Result {

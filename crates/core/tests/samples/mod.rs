@@ -347,7 +347,7 @@ impl Parser<'_> {
                 if constant { t.map(|t| t.detached()) } else { t }
             }
         };
-        tensor.map(Value::Tensor).map_err(|e| e.message)
+        tensor.map(Value::Tensor).map_err(|e| e.to_string())
     }
 
     fn leaf(&self, re: &[f64], im: &[f64], sizes: &[i64]) -> cresset_core::error::Result {
@@ -374,7 +374,7 @@ impl Parser<'_> {
             "values" => self.leaf(&floats, &floats, &sizes),
             _ => return Err(format!("no kind of tensor is called `{kind}`")),
         };
-        tensor.map(Value::Tensor).map_err(|e| e.message)
+        tensor.map(Value::Tensor).map_err(|e| e.to_string())
     }
 
     fn elements(&mut self, depth: usize, data: &mut Vec<Scalar>, sizes: &mut Dims) -> Parsed<()> {
