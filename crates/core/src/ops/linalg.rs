@@ -368,8 +368,8 @@ fn determinant(name: &str, t: &Tensor) -> Result<(Tensor, Tensor, Tensor)> {
             for k in 0..n {
                 let x = lu[k * n + k];
                 let size = x.modulus();
-                d = d * x;
-                s = s * if size == 0.0 { T::default() } else { x / T::real(size) };
+                d *= x;
+                s *= if size == 0.0 { T::default() } else { x / T::real(size) };
                 sum += size.ln();
             }
             det.data_mut::<T>()[i] = d;
