@@ -8,7 +8,7 @@ import type { Complex, Int, Num, Tensor, TensorLike } from './tensor.js';
 /** Several results: by name, or in their order. A list has a member `values` of its own. */
 export type Named<F, L> = F & Omit<L, keyof F>;
 
-export const TABLE_HASH = 3951608297;
+export const TABLE_HASH = 4169686137;
 
 /** An entry a line: its names; parameters, by name only after a star; names of results; marks. */
 export const TABLE = `add;input:AsTensor other:AsTensor *alpha:Scalar=1n;;inplace
@@ -655,14 +655,14 @@ exponential;input:Tensor lambd:f64=1;;inplace hidden
 geometric;input:Tensor p:f64;;inplace hidden
 log_normal;input:Tensor mean:f64=1 std:f64=2;;inplace hidden
 cauchy;input:Tensor median:f64=0 sigma:f64=1;;inplace hidden
-bernoulli;input:Tensor;;
-bernoulli;input:Tensor p:f64=0.5;;inplace hidden
-bernoulli;input:Tensor p:Tensor;;inplace hidden
-bernoulli;input:Tensor p:f64;;
 normal;mean:Tensor std:Tensor;;function
 normal;mean:Tensor std:f64=1;;function
 normal;mean:f64 std:Tensor;;function
 normal;mean:f64 std:f64 size:Dims *dtype:Option<DType>=null;;create
+bernoulli;input:Tensor;;
+bernoulli;input:Tensor p:f64=0.5;;inplace hidden
+bernoulli;input:Tensor p:Tensor;;inplace hidden
+bernoulli;input:Tensor p:f64;;
 poisson;input:Tensor;;function
 multinomial;input:Tensor num_samples:i64 replacement:bool=false;;
 nn.functional.dropout;input:Tensor p:f64=0.5 training:bool=true inplace:bool=false;;
@@ -3656,10 +3656,10 @@ export const randint: { (high: Int, size: Int | readonly Int[], kwargs?: { dtype
 export const randint_like: { (input: Tensor, high: Int, kwargs?: { dtype?: DType | null; memory_format?: string | null; out?: Tensor; generator?: Generator; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { input?: Tensor; high?: Int; dtype?: DType | null; memory_format?: string | null; out?: Tensor; generator?: Generator; requires_grad?: boolean; device?: string }): Tensor; (input: Tensor, low: Int, high: Int, kwargs?: { dtype?: DType | null; memory_format?: string | null; out?: Tensor; generator?: Generator; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { input?: Tensor; low?: Int; high?: Int; dtype?: DType | null; memory_format?: string | null; out?: Tensor; generator?: Generator; requires_grad?: boolean; device?: string }): Tensor } = functionOf('randint_like') as never;
 /** The integers below `n` in random order. */
 export const randperm: { (n: Int, kwargs?: { dtype?: DType | null; out?: Tensor; generator?: Generator; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { n?: Int; dtype?: DType | null; out?: Tensor; generator?: Generator; requires_grad?: boolean; device?: string }): Tensor } = functionOf('randperm') as never;
-/** One with the probability that `input` gives, else zero. */
-export const bernoulli: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, p: Num, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { p?: Num; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('bernoulli') as never;
 /** Normal numbers around each element of `mean`. */
 export const normal: { (mean: Tensor, std: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (mean: Tensor, kwargs: { std?: Tensor; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (mean: Tensor, std?: Num, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (mean: Tensor, kwargs: { std?: Num; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (mean: Num, std: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (mean: Num, kwargs: { std?: Tensor; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (mean: Num, std: Num, size: Int | readonly Int[], kwargs?: { dtype?: DType | null; out?: Tensor; generator?: Generator; requires_grad?: boolean; device?: string }): Tensor; (kwargs: { mean?: Num; std?: Num; size?: Int | readonly Int[]; dtype?: DType | null; out?: Tensor; generator?: Generator; requires_grad?: boolean; device?: string }): Tensor } = functionOf('normal') as never;
+/** One with the probability that `input` gives, else zero. */
+export const bernoulli: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, p: Num, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor; (input: Tensor, kwargs: { p?: Num; out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('bernoulli') as never;
 /** Numbers of a Poisson distribution with the rates in `input`. */
 export const poisson: { (input: Tensor, kwargs?: { out?: Tensor | readonly Tensor[]; generator?: Generator }): Tensor } = functionOf('poisson') as never;
 /** Indices drawn with the weights in the rows of `input`. */

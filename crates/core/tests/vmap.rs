@@ -160,9 +160,8 @@ fn every_batch_is_a_loop() {
     if only.is_none() {
         std::panic::set_hook(Box::new(|_| ()));
     }
-    let random = |op: &Op| ops::random::TABLE.iter().any(|o| std::ptr::eq(*o, op));
     let listed = |op: &Op| WITHOUT.iter().any(|w| w.0 == op.id);
-    for op in ops::all().filter(|o| !random(o) && !listed(o) && only.as_ref().is_none_or(|name| o.id == name)) {
+    for op in ops::all().filter(|o| !ops::is_random(o) && !listed(o) && only.as_ref().is_none_or(|name| o.id == name)) {
         for dtype in [DType::Float64, DType::Complex128] {
             for sample in samples::of(op, dtype).unwrap_or_default() {
                 checked += 1;

@@ -8,7 +8,7 @@ use crate::table::Op;
 
 /// Whether an op draws random numbers.
 pub(super) fn is_random(op: &Op) -> bool {
-    crate::ops::random::TABLE.iter().any(|o| std::ptr::eq(*o, op)) && op.id != "bernoulli_p" || op.id == "_rrelu"
+    crate::ops::is_random(op) && op.id != "bernoulli_p" || op.id == "_rrelu"
 }
 
 /// The levels whose examples have numbers of their own, and those that share them.

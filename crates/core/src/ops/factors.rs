@@ -4,8 +4,9 @@
 #![allow(non_snake_case)]
 
 use super::linalg::{
-    adjoint, check_floating, check_matrix, check_square, matrix_sizes, narrow, permutation, unpack, wide, with_last,
+    adjoint, check_floating, check_matrix, check_square, matrix_sizes, narrow, wide, with_last,
 };
+use super::lu::{permutation, unpack};
 use super::prelude::*;
 
 /// Pivots count rows from one; others would reach beyond the matrix.

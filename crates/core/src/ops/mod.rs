@@ -68,6 +68,7 @@ families! {
     einsum: EinsumOps,
     distance: DistanceOps,
     linalg: LinalgOps,
+    lu: LuOps,
     svd: SvdOps,
     solve: SolveOps,
     eigen: EigenOps,
@@ -82,6 +83,7 @@ families! {
     windows: WindowOps,
     create: CreateOps,
     random: RandomOps,
+    events: EventOps,
     dropout: DropoutOps,
     optim: OptimOps,
 }
@@ -114,6 +116,11 @@ pub fn all() -> impl Iterator<Item = &'static Op> {
         let copy = op.copy.filter(|_| op.is("copy"));
         std::iter::once(*op).chain(copy)
     })
+}
+
+/// Whether an entry belongs to random numbers.
+pub fn is_random(op: &Op) -> bool {
+    [random::TABLE, events::TABLE].into_iter().flatten().any(|o| std::ptr::eq(*o, op))
 }
 
 /// `a + b`, recorded if gradients are on.
