@@ -75,7 +75,7 @@ class OpenPage {
 /** A tensor that added more bytes than this has a page of its own; so much garbage is worth a look. */
 const LARGE = 1 << 16;
 /** So many tensors call for a look, whatever they hold, so that small ones come from near memory; so few pages are worth none. */
-const CROWD = 1 << 13, FEW = 4;
+const CROWD = 1 << 14, FEW = 4;
 /** Where less than this part of the pages outlives a look, pages give all of their places out. */
 const RARE = 1 / 32;
 /** So many call for evacuation where nobody can look. */
@@ -128,8 +128,9 @@ function retire(page: number): void {
     parked.forEach((handle) => { door.release(handle); });
     aside.delete(page);
   } else {
-    for (let at = first; at < end; at += 4) {
-      door.release_four(handles[at]!, handles[at + 1]!, handles[at + 2]!, handles[at + 3]!);
+    for (let at = first; at < end; at += 8) {
+      door.release_eight(handles[at]!, handles[at + 1]!, handles[at + 2]!, handles[at + 3]!,
+        handles[at + 4]!, handles[at + 5]!, handles[at + 6]!, handles[at + 7]!);
     }
   }
   for (let at = first; at < end; at++) handles[at] = 0;
