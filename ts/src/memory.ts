@@ -78,9 +78,9 @@ const LARGE = 1 << 16;
 const CROWD = 1 << 14, FEW = 4;
 /** Where less than this part of the pages outlives a look, pages give all of their places out. */
 const RARE = 1 / 32;
-/** So many call for evacuation where nobody can look. */
+/** So many pages call for evacuation where nobody can look. */
 const MANY = 1 << 12;
-/** One that added so many is to take the place of the one before, if that is garbage: two of them would not stay in any cache. */
+/** A tensor that added so many bytes is to take the place of the one before, if that is garbage: two of them would not stay in any cache. */
 const HUGE = 1 << 24;
 /** Garbage is looked for when at least so many bytes came to life, at most so many; the more there is of it, the sooner. */
 const OFTEN = 1 << 22, SELDOM = 1 << 26;
