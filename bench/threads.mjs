@@ -8,29 +8,22 @@ import { writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { select } from './cases.mjs';
 import { digits, time } from './report.mjs';
+import { prepare, timed } from './timing.mjs';
 
 const PAIRS = 15, BATCH_US = 20_000;
 
 const median = (list) => list.sort((a, b) => a - b)[list.length >> 1];
 
-async function timed(run, n) {
-  const begin = process.hrtime.bigint();
-  for (let i = 0; i < n; i++) run();
-  const us = Number(process.hrtime.bigint() - begin) / 1e3;
-  await new Promise((done) => { setImmediate(done); });
-  return us / n;
-}
-
 /** What a run takes on one thread and on two, and how many times faster two are: medians. */
-async function compare(run, setThreads) {
+async function compare(job, setThreads) {
   let n = 1;
-  while (await timed(run, n) * n < BATCH_US) n *= 2;
+  while (await timed(job, n) < BATCH_US) n *= 2;
   const times = { 1: [], 2: [] };
   for (let pair = 0; pair < PAIRS; pair++) {
     for (const threads of pair % 2 ? [1, 2] : [2, 1]) {
       setThreads(threads);
-      await timed(run, 1);
-      times[threads].push(await timed(run, n));
+      await timed(job, 1);
+      times[threads].push(await timed(job, n) / n);
     }
   }
   const ratio = median(times[1].map((one, i) => one / times[2][i]));
@@ -42,7 +35,7 @@ export async function scaling(pattern) {
   process.env.CRESSET_BUILD = 'threads';
   const library = await import('./adapters/cresset.mjs');
   const setThreads = (threads) => library.open({ threads });
-  const { kinds, seed } = setThreads(2);
+  const opened = setThreads(2);
   const lines = [
     `Measured on ${new Date().toISOString().slice(0, 10)}: ${cpus()[0].model}, ${cpus().length} cores, Node ${process.version}, threads build.`,
     'Time on one thread, on two, and how many times faster two are: medians of pairs in one process.',
@@ -52,11 +45,10 @@ export async function scaling(pattern) {
   ];
   console.log(lines.join('\n'));
   for (const c of select(pattern).filter((one) => one.group !== 'process')) {
-    seed();
-    const job = await kinds[c.kind](c), run = job.run ?? job;
-    const idle = await compare(run, setThreads);
+    const job = await prepare(opened, c);
+    const idle = await compare(job, setThreads);
     const other = spawn(process.execPath, ['-e', 'for (;;);'], { stdio: 'ignore' });
-    const busy = await compare(run, setThreads);
+    const busy = await compare(job, setThreads);
     other.kill('SIGKILL');
     lines.push(`| ${c.name} | ${idle} | ${busy} |`);
     console.log(lines.at(-1));

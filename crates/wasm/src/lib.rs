@@ -211,7 +211,6 @@ pub fn release(handle: i32) {
 
 /// Lets eight go: a call takes as long as four of them. 0 is none.
 #[wasm_bindgen]
-#[allow(clippy::many_single_char_names)]
 pub fn release_eight(a: i32, b: i32, c: i32, d: i32, e: i32, f: i32, g: i32, h: i32) {
     handles::release([a, b, c, d, e, f, g, h]);
 }
